@@ -1,0 +1,95 @@
+"""Settings of the admin console and of operation: `[console]` to `[log]`."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import model_validator
+
+from mta.settings.table import Table, setting
+from mta.settings.values import (
+    AsTuple,
+    FilePath,
+    Listen,
+    MailAddress,
+    Network,
+    OptionalAddress,
+    OptionalDestination,
+    OptionalListen,
+    OptionalPath,
+    OptionalSecretUrl,
+    Text,
+)
+
+
+class Console(Table):
+    """Admin pages and API."""
+
+    listen: Listen = setting("127.0.0.1:8080", "Address of the admin pages and the API.")
+    tls_certificate: OptionalPath = setting(
+        "", "PEM file with the certificate chain; empty: plain HTTP (behind a proxy, or loopback)."
+    )
+    tls_key: OptionalPath = setting("", "PEM file with the certificate's private key.")
+    trusted_proxies: Annotated[tuple[Network, ...], AsTuple] = setting(
+        [],
+        "Networks whose X-Forwarded-For and X-Forwarded-Proto headers are believed.",
+    )
+    secret_file: FilePath = setting(
+        "queue/secret.key",
+        "Key that signs sessions and tracking links, created with mode 0600 at the first start. "
+        "Unless set it lies in server.data_dir.",
+    )
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> Self:
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key need each other")
+        return self
+
+
+class Public(Table):
+    """A listener of its own for what the public reaches."""
+
+    listen: OptionalListen = setting(
+        "",
+        "Address for tracking, unsubscribe, view in browser and public images; the admin pages "
+        "do not exist there. Empty: on the console's listener.",
+    )
+
+
+class Alerts(Table):
+    """Who is told when something is wrong."""
+
+    mail: Annotated[tuple[MailAddress, ...], AsTuple] = setting(
+        [], "Mail addresses that get alerts; sent through Relevo itself."
+    )
+    smarthost: OptionalDestination = setting(
+        "", "Other relay, HOST:PORT, for alerts when Relevo itself cannot send."
+    )
+    webhook: OptionalSecretUrl = setting("", "URL that gets alerts by POST.", repr=False)
+
+
+class Support(Table):
+    """What the support page of the console shows."""
+
+    email: OptionalAddress = setting("", "Mail address of the support.")
+    phone: Text = setting("", "Telephone number of the support.")
+    hours: Text = setting("", "When the support answers.")
+
+
+class Metrics(Table):
+    """Figures and health for monitoring."""
+
+    listen: OptionalListen = setting(
+        "",
+        "Address of /metrics (Prometheus), /healthz and /readyz without login, for example "
+        '"127.0.0.1:9090"; empty: none.',
+    )
+
+
+class Log(Table):
+    """What is logged, to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "Least level logged.")
+    format: Literal["auto", "text", "json", "journald"] = setting(
+        "auto",
+        '"auto": journald under systemd, text on a terminal, otherwise JSON.',
+    )
