@@ -1,0 +1,68 @@
+"""Finds the flow a submission belongs to, or makes it: once, however many ask at the same time."""
+
+import asyncio
+from functools import partial
+
+from mta.model.clock import Clock
+from mta.model.ids import IdGenerator
+from mta.spool.flows import Flow, FlowDirectory, flow_from_row
+from mta.store.base import Store
+from mta.store.work import Rows
+
+
+class FlowLookup:
+    """Flows by account, class and name; those not in memory come from the store or are new."""
+
+    def __init__(
+        self, store: Store, directory: FlowDirectory, ids: IdGenerator, clock: Clock
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._ids = ids
+        self._clock = clock
+        self._pending: dict[tuple[int, int, str], asyncio.Task[Flow]] = {}
+
+    def known(self, account: int, klass: int, name: str) -> Flow | None:
+        """The flow if it is in memory."""
+        return self._directory.named(account, klass, name)
+
+    def find(self, account: int, klass: int, name: str, kind: str) -> asyncio.Future[Flow]:
+        """The flow, read or created durably. Fails with `StoreError`."""
+        key = (account, int(klass), name)
+        task = self._pending.get(key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._find(*key, kind))
+            self._pending[key] = task
+            task.add_done_callback(lambda _: self._pending.pop(key, None))
+        return task
+
+    def earlier(self, account: int, key: str) -> "asyncio.Future[tuple[int, str] | None]":
+        """The message and digest an idempotency key stands for."""
+        task = asyncio.get_running_loop().create_task(self._earlier(account, key))
+        slot = (account, -1, f"{key} {id(task)}")
+        self._pending[slot] = task  # type: ignore[assignment]  # kept only so that it is not lost
+        task.add_done_callback(partial(self._forget, slot))
+        return task
+
+    async def close(self) -> None:
+        """Wait for look-ups under way."""
+        if self._pending:
+            await asyncio.wait(list(self._pending.values()), timeout=5)
+
+    def _forget(self, slot: tuple[int, int, str], _: object) -> None:
+        self._pending.pop(slot, None)
+
+    async def _find(self, account: int, klass: int, name: str, kind: str) -> Flow:
+        rows = await self._store.read(
+            "flow_by_name", account=account, **{"class": klass}, name=name
+        )
+        if rows:
+            return self._directory.add(flow_from_row(rows[0]))
+        flow = Flow(self._ids.new(), account, name, kind, klass)
+        row = (flow.id, account, name, kind, klass, self._clock.now_ms())
+        await self._store.submit([Rows("flow_insert", [row], expect=1)])
+        return self._directory.add(flow)
+
+    async def _earlier(self, account: int, key: str) -> tuple[int, str] | None:
+        rows = await self._store.read("idempotency_get", account=account, key=key)
+        return (rows[0][0], rows[0][1]) if rows else None

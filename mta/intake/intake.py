@@ -1,0 +1,247 @@
+"""The door: every submission, from wherever, becomes durable here or is refused with a reason.
+
+What belongs together is one transaction: message, deliveries, flow counters, event, idempotency
+key and the policy's guarded statements. `250` is said after that transaction is on disk.
+Checks at MAIL and RCPT are synchronous and in memory; `submit` makes no task for a message whose
+flow is known.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from mta.events.record import event_row
+from mta.intake.admission import Admission, Admitted, Draft, draft
+from mta.intake.content import ContentRefused
+from mta.intake.flow_lookup import FlowLookup
+from mta.intake.ports import AllowAll, ReadyListener, Receipt, SubmissionPolicy
+from mta.intake.rate import CredentialRates
+from mta.model.address import Address
+from mta.model.clock import Clock
+from mta.model.envelope import Identity, Recipient, Submission
+from mta.model.errors import JobRefused, StoreError
+from mta.model.reply import Reply
+from mta.model.traffic import DeliveryState, EventType, TrafficClass
+from mta.spool.flows import Flow
+from mta.spool.jobs import JobBuilder
+from mta.store.base import Store
+
+STORE_FAILED = Reply.of(451, "4.3.0", "Cannot store the message now, try again later")
+RATE_EXCEEDED = Reply.of(450, "4.7.1", "Rate of this credential exceeded, try again later")
+KEY_REUSED = Reply.of(554, "5.5.4", "Idempotency key was used for another message")
+NULL_SENDER = Reply.of(550, "5.7.1", "This credential may not use the null sender")
+ALL_REFUSED = Reply.of(554, "5.5.1", "No valid recipients")
+
+
+class IntakeMetrics:
+    """What the door counts; the metrics of the engine replace it."""
+
+    def accepted(self, klass: TrafficClass, door: str, recipients: int) -> None:
+        """A message became durable."""
+
+    def refused(self, code: int) -> None:
+        """A submission was refused at the end of its data."""
+
+
+class Intake:
+    """Takes mail from SMTP, the API and campaigns."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        flows: FlowLookup,
+        admission: Admission,
+        listener: ReadyListener,
+        clock: Clock,
+        max_hops: int,
+        policy: SubmissionPolicy | None = None,
+        capacity: Callable[[], Reply | None] = lambda: None,
+        metrics: IntakeMetrics | None = None,
+    ) -> None:
+        """`capacity` says when nothing can be taken now (disk low, stopping)."""
+        self._store = store
+        self._flows = flows
+        self._admission = admission
+        self._listener = listener
+        self._clock = clock
+        self._max_hops = max_hops
+        self._policy = policy or AllowAll()
+        self._capacity = capacity
+        self._metrics = metrics or IntakeMetrics()
+        self._rates = CredentialRates()
+
+    def check_capacity(self) -> Reply | None:
+        """A refusal when the disk is low or the server stops, at MAIL."""
+        return self._capacity()
+
+    def check_sender(self, identity: Identity, sender: Address | None) -> Reply | None:
+        """A refusal unless the account owns the envelope sender (RFC 6409 §6.1)."""
+        if sender is None:
+            return None if identity.may_use_null_sender else NULL_SENDER
+        if identity.may_send_as(sender):
+            return None
+        return Reply.of(550, "5.7.1", f"Sender {sender.domain} does not belong to this account")
+
+    def check_recipient(
+        self,
+        identity: Identity,
+        recipient: Recipient,  # noqa: ARG002
+        count: int,
+    ) -> Reply | None:
+        """A refusal by quota or rate for the `count`-th recipient."""
+        refusal = self._policy.check_recipient(identity, count)
+        if refusal is None and identity.rate_per_minute:
+            now_s = self._clock.monotonic_s()
+            if not self._rates.take(identity.credential_id, identity.rate_per_minute, now_s):
+                return RATE_EXCEEDED
+        return refusal
+
+    def submit(self, submission: Submission) -> asyncio.Future[Receipt]:
+        """Store the message and its deliveries; the receipt comes after the durable commit.
+
+        Never raises: what fails is a receipt with a refusal. Cancelling the future does not undo
+        a commit that is under way.
+        """
+        answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        now_ms = self._clock.now_ms()
+        try:
+            read = draft(submission, max_hops=self._max_hops, now_ms=now_ms)
+        except ContentRefused as refused:
+            self._refuse(answer, Reply.of(refused.code, refused.enhanced, refused.text))
+            return answer
+        account = submission.identity.account_id
+        flow = self._flows.known(account, read.klass, read.flow_name)
+        if flow is not None:
+            self._store_message(answer, read, flow, now_ms)
+        else:
+            found = self._flows.find(account, read.klass, read.flow_name, read.flow_kind)
+            found.add_done_callback(partial(self._flow_found, answer, read))
+        return answer
+
+    def _flow_found(
+        self, answer: asyncio.Future[Receipt], read: Draft, found: asyncio.Future[Flow]
+    ) -> None:
+        if found.cancelled() or found.exception() is not None:
+            self._refuse(answer, STORE_FAILED)
+        else:
+            self._store_message(answer, read, found.result(), self._clock.now_ms())
+
+    def _store_message(
+        self, answer: asyncio.Future[Receipt], read: Draft, flow: Flow, now_ms: int
+    ) -> None:
+        try:
+            admitted = self._admission.admit(read, flow, now_ms)
+        except StoreError:
+            self._refuse(answer, STORE_FAILED)
+            return
+        job = JobBuilder()
+        refusal = self._fill(job, read, admitted, flow, now_ms)
+        if refusal is not None:
+            self._refuse(answer, refusal)
+            return
+        committed = self._store.submit(job.work(now_ms), (admitted.content,))
+        committed.add_done_callback(partial(self._committed, answer, read, admitted))
+
+    def _fill(
+        self, job: JobBuilder, read: Draft, admitted: Admitted, flow: Flow, now_ms: int
+    ) -> Reply | None:
+        message, identity = admitted.message, read.submission.identity
+        charged = len(admitted.deliveries) - admitted.suppressed
+        admission = self._policy.admit(identity, message.id, charged, now_ms)
+        if isinstance(admission, Reply):
+            return admission
+        for rows in admission:
+            for row in rows.rows:
+                job.add(rows.statement, row, guarded=rows.expect is not None)
+        if admitted.idempotency_key:
+            key = (message.account, admitted.idempotency_key, message.id, admitted.digest, now_ms)
+            job.add("idempotency_insert", key, guarded=True)
+        job.insert_message(
+            message,
+            flow.id,
+            admitted.credential,
+            admitted.subject,
+            admitted.source,
+            admitted.tags,
+            admitted.metadata,
+        )
+        due_ms = admitted.due_ms or now_ms
+        for delivery in admitted.deliveries:
+            job.insert_delivery(delivery, due_ms, now_ms)
+            if delivery.state == DeliveryState.SUPPRESSED:
+                job.add(
+                    "event_insert",
+                    _event(EventType.SUPPRESSED, admitted, flow, now_ms, delivery.id),
+                )
+        job.add("event_insert", _event(EventType.ACCEPTED, admitted, flow, now_ms, 0))
+        return None
+
+    def _committed(
+        self,
+        answer: asyncio.Future[Receipt],
+        read: Draft,
+        admitted: Admitted,
+        committed: asyncio.Future[None],
+    ) -> None:
+        failure = None if committed.cancelled() else committed.exception()
+        if committed.cancelled() or isinstance(failure, StoreError):
+            if isinstance(failure, JobRefused) and admitted.idempotency_key:
+                again = self._flows.earlier(admitted.message.account, admitted.idempotency_key)
+                again.add_done_callback(partial(self._repeated, answer, admitted))
+                return
+            self._refuse(answer, STORE_FAILED)
+            return
+        if failure is not None:
+            self._refuse(answer, STORE_FAILED)
+            raise failure
+        deliveries = admitted.deliveries
+        if admitted.suppressed:
+            deliveries = [d for d in deliveries if d.state != DeliveryState.SUPPRESSED]
+        if deliveries:
+            self._listener.accepted(deliveries, admitted.due_ms)
+        door = read.submission.origin.protocol
+        self._metrics.accepted(read.klass, door, len(admitted.deliveries))
+        if not answer.done():
+            answer.set_result(_receipt(admitted.message.id))
+
+    def _repeated(
+        self,
+        answer: asyncio.Future[Receipt],
+        admitted: Admitted,
+        earlier: asyncio.Future[tuple[int, str] | None],
+    ) -> None:
+        found = None
+        if not earlier.cancelled() and earlier.exception() is None:
+            found = earlier.result()
+        if found is None:
+            self._refuse(answer, STORE_FAILED)
+        elif found[1] != admitted.digest:
+            self._refuse(answer, KEY_REUSED)
+        elif not answer.done():
+            answer.set_result(_receipt(found[0]))
+
+    def _refuse(self, answer: asyncio.Future[Receipt], reply: Reply) -> None:
+        self._metrics.refused(reply.code)
+        if not answer.done():
+            answer.set_result(Receipt(reply))
+
+
+def _receipt(message_id: int) -> Receipt:
+    return Receipt(Reply(250, "2.0.0", (f"{message_id} queued",)), message_id)
+
+
+def _event(
+    event: EventType, admitted: Admitted, flow: Flow, now_ms: int, delivery_id: int
+) -> tuple[int | str, ...]:
+    message = admitted.message
+    data = {"recipients": len(admitted.deliveries), "size": message.ref.length}
+    return event_row(
+        event,
+        now_ms,
+        message.account,
+        flow.id,
+        message.id,
+        delivery_id,
+        data if not delivery_id else {},
+    )

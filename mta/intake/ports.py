@@ -1,0 +1,75 @@
+"""What the door asks of others: policy and suppression from above, the dispatcher from beside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mta.model.address import Address
+from mta.model.envelope import Identity
+from mta.model.reply import Reply
+from mta.spool.rows import QueuedDelivery
+from mta.store.work import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to a submission; `message_id` is 0 when it was refused."""
+
+    reply: Reply
+    message_id: int = 0
+
+
+class SubmissionPolicy(Protocol):
+    """What an account may do: quota and permissions, owned by the console."""
+
+    def check_recipient(self, identity: Identity, count: int) -> Reply | None:
+        """A refusal for the `count`-th recipient, or None."""
+        ...
+
+    def admit(
+        self, identity: Identity, message_id: int, charged: int, now_ms: int
+    ) -> Reply | Sequence[Rows]:
+        """A refusal, or guarded statements that join the message's transaction."""
+        ...
+
+
+class SuppressionCheck(Protocol):
+    """Whether an account may not write to an address."""
+
+    def reason(self, account_id: int, address: Address) -> str:
+        """Why the address is suppressed for the account, empty when it is not."""
+        ...
+
+
+class ReadyListener(Protocol):
+    """Who delivers: told of deliveries that have just become durable."""
+
+    def accepted(self, deliveries: Sequence[QueuedDelivery], due_ms: int) -> None:
+        """New rows: ready ones to be sent, or scheduled ones (`due_ms` in the future)."""
+        ...
+
+
+class AllowAll:
+    """The policy while no quota exists: everything an authenticated account sends is admitted."""
+
+    def check_recipient(self, identity: Identity, count: int) -> Reply | None:  # noqa: ARG002
+        """Never refuses."""
+        return None
+
+    def admit(
+        self,
+        identity: Identity,  # noqa: ARG002
+        message_id: int,  # noqa: ARG002
+        charged: int,  # noqa: ARG002
+        now_ms: int,  # noqa: ARG002
+    ) -> Reply | Sequence[Rows]:
+        """Nothing to check, nothing to write."""
+        return ()
+
+
+class NothingSuppressed:
+    """The check while no suppression list exists."""
+
+    def reason(self, account_id: int, address: Address) -> str:  # noqa: ARG002
+        """Always empty."""
+        return ""

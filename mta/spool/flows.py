@@ -1,0 +1,116 @@
+"""Flows: what is steered together, and its own clock that stands still while it is held."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mta.model.traffic import Gate
+
+
+class Flow:
+    """A campaign, a stream or an application, as the dispatcher sees it."""
+
+    __slots__ = (
+        "account",
+        "end_ms",
+        "gate",
+        "gate_reason",
+        "held_ms",
+        "held_since_ms",
+        "id",
+        "kind",
+        "klass",
+        "name",
+        "not_before_ms",
+        "rate_per_hour",
+    )
+
+    def __init__(
+        self,
+        id: int,
+        account: int,
+        name: str,
+        kind: str,
+        klass: int,
+        gate: int = Gate.OPEN,
+        gate_reason: str = "",
+        held_since_ms: int = 0,
+        held_ms: int = 0,
+        not_before_ms: int = 0,
+        end_ms: int = 0,
+        rate_per_hour: int = 0,
+    ) -> None:
+        self.id = id
+        self.account = account
+        self.name = name
+        self.kind = kind
+        self.klass = klass
+        self.gate = gate
+        self.gate_reason = gate_reason
+        self.held_since_ms = held_since_ms
+        self.held_ms = held_ms
+        self.not_before_ms = not_before_ms
+        self.end_ms = end_ms
+        self.rate_per_hour = rate_per_hour
+
+    def time_ms(self, now_ms: int) -> int:
+        """The flow's own time: wall time less all time on hold. Deadlines are kept in it."""
+        held = self.held_ms
+        if self.held_since_ms:
+            held += max(0, now_ms - self.held_since_ms)
+        return now_ms - held
+
+    def is_open(self, now_ms: int) -> bool:
+        """Whether its deliveries may go out now."""
+        return self.gate == Gate.OPEN and self.not_before_ms <= now_ms
+
+    def gated(self, gate: Gate, reason: str, now_ms: int) -> tuple[int, int, str, int, int]:
+        """The row for `flow_gate` that sets the gate at `now_ms`; the object is not changed."""
+        held_ms, since = self.held_ms, self.held_since_ms
+        if since and gate != Gate.HELD:
+            held_ms, since = held_ms + max(0, now_ms - since), 0
+        elif gate == Gate.HELD and not since:
+            since = now_ms
+        return (self.id, gate, reason, since, held_ms)
+
+    def apply(self, row: tuple[int, int, str, int, int]) -> None:
+        """Take over what `gated` made, once it is committed."""
+        _, self.gate, self.gate_reason, self.held_since_ms, self.held_ms = row
+
+
+class FlowDirectory:
+    """The flows in memory, by id and by what applications call them."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, Flow] = {}
+        self._by_name: dict[tuple[int, int, str], Flow] = {}
+
+    def add(self, flow: Flow) -> Flow:
+        """Keep a flow; one that is there already wins."""
+        known = self._by_id.setdefault(flow.id, flow)
+        self._by_name.setdefault((known.account, known.klass, known.name), known)
+        return known
+
+    def discard(self, flow: Flow) -> None:
+        """Forget a flow whose creation did not commit."""
+        self._by_id.pop(flow.id, None)
+        if self._by_name.get((flow.account, flow.klass, flow.name)) is flow:
+            del self._by_name[flow.account, flow.klass, flow.name]
+
+    def get(self, flow_id: int) -> Flow | None:
+        """The flow, if it is in memory."""
+        return self._by_id.get(flow_id)
+
+    def named(self, account: int, klass: int, name: str) -> Flow | None:
+        """The flow that an account calls so, if it is in memory."""
+        return self._by_name.get((account, klass, name))
+
+    def __iter__(self) -> Iterator[Flow]:
+        return iter(list(self._by_id.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+
+def flow_from_row(row: Sequence[Any]) -> Flow:
+    """A flow as the `flow…` reads give it."""
+    return Flow(*row)

@@ -1,0 +1,157 @@
+-- What the dispatcher asks of the queue.
+
+-- name: last_id
+-- The greatest id in use, so that ids never go back.
+SELECT max(coalesce((SELECT max(id) FROM message), 0), coalesce((SELECT max(id) FROM delivery), 0),
+           coalesce((SELECT max(id) FROM flow), 0));
+
+-- name: sites
+SELECT id, name, provider FROM site;
+
+-- name: flows_open
+-- Flows that have anything not yet final.
+SELECT f.id, f.account, f.name, f.kind, f.class, f.gate, f.gate_reason, f.held_since_ms, f.held_ms,
+       f.not_before_ms, f.end_ms, f.rate_per_hour
+FROM flow AS f
+WHERE EXISTS (SELECT 1 FROM flow_count AS c WHERE c.flow = f.id AND c.state < 10 AND c.n > 0);
+
+-- name: flow_by_id
+SELECT id, account, name, kind, class, gate, gate_reason, held_since_ms, held_ms, not_before_ms,
+       end_ms, rate_per_hour
+FROM flow WHERE id = :flow;
+
+-- name: flow_by_name
+SELECT id, account, name, kind, class, gate, gate_reason, held_since_ms, held_ms, not_before_ms,
+       end_ms, rate_per_hour
+FROM flow WHERE account = :account AND class = :class AND name = :name;
+
+-- name: flows_of_account
+SELECT id FROM flow WHERE account = :account;
+
+-- name: flows_named
+SELECT id FROM flow WHERE name = :name;
+
+-- name: streams_ready
+-- The streams (site, class, flow) that have ready rows: a loose scan, one seek for each.
+WITH RECURSIVE s(site, class, flow) AS (
+    SELECT site, class, flow FROM (
+        SELECT site, class, flow FROM delivery WHERE state = 1
+        ORDER BY site, class, flow LIMIT 1)
+    UNION ALL
+    SELECT n.site, n.class, n.flow FROM s JOIN delivery AS n ON n.id = (
+        SELECT d.id FROM delivery AS d
+        WHERE d.state = 1 AND (d.site, d.class, d.flow) > (s.site, s.class, s.flow)
+        ORDER BY d.site, d.class, d.flow LIMIT 1)
+)
+SELECT site, class, flow FROM s;
+
+-- name: window
+-- The next ready rows of a stream with what sending them needs of their messages.
+SELECT d.id, d.message, d.n, d.flow, d.class, d.kind, d.site, d.domain, d.address, d.attempts,
+       d.first_attempt_ms, d.expires_ms, d.flags, d.notify, d.original, d.source,
+       m.account, m.sender, m.segment, m."offset", m.length, m.checksum, m.flags, m.ret,
+       m.envelope_id, m.header_id
+FROM delivery AS d JOIN message AS m ON m.id = d.message
+WHERE d.state = 1 AND d.site = :site AND d.class = :class AND d.flow = :flow AND d.id > :after
+ORDER BY d.id LIMIT :count;
+
+-- name: due
+-- Scheduled rows whose time has come, oldest first.
+SELECT id, site, class, flow, due_ms, domain FROM delivery
+WHERE state = 0 AND due_ms <= :now_ms ORDER BY due_ms LIMIT :count;
+
+-- name: next_due
+SELECT min(due_ms) FROM delivery WHERE state = 0;
+
+-- name: claimed
+-- Rows found claimed at start: the remote may have taken them.
+SELECT d.id, d.message, d.n, d.flow, d.class, d.kind, d.site, d.domain, d.address, d.attempts,
+       d.first_attempt_ms, d.expires_ms, d.flags, d.notify, d.original, d.source,
+       m.account, m.sender, m.segment, m."offset", m.length, m.checksum, m.flags, m.ret,
+       m.envelope_id, m.header_id
+FROM delivery AS d JOIN message AS m ON m.id = d.message
+WHERE d.state = 2 AND d.id > :after ORDER BY d.id LIMIT :count;
+
+-- name: unresolved_domains
+-- Domains with ready rows at site 0: a loose scan.
+WITH RECURSIVE s(domain) AS (
+    SELECT domain FROM (SELECT domain FROM delivery WHERE site = 0 AND state = 1
+                        ORDER BY domain LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.domain FROM delivery AS d
+            WHERE d.site = 0 AND d.state = 1 AND d.domain > s.domain ORDER BY d.domain LIMIT 1)
+    FROM s WHERE s.domain IS NOT NULL
+)
+SELECT domain FROM s WHERE domain IS NOT NULL LIMIT :count;
+
+-- name: unresolved_rows
+-- Ready rows of a domain at site 0.
+SELECT d.id, d.message, d.n, d.flow, d.class, d.kind, d.site, d.domain, d.address, d.attempts,
+       d.first_attempt_ms, d.expires_ms, d.flags, d.notify, d.original, d.source,
+       m.account, m.sender, m.segment, m."offset", m.length, m.checksum, m.flags, m.ret,
+       m.envelope_id, m.header_id
+FROM delivery AS d JOIN message AS m ON m.id = d.message
+WHERE d.site = 0 AND d.state = 1 AND d.domain = :domain AND d.id > :after
+ORDER BY d.id LIMIT :count;
+
+-- name: expired
+-- Rows, scheduled or ready, whose wall-clock deadline has passed (the flow's time on hold is looked at afterwards).
+SELECT d.id, d.message, d.n, d.flow, d.class, d.kind, d.site, d.domain, d.address, d.attempts,
+       d.first_attempt_ms, d.expires_ms, d.flags, d.notify, d.original, d.source,
+       m.account, m.sender, m.segment, m."offset", m.length, m.checksum, m.flags, m.ret,
+       m.envelope_id, m.header_id, d.state
+FROM delivery AS d JOIN message AS m ON m.id = d.message
+WHERE d.state < 10 AND d.expires_ms > :after AND d.expires_ms <= :now_ms
+ORDER BY d.expires_ms LIMIT :count;
+
+-- name: flow_open_rows
+-- Rows of a flow that are not final, by key: for cancelling and operators' selections.
+SELECT d.id, d.message, d.n, d.flow, d.class, d.kind, d.site, d.domain, d.address, d.attempts,
+       d.first_attempt_ms, d.expires_ms, d.flags, d.notify, d.original, d.source,
+       m.account, m.sender, m.segment, m."offset", m.length, m.checksum, m.flags, m.ret,
+       m.envelope_id, m.header_id, d.state
+FROM delivery AS d JOIN message AS m ON m.id = d.message
+WHERE d.state < 10 AND d.flow = :flow AND d.id > :after ORDER BY d.id LIMIT :count;
+
+-- name: rows_by_id
+-- Deliveries by their own id or their message's.
+SELECT d.id, d.message, d.n, d.flow, d.class, d.kind, d.site, d.domain, d.address, d.attempts,
+       d.first_attempt_ms, d.expires_ms, d.flags, d.notify, d.original, d.source,
+       m.account, m.sender, m.segment, m."offset", m.length, m.checksum, m.flags, m.ret,
+       m.envelope_id, m.header_id, d.state
+FROM delivery AS d JOIN message AS m ON m.id = d.message
+WHERE (d.id = :id OR d.message = :id) AND d.id > :after ORDER BY d.id LIMIT :count;
+
+-- name: idempotency_get
+SELECT message, digest FROM idempotency WHERE account = :account AND key = :key;
+
+-- name: state_counts
+-- Deliveries by class and state, from the flows' counters.
+SELECT f.class, c.state, sum(c.n) FROM flow_count AS c JOIN flow AS f ON f.id = c.flow
+WHERE c.n <> 0 GROUP BY f.class, c.state;
+
+-- name: lane_states
+SELECT site, source, value FROM lane_state;
+
+-- name: past_deadline
+-- Rows not final whose wall-clock deadline is well past, by flow (held flows are no fault).
+SELECT flow, count(*), min(expires_ms) FROM delivery
+WHERE state < 10 AND expires_ms > 0 AND expires_ms <= :now_ms GROUP BY flow;
+
+-- name: live_in_segment
+-- Messages of a segment that still have deliveries not final.
+SELECT m.id, m.segment, m."offset", m.length, m.checksum FROM message AS m
+WHERE m.segment = :segment
+  AND EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.state < 10)
+LIMIT :count;
+
+-- name: history_old
+-- Messages older than the retention, all of whose deliveries are final, by key.
+SELECT m.id FROM message AS m
+WHERE m.id < :before AND m.id > :after
+  AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.state < 10)
+  AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.changed_ms > :changed_ms)
+ORDER BY m.id LIMIT :count;
+
+-- name: idempotency_old
+SELECT account, key FROM idempotency WHERE created_ms < :before_ms LIMIT :count;
