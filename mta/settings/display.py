@@ -105,5 +105,5 @@ def _toml(value: object) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     if isinstance(value, int | float):
-        return str(value)
+        return f"{value:g}" if isinstance(value, float) else str(value)
     return json.dumps(str(value), ensure_ascii=False)

@@ -15,6 +15,19 @@ from mta.settings.values import HostPort, IPNetwork
 _DOT_MINIMUM_S = 600  # RFC 5321 §4.5.3.2.6
 _WIDEST_V4, _WIDEST_V6 = 8, 32  # wider networks are never one organisation's clients
 
+# Loopback, link-local and private networks: nobody outside can have an address in them.
+_PRIVATE = (
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "169.254.0.0/16",
+    "100.64.0.0/10",
+    "::1/128",
+    "fc00::/7",
+    "fe80::/10",
+)
+
 
 class Severity(StrEnum):
     """How much it matters."""
@@ -83,11 +96,11 @@ def _open_relay(settings: Settings) -> Iterator[Hazard]:
 
 
 def _trusted_network(network: IPNetwork, *, exposed: bool) -> Iterator[Hazard]:
-    widest = _WIDEST_V4 if network.version == 4 else _WIDEST_V6
-    mapped = isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped
-    if network.is_loopback or network.is_link_local:
+    if any(_covers(ipaddress.ip_network(private), network) for private in _PRIVATE):
         return
-    if network.prefixlen < widest or mapped:
+    widest = _WIDEST_V4 if network.version == 4 else _WIDEST_V6
+    is_mapped = _covers(ipaddress.IPv6Network("::ffff:0:0/96"), network)
+    if network.prefixlen < widest or (is_mapped and network.prefixlen < 96 + _WIDEST_V4):
         yield Hazard(
             Severity.DANGER if exposed else Severity.WARNING,
             "submission.trusted_networks",
@@ -95,13 +108,19 @@ def _trusted_network(network: IPNetwork, *, exposed: bool) -> Iterator[Hazard]:
             "may send mail without a password.",
             "Name only the networks of your own machines.",
         )
-    elif not network.is_private:
+    else:
         yield Hazard(
             Severity.WARNING,
             "submission.trusted_networks",
             f"{network} is a public network whose machines may send mail without a password.",
             "Make sure that every address in it is yours, or use credentials.",
         )
+
+
+def _covers(wide: IPNetwork, network: IPNetwork) -> bool:
+    if isinstance(wide, ipaddress.IPv4Network):
+        return isinstance(network, ipaddress.IPv4Network) and network.subnet_of(wide)
+    return isinstance(network, ipaddress.IPv6Network) and network.subnet_of(wide)
 
 
 def _passwords_in_clear(settings: Settings) -> Iterator[Hazard]:

@@ -1,17 +1,19 @@
 """Turns what the schema refused into sentences: place, table, key, value, what was expected."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from mta.settings.keys import ENV_PREFIX, Key, table_keys
+from mta.settings.keys import ENV_PREFIX, Key
 from mta.settings.schema import Settings
 from mta.settings.table import Table
 from mta.settings.values import suggest
 
 _MAX_SHOWN = 120
+_SECRET_NAME = re.compile("pass|secret|token|store|url|webhook")  # of keys that do not exist
 
 
 class ProblemWriter:
@@ -25,27 +27,21 @@ class ProblemWriter:
 
     def write(self, errors: Iterable[ErrorDetails]) -> list[str]:
         """One line for each error, in the order of the schema."""
-        return [self._line(error) for error in errors]
+        return [self._line(error) for error in errors if not _is_consequence(error)]
 
     def _line(self, error: ErrorDetails) -> str:
-        path = tuple(str(part) for part in error["loc"] if isinstance(part, str))
+        path = tuple(part for part in error["loc"] if isinstance(part, str))
         key, inside = self._key_of(path)
-        expected = self._expected(error, key)
         if error["type"] == "extra_forbidden":
             return self._unknown(path, key, error)
+        place = self._place(path, key, error)
         if key is None:
-            place = self._place(path, None)
-            return f"{place}: {expected}"
-        place = self._place(path, key)
+            return f"{place}: {self._expected(error, key)}"
         if error["type"] == "missing":
-            return f"{place}: {inside[-1]} is missing; {key.name} entries need it"
+            return f"{place}: {inside[-1]} is missing"
+        name = " ".join(["", *inside])
         shown = _show(error["input"], is_secret=bool(key.kind and key.kind.hide))
-        if inside or isinstance(error["loc"][-1], int):
-            name = inside[-1] if inside else key.name_in_section
-            return f"{place} {name} = {shown}: {expected}".replace(
-                f" {name} {name} =", f" {name} ="
-            )
-        return f"{place} = {shown}: {expected}"
+        return f"{place}{name} = {shown}: {self._expected(error, key)}"
 
     def _key_of(self, path: tuple[str, ...]) -> tuple[Key | None, tuple[str, ...]]:
         for length in range(len(path), 0, -1):
@@ -54,30 +50,29 @@ class ProblemWriter:
                 return key, path[length:]
         return None, ()
 
-    def _place(self, path: tuple[str, ...], key: Key | None) -> str:
+    def _place(self, path: tuple[str, ...], key: Key | None, error: ErrorDetails) -> str:
         if key is None:
             return f"{self._file}: [{'.'.join(path)}]" if path else self._file
         origin = self._origins.get(key.name, self._file)
-        if origin.startswith(ENV_PREFIX):
-            return origin
-        if key.entry is not None:
-            return f"{origin}: [[{key.name}]]"
-        return f"{origin}: [{key.section}] {key.name_in_section}"
+        place = origin if origin.startswith(ENV_PREFIX) else f"{origin}: [{key.section}]"
+        if key.entry is None:
+            return place if place == origin else f"{place} {key.name_in_section}"
+        index = next((part for part in error["loc"] if isinstance(part, int)), None)
+        entry = "" if index is None else f" entry {index + 1}"
+        return f"{place if place == origin else f'{origin}: [[{key.name}]]'}{entry}"
 
     def _unknown(self, path: tuple[str, ...], key: Key | None, error: ErrorDetails) -> str:
         *above, name = path
+        shown = _show(error["input"], is_secret=bool(_SECRET_NAME.search(name)))
         if key is not None and key.entry is not None:
             guess = suggest(name, key.entry.model_fields)
-            place = self._place(path, key)
-            return f"{place} {name} = {_show(error['input'])}: no such key{guess}"
+            return f"{self._place(path, key, error)} {name} = {shown}: no such key{guess}"
         if not above:
             guess = suggest(name, Settings.model_fields) or self._elsewhere(name)
             return f"{self._file}: [{name}]: no such table{guess}"
-        schema = _table_at(tuple(above))
-        near = suggest(name, (k.name_in_section for k in table_keys(schema, (above[0],))))
-        guess = near or self._elsewhere(name)
+        guess = suggest(name, _table_at(tuple(above)).model_fields) or self._elsewhere(name)
         inner = ".".join([*above[1:], name])
-        return f"{self._file}: [{above[0]}] {inner} = {_show(error['input'])}: no such key{guess}"
+        return f"{self._file}: [{above[0]}] {inner} = {shown}: no such key{guess}"
 
     def _elsewhere(self, name: str) -> str:
         """Points at the tables that do have such a key."""
@@ -91,7 +86,7 @@ class ProblemWriter:
                 return str(context["error"])
             case "bool_type":
                 return "expected true or false, without quotes"
-            case "int_type" | "float_type":
+            case "int_type":
                 return "expected a whole number, without quotes"
             case "string_type":
                 return "expected text in quotes"
@@ -109,6 +104,11 @@ class ProblemWriter:
                 return "expected at least one entry" if error["type"] == "too_short" else "is empty"
             case _:
                 return error["msg"]
+
+
+def _is_consequence(error: ErrorDetails) -> bool:
+    """A list whose entries were all refused is not "too short" as well."""
+    return error["type"] == "too_short" and bool(error["input"])
 
 
 def _table_at(path: tuple[str, ...]) -> type[Table]:

@@ -7,7 +7,7 @@ but is dangerous is told by `mta.settings.hazards`.
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import StrictFloat, StrictInt, model_validator
+from pydantic import model_validator
 
 from mta.settings.console_schema import Alerts, Console, Log, Metrics, Public, Support
 from mta.settings.delivery_schema import Delivery, Dkim, Queue, Sandbox
@@ -19,11 +19,11 @@ from mta.settings.values import (
     Duration,
     FilePath,
     Flag,
-    Kind,
     Listen,
     Network,
     OptionalDomain,
     OptionalPath,
+    Percent,
     Seconds,
     Size,
     StoreUrl,
@@ -34,8 +34,6 @@ from mta.settings.values import (
 
 EXAMPLE_HOSTNAME = "relevo.example.org"
 EXAMPLE_PUBLIC_URL = "https://correo.example.org"
-
-Percent = Annotated[StrictInt | StrictFloat, Kind("percent")]
 
 
 class Server(Table):
@@ -69,10 +67,10 @@ class Store(Table):
 
     min_free_bytes: Size = setting("512MiB", "Free space below which no mail is taken.")
     min_free_percent: Percent = setting(
-        10, "Free space, in percent of the file system, below which no mail is taken.", ge=0, le=90
+        10, "Free space, in percent of the file system, below which no mail is taken."
     )
     min_free_inodes_percent: Percent = setting(
-        10, "Free inodes, in percent, below which no mail is taken.", ge=0, le=90
+        10, "Free inodes, in percent, below which no mail is taken."
     )
 
 

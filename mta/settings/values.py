@@ -97,6 +97,13 @@ def read_size(value: object) -> int:
     return int(match[1]) << (_SIZE_POWERS[match[2].upper()] if match[2] else 0)
 
 
+def read_percent(value: object) -> float:
+    """A number from 0 to 100."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+        raise ValueError("expected a number from 0 to 100, without quotes")
+    return float(value)
+
+
 def _host_port(value: object, lowest_port: int) -> HostPort:
     expected = (
         "expected HOST:PORT, for example 192.0.2.1:587, mail.example.org:25 or [2001:db8::1]:25"
@@ -183,9 +190,11 @@ def read_domain(value: object) -> str:
     """A domain name, as lower-case A-labels."""
     if isinstance(value, str):
         try:
-            return _host_name(value.strip(), "")
-        except ValueError:
-            pass
+            name = parse_domain(value.strip())
+        except AddressSyntaxError:
+            name = "["
+        if not name.startswith("[") and not name.rpartition(".")[2].isdigit():
+            return name
     raise ValueError("expected a domain name, for example mail.example.org")
 
 
@@ -282,6 +291,7 @@ Text = Annotated[StrictStr, Kind("text")]
 Duration = Annotated[float, BeforeValidator(read_duration), Kind("duration")]
 Seconds = Annotated[int, BeforeValidator(read_seconds), Kind("duration")]
 Size = Annotated[int, BeforeValidator(read_size), Kind("size")]
+Percent = Annotated[float, BeforeValidator(read_percent), Kind("percent")]
 Listen = Annotated[HostPort, BeforeValidator(read_listen), Kind("HOST:PORT")]
 Destination = Annotated[HostPort, BeforeValidator(read_destination), Kind("HOST:PORT")]
 Nameserver = Annotated[HostPort, BeforeValidator(read_nameserver), Kind("HOST:PORT")]
