@@ -6,6 +6,7 @@ a new one. Codes 1 to 19 are the mail's own, 20 to 29 what recipients do, 30 to 
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 
 import orjson
@@ -92,5 +93,9 @@ def as_json(row: EventRow) -> bytes:
 
 def rfc3339(at_ms: int) -> str:
     """Milliseconds since 1970 as `2026-11-22T10:36:00.123Z`."""
-    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+    return f"{_second(at_ms // 1000)}.{at_ms % 1000:03d}Z"
+
+
+@lru_cache(maxsize=8)  # log lines of one second share it: 0.2 µs in place of 2 µs
+def _second(at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
