@@ -5,7 +5,7 @@ from mta.model.reply import Reply
 MAX_REPLY_OCTETS = 512  # RFC 5321 §4.5.3.1.5, CRLF included
 _MAX_TEXT = 400
 # No control characters in a reply, whoever wrote its text.
-_CONTROLS = {code: " " for code in (*range(32), 127, 0x85, 0x2028, 0x2029)}
+_CONTROLS = dict.fromkeys((*range(32), 127, 0x85, 0x2028, 0x2029), " ")
 
 # The hot ones, as octets.
 MAIL_OK = b"250 2.1.0 Sender ok\r\n"
@@ -42,6 +42,7 @@ AUTH_LINE_TOO_LONG = Reply.of(500, "5.5.6", "Authentication exchange line is too
 BAD_LINE_END = Reply.of(500, "5.5.2", "Lines must end with CRLF")
 BAD_OCTETS = Reply.of(500, "5.5.2", "Command is not valid UTF-8 text")
 NO_PARAMETER = Reply.of(501, "5.5.4", "No parameter allowed")
+VRFY_SYNTAX = Reply.of(501, "5.5.4", "Syntax: VRFY address")
 HELLO_SYNTAX = Reply.of(501, "5.5.4", "Syntax: EHLO domain or address literal")
 MAIL_SYNTAX = Reply.of(501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]")
 RCPT_SYNTAX = Reply.of(501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]")
@@ -61,7 +62,7 @@ AUTH_UNKNOWN = Reply.of(504, "5.5.4", "Authentication mechanism is not offered")
 AUTH_NEEDS_TLS = Reply.of(538, "5.7.11", "Encryption required: send STARTTLS first")
 AUTH_NOT_OFFERED = Reply.of(502, "5.5.1", "AUTH is not offered")
 AUTH_TWICE = Reply.of(503, "5.5.1", "Already authenticated")
-AUTH_NEEDS_EHLO = Reply.of(503, "5.5.1", "Send EHLO first")
+
 AUTH_UNAVAILABLE = Reply.of(454, "4.7.0", "Temporary authentication failure")
 NEED_AUTH = Reply.of(530, "5.7.0", "Authentication required")
 NEED_TLS_AND_AUTH = Reply.of(530, "5.7.0", "Send STARTTLS first, then authenticate")
@@ -79,9 +80,12 @@ NOT_HTTP = Reply.of(421, "4.7.0", "This is an SMTP server, closing connection")
 def encode_reply(reply: Reply) -> bytes:
     """`reply` on the wire; its text is cut and cleaned so that it stays one well-formed reply."""
     octets = reply.encode()
-    if len(octets) <= MAX_REPLY_OCTETS and octets.count(b"\n") == len(reply.lines):
-        if octets.isascii() and octets.count(b"\r") == len(reply.lines):
-            return octets
+    if (
+        len(octets) <= MAX_REPLY_OCTETS
+        and octets.isascii()
+        and octets.count(b"\n") == octets.count(b"\r") == len(reply.lines)
+    ):
+        return octets
     lines = tuple(clean_text(line) for line in reply.lines)
     return Reply(reply.code, reply.enhanced, lines or ("",)).encode()
 
