@@ -1,0 +1,125 @@
+"""Credentials of applications: one secret is both the SMTP password and the API key."""
+
+from console.accounts.authenticator import CredentialAuthenticator
+from console.accounts.keys import (
+    digest_of,
+    new_key_id,
+    new_secret,
+    scram_keys_of,
+    username_of,
+)
+from console.accounts.names import checked_name
+from console.accounts.values import Credential, Limits, NewCredential, Scope, State
+from mta.model.clock import Clock
+from mta.model.errors import JobRefused, PermanentError
+from mta.model.ids import IdGenerator
+from mta.model.traffic import TrafficClass
+from mta.store.base import Store
+from mta.store.work import Rows
+
+OVERLAP_S = 24 * 3600.0  # after a rotation both secrets work for a day
+
+
+class CredentialService:
+    """Part of `AccountService`."""
+
+    def __init__(
+        self,
+        store: Store,
+        ids: IdGenerator,
+        clock: Clock,
+        authenticator: CredentialAuthenticator,
+    ) -> None:
+        self._store = store
+        self._ids = ids
+        self._clock = clock
+        self._authenticator = authenticator
+
+    async def add(
+        self, account: int, name: str, limits: Limits | None = None, *, expires_ms: int = 0
+    ) -> NewCredential:
+        """A new credential with its secret, which nobody can read again."""
+        limits = limits or Limits()
+        urgent = limits.default_class is TrafficClass.URGENT
+        if urgent and Scope.SEND_URGENT not in limits.scopes:
+            raise PermanentError(f"the class urgent needs the scope {Scope.SEND_URGENT}")
+        if 0 < expires_ms <= self._clock.now_ms():
+            raise PermanentError("the credential would have expired already")
+        new = self._make(account, checked_name(name, "credential"), limits, expires_ms)
+        await self._store.submit([Rows("credential_insert", [new.credential.row()], expect=1)])
+        await self._authenticator.refresh(new.credential.id)
+        return new
+
+    async def list(self, account: int | None = None) -> list[Credential]:
+        """All of them, or an account's; oldest first."""
+        found = [Credential.of(row) for row in await self._store.read("credential_all")]
+        return [c for c in found if account is None or c.account == account]
+
+    async def get(self, text: str) -> Credential:
+        """By id, user name or key id."""
+        rows = []
+        if text.isascii() and text.isdigit() and len(text) < 20:
+            rows = await self._store.read("credential_by_id", id=int(text))
+        if not rows and text.isprintable():
+            for (number,) in await self._store.read("credential_find", name=text):
+                rows = await self._store.read("credential_by_id", id=number)
+        if not rows:
+            raise PermanentError(f"there is no credential {text!r}: see `relevo credential list`")
+        return Credential.of(rows[0])
+
+    async def revoke(self, credential: Credential) -> None:
+        """The secret stops working now, for good; revoking again is no error."""
+        await self._store.submit([Rows("credential_revoke", [(credential.id,)], expect=1)])
+        await self._authenticator.refresh(credential.id)
+
+    async def rotate(self, old: Credential, overlap_s: float = OVERLAP_S) -> NewCredential:
+        """A successor with the same limits; the old secret works until the overlap is over."""
+        now_ms = self._clock.now_ms()
+        if old.state is not State.ACTIVE or 0 < old.expires_ms <= now_ms:
+            raise PermanentError(f"{old.username} does not work any more: add a new credential")
+        ends_ms = now_ms + round(overlap_s * 1000)
+        if old.expires_ms:
+            ends_ms = min(ends_ms, old.expires_ms)
+        new = self._make(old.account, old.name, old.limits, old.expires_ms)
+        try:
+            await self._store.submit(
+                [
+                    Rows("credential_insert", [new.credential.row()], expect=1),
+                    Rows("credential_replace", [(old.id, new.credential.id, ends_ms)], expect=1),
+                ]
+            )
+        except JobRefused:
+            raise PermanentError(
+                f"{old.username} was rotated already: rotate its successor"
+            ) from None
+        await self._authenticator.refresh(new.credential.id)
+        await self._authenticator.refresh(old.id)
+        return new
+
+    def status_of(self, credential: Credential) -> str:
+        """`active`, `replaced` (still works for its overlap), `expired` or `revoked`."""
+        if credential.state is not State.ACTIVE:
+            return credential.state
+        if 0 < credential.expires_ms <= self._clock.now_ms():
+            return "expired"
+        return "replaced" if credential.replaced_by is not None else credential.state
+
+    def _make(self, account: int, name: str, limits: Limits, expires_ms: int) -> NewCredential:
+        key_id = new_key_id()
+        secret = new_secret(key_id)
+        credential = Credential(
+            id=self._ids.new(),
+            account=account,
+            name=name,
+            key_id=key_id,
+            username=username_of(name, key_id),
+            secret_sha256=digest_of(secret),
+            scram=scram_keys_of(secret),
+            limits=limits,
+            state=State.ACTIVE,
+            created_ms=self._clock.now_ms(),
+            expires_ms=expires_ms,
+            last_used_ms=0,
+            replaced_by=None,
+        )
+        return NewCredential(credential, secret)

@@ -1,0 +1,37 @@
+"""Domains that accounts may send from."""
+
+from console.accounts.authenticator import CredentialAuthenticator
+from console.accounts.values import SendingDomain, State
+from mta.model.address import parse_domain
+from mta.model.clock import Clock
+from mta.model.errors import JobRefused, PermanentError
+from mta.store.base import Store
+from mta.store.work import Rows
+
+
+class DomainService:
+    """Part of `AccountService`."""
+
+    def __init__(self, store: Store, clock: Clock, authenticator: CredentialAuthenticator) -> None:
+        self._store = store
+        self._clock = clock
+        self._authenticator = authenticator
+
+    async def add(self, domain: str, account: int, *, shared: bool = True) -> SendingDomain:
+        """Let an account (and, if shared, its sub-accounts) send from a domain; nobody else may."""
+        name = parse_domain(domain)
+        if name.startswith("["):
+            raise PermanentError(f"{domain} is an address, not a domain")
+        added = SendingDomain(name, account, shared, State.ACTIVE, self._clock.now_ms())
+        row = (name, account, int(shared), added.state, added.created_ms)
+        try:
+            await self._store.submit([Rows("domain_insert", [row], expect=1)])
+        except JobRefused:
+            raise PermanentError(f"{name} belongs to an account already") from None
+        await self._authenticator.refresh()
+        return added
+
+    async def list(self, account: int | None = None) -> list[SendingDomain]:
+        """All domains, or an account's own; by name."""
+        found = [SendingDomain.of(row) for row in await self._store.read("domain_all")]
+        return [d for d in found if account is None or d.account == account]

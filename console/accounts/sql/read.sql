@@ -1,0 +1,45 @@
+-- What authentication and the commands ask of accounts.
+
+-- name: accounts_last_id
+-- The greatest id in use, so that ids never go back.
+SELECT max(coalesce((SELECT max(id) FROM account), 0),
+           coalesce((SELECT max(id) FROM console_user), 0),
+           coalesce((SELECT max(id) FROM credential), 0));
+
+-- name: account_all
+SELECT id, parent, name, kind, state, created_ms FROM account ORDER BY id;
+
+-- name: user_all
+-- People with their memberships, one row for each; a person without one has NULLs.
+SELECT u.id, u.email, u.state, u.locked_until_ms, u.created_ms, m.account, a.name, m.role
+FROM console_user AS u
+LEFT JOIN membership AS m ON m."user" = u.id
+LEFT JOIN account AS a ON a.id = m.account
+ORDER BY u.id, m.account;
+
+-- name: user_by_email
+SELECT id, state FROM console_user WHERE email = :email;
+
+-- name: membership_of
+SELECT role FROM membership WHERE "user" = :user AND account = :account;
+
+-- name: credential_all
+-- Everything about credentials, the newest last.
+SELECT id, account, name, key_id, username, secret_sha256, scram_salt, scram_iterations,
+       scram_stored_key, scram_server_key, scopes, sender_domains, networks, default_class,
+       rate_per_minute, state, created_ms, expires_ms, last_used_ms, replaced_by
+FROM credential ORDER BY id;
+
+-- name: credential_by_id
+-- The same columns as `credential_all`, of one.
+SELECT id, account, name, key_id, username, secret_sha256, scram_salt, scram_iterations,
+       scram_stored_key, scram_server_key, scopes, sender_domains, networks, default_class,
+       rate_per_minute, state, created_ms, expires_ms, last_used_ms, replaced_by
+FROM credential WHERE id = :id;
+
+-- name: credential_find
+-- By its username or the public part of its secret.
+SELECT id FROM credential WHERE username = :name OR key_id = :name;
+
+-- name: domain_all
+SELECT domain, account, shared, state, created_ms FROM sending_domain ORDER BY domain;

@@ -1,0 +1,97 @@
+-- Everything that changes accounts. Each statement takes `:rows`, a JSON array of arrays. Inserts
+-- leave what exists alone, so that the guard of the job (`expect`) tells a name that is taken.
+
+-- name: account_insert
+-- order: 40
+-- rows: id, parent, name, kind, state, created_ms
+INSERT INTO account (id, parent, name, kind, state, created_ms)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5
+FROM json_each(:rows) WHERE true
+ON CONFLICT DO NOTHING;
+
+-- name: account_state
+-- order: 41
+-- rows: id, state
+UPDATE account SET state = v.state
+FROM (SELECT value->>0 AS id, value->>1 AS state FROM json_each(:rows)) AS v
+WHERE account.id = v.id;
+
+-- name: user_insert
+-- order: 42
+-- rows: id, email, password, state, created_ms
+INSERT INTO console_user (id, email, password, state, created_ms)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4
+FROM json_each(:rows) WHERE true
+ON CONFLICT DO NOTHING;
+
+-- name: user_state
+-- order: 43
+-- rows: id, state
+UPDATE console_user SET state = v.state
+FROM (SELECT value->>0 AS id, value->>1 AS state FROM json_each(:rows)) AS v
+WHERE console_user.id = v.id;
+
+-- name: user_unlock
+-- order: 43
+-- A person may sign in again at once: active, no failures, no lock. rows: id
+UPDATE console_user SET state = 'active', failures = 0, locked_until_ms = 0
+WHERE id IN (SELECT value->>0 FROM json_each(:rows));
+
+-- name: user_password
+-- order: 43
+-- A new password also ends a lock. rows: id, password
+UPDATE console_user SET password = v.password, failures = 0, locked_until_ms = 0
+FROM (SELECT value->>0 AS id, value->>1 AS password FROM json_each(:rows)) AS v
+WHERE console_user.id = v.id;
+
+-- name: membership_insert
+-- order: 44
+-- rows: user, account, role, created_ms
+INSERT INTO membership ("user", account, role, created_ms)
+SELECT value->>0, value->>1, value->>2, value->>3
+FROM json_each(:rows) WHERE true
+ON CONFLICT DO NOTHING;
+
+-- name: credential_insert
+-- order: 45
+-- rows: id, account, name, key_id, username, secret_sha256, scram_salt, scram_iterations,
+-- scram_stored_key, scram_server_key, scopes, sender_domains, networks, default_class,
+-- rate_per_minute, state, created_ms, expires_ms
+INSERT INTO credential (id, account, name, key_id, username, secret_sha256, scram_salt,
+                        scram_iterations, scram_stored_key, scram_server_key, scopes,
+                        sender_domains, networks, default_class, rate_per_minute, state,
+                        created_ms, expires_ms)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
+       value->>8, value->>9, value->>10, value->>11, value->>12, value->>13, value->>14,
+       value->>15, value->>16, value->>17
+FROM json_each(:rows) WHERE true
+ON CONFLICT DO NOTHING;
+
+-- name: credential_revoke
+-- order: 46
+-- rows: id
+UPDATE credential SET state = 'revoked'
+WHERE id IN (SELECT value->>0 FROM json_each(:rows));
+
+-- name: credential_replace
+-- order: 46
+-- The old one of a rotation, once: it ends at `expires_ms`. rows: id, replaced_by, expires_ms
+UPDATE credential SET replaced_by = v.replaced_by, expires_ms = v.expires_ms
+FROM (SELECT value->>0 AS id, value->>1 AS replaced_by, value->>2 AS expires_ms
+      FROM json_each(:rows)) AS v
+WHERE credential.id = v.id AND credential.state = 'active' AND credential.replaced_by IS NULL;
+
+-- name: credential_used
+-- order: 47
+-- rows: id, last_used_ms
+UPDATE credential SET last_used_ms = v.last_used_ms
+FROM (SELECT value->>0 AS id, value->>1 AS last_used_ms FROM json_each(:rows)) AS v
+WHERE credential.id = v.id AND credential.last_used_ms < v.last_used_ms;
+
+-- name: domain_insert
+-- order: 48
+-- rows: domain, account, shared, state, created_ms
+INSERT INTO sending_domain (domain, account, shared, state, created_ms)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4
+FROM json_each(:rows) WHERE true
+ON CONFLICT DO NOTHING;
