@@ -1,0 +1,117 @@
+"""Makes keys and writes them so that a crash leaves a whole key or none, readable by its owner alone."""
+
+import contextlib
+import datetime as dt
+import os
+import secrets
+from enum import StrEnum
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from mta.dkim.keys import DkimKey, check_names
+from mta.model.address import parse_domain
+from mta.model.errors import AddressSyntaxError, ConfigurationError
+
+
+class KeyType(StrEnum):
+    """What `relevo dkim new --type` takes."""
+
+    RSA2048 = "rsa2048"
+    ED25519 = "ed25519"
+
+
+def generate_key(
+    directory: Path,
+    domain: str,
+    *,
+    today: dt.date,
+    selector: str = "",
+    key_type: KeyType = KeyType.RSA2048,
+) -> tuple[DkimKey, Path]:
+    """Make a key and store it as `<directory>/<domain>/<selector>.pem`, mode 0600, on the disk for good.
+
+    Without a selector it is `r202611` (Ed25519: `e202611`) after the month, `r202611b` if that is
+    taken. An existing key is never replaced. Run by root, the files belong to the owner of
+    `directory`, so that the server can read them. Raises `ConfigurationError`.
+    """
+    try:
+        domain = parse_domain(domain)
+    except AddressSyntaxError as error:
+        raise ConfigurationError(str(error)) from None
+    folder = directory / domain
+    selector = selector or _free_selector(folder, key_type, today)
+    check_names(domain, selector, str(folder))
+    private = (
+        Ed25519PrivateKey.generate()
+        if key_type is KeyType.ED25519
+        else rsa.generate_private_key(65537, 2048)
+    )
+    path = folder / f"{selector}.pem"
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    try:
+        _make_folder(directory, folder)
+        _write_new(path, pem, _owner(directory))
+    except FileExistsError:
+        raise ConfigurationError(
+            f"{path}: exists; choose another --selector, a published key is not replaced"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be written: {error.strerror}") from None
+    return DkimKey(domain, selector, private), path
+
+
+def _free_selector(folder: Path, key_type: KeyType, today: dt.date) -> str:
+    kind = "e" if key_type is KeyType.ED25519 else "r"
+    stem = f"{kind}{today.year:04}{today.month:02}"
+    for name in (stem, *(stem + letter for letter in "bcdefghijklmnopqrstuvwxyz")):
+        if not (folder / f"{name}.pem").exists():
+            return name
+    raise ConfigurationError(f"{folder}: too many keys of this month; give a --selector")
+
+
+def _owner(directory: Path) -> tuple[int, int] | None:
+    if os.geteuid() != 0:
+        return None
+    status = directory.stat()
+    return status.st_uid, status.st_gid
+
+
+def _make_folder(directory: Path, folder: Path) -> None:
+    if not directory.exists():
+        directory.mkdir(mode=0o700, parents=True)
+        _sync(directory.parent)
+    if not folder.exists():
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        owner = _owner(directory)
+        if owner is not None:
+            os.chown(folder, *owner)
+        _sync(directory)
+
+
+def _write_new(path: Path, data: bytes, owner: tuple[int, int] | None) -> None:
+    """A whole file under a name that was free, or an exception; never a part of one."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - made with mode 0600 above
+            if owner is not None:
+                os.fchown(descriptor, *owner)
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        os.link(temporary, path)  # unlike a rename this fails when the name is taken
+    finally:
+        temporary.unlink()
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
