@@ -27,7 +27,7 @@ def verify(content: bytes, lookup: Callable[[str], str | None]) -> list[Verifica
     `lookup` gives the text of the TXT record at a name, or `None`. Takes milliseconds for each
     signature, and time that is not linear in hostile messages: for checks, not for traffic.
     """
-    logger = logging.Logger("dkimpy")  # of its own: what it says stands in the results
+    logger = logging.Logger("dkimpy")  # noqa: LOG001 - unregistered: the results say it all
     logger.addHandler(logging.NullHandler())
 
     def dnsfunc(name: bytes, timeout: float = 5) -> bytes | None:  # noqa: ARG001 - dkimpy's signature
