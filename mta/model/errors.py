@@ -40,5 +40,9 @@ class StoreFailed(StoreError):
     """The disk failed under a commit (EIO): the process has to end, nothing may be retried."""
 
 
+class ContentDamaged(PermanentError):
+    """The bytes of a stored content are not those that were stored, or cannot be read."""
+
+
 class AddressSyntaxError(PermanentError):
     """A mailbox is not one of RFC 5321 §4.1.2 (extended by RFC 6531)."""

@@ -1,0 +1,1 @@
+"""Durable truth: one database with group commit, and the segment files that hold contents."""
