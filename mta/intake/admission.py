@@ -12,7 +12,7 @@ from mta.intake.trace import TraceWriter
 from mta.model.envelope import Envelope, Identity, Submission
 from mta.model.ids import IdGenerator
 from mta.model.traffic import DeliveryState, TrafficClass
-from mta.settings.schema import QueueSettings
+from mta.settings.delivery_schema import Queue
 from mta.spool.flows import Flow
 from mta.spool.rows import ExpiryKind, MessageFlag, QueuedDelivery, QueuedMessage
 from mta.store.work import Content
@@ -107,7 +107,7 @@ class Admission:
         *,
         ids: IdGenerator,
         trace: TraceWriter,
-        queue: QueueSettings,
+        queue: Queue,
         suppression: SuppressionCheck,
         site_of: Callable[[str], int],
         reserve: Callable[[bytes, int], Content],

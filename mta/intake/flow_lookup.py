@@ -1,13 +1,14 @@
 """Finds the flow a submission belongs to, or makes it: once, however many ask at the same time."""
 
 import asyncio
-from functools import partial
 
 from mta.model.clock import Clock
 from mta.model.ids import IdGenerator
 from mta.spool.flows import Flow, FlowDirectory, flow_from_row
 from mta.store.base import Store
 from mta.store.work import Rows
+
+CLOSE_DEADLINE_S = 5.0
 
 
 class FlowLookup:
@@ -21,6 +22,7 @@ class FlowLookup:
         self._ids = ids
         self._clock = clock
         self._pending: dict[tuple[int, int, str], asyncio.Task[Flow]] = {}
+        self._lookups: set[asyncio.Task[tuple[int, str] | None]] = set()
 
     def known(self, account: int, klass: int, name: str) -> Flow | None:
         """The flow if it is in memory."""
@@ -39,18 +41,15 @@ class FlowLookup:
     def earlier(self, account: int, key: str) -> "asyncio.Future[tuple[int, str] | None]":
         """The message and digest an idempotency key stands for."""
         task = asyncio.get_running_loop().create_task(self._earlier(account, key))
-        slot = (account, -1, f"{key} {id(task)}")
-        self._pending[slot] = task  # type: ignore[assignment]  # kept only so that it is not lost
-        task.add_done_callback(partial(self._forget, slot))
+        self._lookups.add(task)
+        task.add_done_callback(self._lookups.discard)
         return task
 
     async def close(self) -> None:
         """Wait for look-ups under way."""
-        if self._pending:
-            await asyncio.wait(list(self._pending.values()), timeout=5)
-
-    def _forget(self, slot: tuple[int, int, str], _: object) -> None:
-        self._pending.pop(slot, None)
+        waiting: list[asyncio.Task[object]] = [*self._pending.values(), *self._lookups]
+        if waiting:
+            await asyncio.wait(waiting, timeout=CLOSE_DEADLINE_S)
 
     async def _find(self, account: int, klass: int, name: str, kind: str) -> Flow:
         rows = await self._store.read(

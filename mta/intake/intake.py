@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from mta.events.record import event_row
 from mta.intake.admission import Admission, Admitted, Draft, draft
 from mta.intake.content import ContentRefused
 from mta.intake.flow_lookup import FlowLookup
@@ -170,11 +169,22 @@ class Intake:
         for delivery in admitted.deliveries:
             job.insert_delivery(delivery, due_ms, now_ms)
             if delivery.state == DeliveryState.SUPPRESSED:
-                job.add(
-                    "event_insert",
-                    _event(EventType.SUPPRESSED, admitted, flow, now_ms, delivery.id),
+                job.event(
+                    EventType.SUPPRESSED,
+                    now_ms,
+                    account=message.account,
+                    flow=flow.id,
+                    message=message.id,
+                    delivery=delivery.id,
                 )
-        job.add("event_insert", _event(EventType.ACCEPTED, admitted, flow, now_ms, 0))
+        job.event(
+            EventType.ACCEPTED,
+            now_ms,
+            account=message.account,
+            flow=flow.id,
+            message=message.id,
+            data={"recipients": len(admitted.deliveries), "size": message.ref.length},
+        )
         return None
 
     def _committed(
@@ -229,19 +239,3 @@ class Intake:
 
 def _receipt(message_id: int) -> Receipt:
     return Receipt(Reply(250, "2.0.0", (f"{message_id} queued",)), message_id)
-
-
-def _event(
-    event: EventType, admitted: Admitted, flow: Flow, now_ms: int, delivery_id: int
-) -> tuple[int | str, ...]:
-    message = admitted.message
-    data = {"recipients": len(admitted.deliveries), "size": message.ref.length}
-    return event_row(
-        event,
-        now_ms,
-        message.account,
-        flow.id,
-        message.id,
-        delivery_id,
-        data if not delivery_id else {},
-    )

@@ -1,9 +1,10 @@
 """Write jobs for the store: what changes together stands in one job, and so in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from mta.model.traffic import DeliveryState
+from mta.events.record import event_row
+from mta.model.traffic import DeliveryState, EventType
 from mta.spool.rows import QueuedDelivery, QueuedMessage
 from mta.store.work import Content, Rows
 
@@ -35,6 +36,21 @@ class JobBuilder:
     def count(self, flow: int, state: int, difference: int) -> None:
         """Move a flow's counter."""
         self._counts[flow, state] += difference
+
+    def event(
+        self,
+        event: EventType,
+        now_ms: int,
+        *,
+        account: int = 0,
+        flow: int = 0,
+        message: int = 0,
+        delivery: int = 0,
+        data: Mapping[str, object] | str = "",
+    ) -> None:
+        """What happened; the database gives the id at the commit, so cursors miss nothing."""
+        row = event_row(0, event, now_ms, account, flow, message, delivery, data)
+        self.add("event_insert", row[1:])
 
     def live(self, segment: int, difference: int) -> None:
         """Move a content segment's count of deliveries that are not final."""

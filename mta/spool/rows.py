@@ -45,6 +45,7 @@ class QueuedMessage:
     """A message some of whose deliveries are in memory; shared by them."""
 
     __slots__ = (
+        "__weakref__",
         "account",
         "content",
         "envelope_id",
@@ -102,6 +103,7 @@ class QueuedDelivery:
         "n",
         "notify",
         "original",
+        "returns",
         "site",
         "source",
         "state",
@@ -144,6 +146,7 @@ class QueuedDelivery:
         self.original = original
         self.source = source
         self.state = state
+        self.returns = 0  # times it came back from a connection without having been tried
 
 
 def message_from_row(row: Sequence[Any]) -> QueuedMessage:
@@ -164,4 +167,6 @@ def delivery_from_row(
     row: Sequence[Any], message: QueuedMessage, state: int = DeliveryState.READY
 ) -> QueuedDelivery:
     """The delivery part of such a row; a 27th column is the state."""
-    return QueuedDelivery(row[0], message, *row[2:16], state=row[26] if len(row) > 26 else state)
+    delivery = QueuedDelivery(row[0], message, *row[2:16])
+    delivery.state = row[26] if len(row) > 26 else state
+    return delivery

@@ -1,0 +1,401 @@
+"""A lane is (egress source, site): its connections, its limits, and who goes next on them.
+
+`pump` is called when something changed: mail arrived, a connection got a slot, a limit's time has
+come. It gives attempts to free slots, opens connections by need and arms one timer for the next
+limit. Nothing here waits; opening a connection is a task of the dispatcher's group.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from mta.delivery.attempt import Attempt
+from mta.delivery.board import Board, SiteBoard
+from mta.delivery.connection import MxConnection
+from mta.delivery.limits import LaneLimits
+from mta.delivery.link import Link
+from mta.delivery.opening import Opened, Opener, Source
+from mta.delivery.routing import Route, Router
+from mta.delivery.transaction import Transaction
+from mta.model.clock import Clock
+from mta.model.outcome import Outcome, OutcomeKind, Phase
+from mta.model.reply import Reply
+from mta.scheduler.site_queue import FIRST_BULK
+from mta.scheduler.stream import Stream
+from mta.spool.rows import QueuedDelivery
+
+MAX_PARKED = 200  # picked deliveries that wait for a connection to their own hosts
+REST_AFTER_FAILURE_S = 5.0  # no connection is tried again sooner after one failed
+MAX_WAIT_S = 3_600.0
+CLOSED = Reply.of(451, "4.4.2", "the connection ended before the mail was sent")
+
+
+@dataclass(slots=True)
+class LaneHooks:
+    """What a lane asks of the dispatcher."""
+
+    spawn: Callable[[Coroutine[Any, Any, None]], None]
+    prepare: Callable[["Lane", Attempt], None]
+    done: Callable[["Lane", Attempt, list[Outcome]], None]
+    refused: Callable[["Lane", list[QueuedDelivery], Outcome], None]
+    refill: Callable[[SiteBoard], None]
+    may_connect: Callable[[bool], bool]
+    connected: Callable[[int], None]
+    companions: Callable[[], int]
+    find_route: Callable[["Lane", str], None]
+    throttled: Callable[[str], None]
+
+
+class Lane:
+    """One source's connections to one site."""
+
+    def __init__(
+        self,
+        board: Board,
+        site: SiteBoard,
+        source: Source,
+        limits: LaneLimits,
+        *,
+        router: Router,
+        opener: Opener,
+        clock: Clock,
+        hooks: LaneHooks,
+    ) -> None:
+        self.board = board
+        self.site = site
+        self.source = source
+        self.limits = limits
+        self.links: list[Link] = []
+        self.opening = 0
+        self.held_reason = ""
+        self.rest_until_s = 0.0
+        self.rest_outcome: Outcome | None = None
+        self.wait_reason = ""
+        self.wait_until_s = 0.0
+        self._router = router
+        self._opener = opener
+        self._clock = clock
+        self._hooks = hooks
+        self._parked: deque[tuple[Stream, QueuedDelivery]] = deque()
+        self._by_connection: dict[MxConnection, Link] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_stopping = False
+        self._log = structlog.get_logger("mta.delivery")
+
+    @property
+    def waiting(self) -> int:
+        """Deliveries in memory that wait for a connection."""
+        return self.site.waiting + len(self._parked)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the lane may be forgotten: nothing waits, nothing is open."""
+        return not (self.links or self.opening or self._parked or self._timer)
+
+    # -- giving out mail -----------------------------------------------------------------------
+
+    def pump(self) -> None:
+        """Give what may go now to connections, and see to it that there are enough of them."""
+        if self._is_stopping or self.held_reason:
+            return
+        now_s, now_ms = self._clock.monotonic_s(), self._clock.now_ms()
+        self._give(now_s, now_ms)
+        self._hooks.refill(self.site)
+        self._open_more(now_s)
+
+    def _give(self, now_s: float, now_ms: int) -> None:
+        per_connection = self.limits.messages_per_connection
+        for link in list(self.links):
+            while link.has_slot(per_connection):
+                wait_s = self.limits.message_wait_s(now_s)
+                if wait_s > 0:
+                    self._arm(wait_s, now_s, self.limits.limiter.held_by(now_s))
+                    return
+                picked = self._next_for(link, now_ms)
+                if picked is None:
+                    break
+                self._start(link, *picked, now_s)
+            if link.given >= per_connection:
+                self._retire(link)
+
+    def _next_for(self, link: Link, now_ms: int) -> tuple[Stream, QueuedDelivery] | None:
+        for index, (stream, delivery) in enumerate(self._parked):
+            if self._fits(link, delivery):
+                del self._parked[index]
+                return stream, delivery
+        bulk = link.bulk > 0 or self._bulk_links() < self.limits.bulk_connections
+        while len(self._parked) < MAX_PARKED:
+            picked = self.site.queue.pick(now_ms, bulk=bulk)
+            if picked is None:
+                return None
+            self.site.waiting -= 1
+            if self._fits(link, picked[1]):
+                return picked
+            self._parked.append(picked)
+        return None
+
+    def _fits(self, link: Link, delivery: QueuedDelivery) -> bool:
+        """Whether the connection goes to one of the domain's own hosts."""
+        if delivery.domain == link.domain:
+            return True
+        route = self._router.known(delivery.domain)
+        if route is None:
+            self._hooks.find_route(self, delivery.domain)
+            return False
+        return link.host in route.hosts and link.port == route.port
+
+    def _start(self, link: Link, stream: Stream, delivery: QueuedDelivery, now_s: float) -> None:
+        deliveries = [delivery]
+        if stream.window and stream.window[0].message is delivery.message:
+            self._add_companions(stream, deliveries)
+        attempt = Attempt(delivery.message, deliveries, stream)
+        attempt.started_s = now_s
+        attempt.connection = link.connection
+        self.limits.take_message(now_s)
+        link.attempts += 1
+        link.given += 1
+        if stream.klass >= FIRST_BULK:
+            link.bulk += 1
+        self._hooks.prepare(self, attempt)
+
+    def _add_companions(self, stream: Stream, deliveries: list[QueuedDelivery]) -> None:
+        first, window = deliveries[0], stream.window
+        limit = self._hooks.companions()
+        while (
+            window
+            and len(deliveries) < limit
+            and window[0].message is first.message
+            and window[0].domain == first.domain
+        ):
+            deliveries.append(window.popleft())
+        extra = len(deliveries) - 1
+        if extra:
+            self.site.waiting -= extra
+            self.site.queue.charge(stream, extra)
+
+    def _bulk_links(self) -> int:
+        return sum(1 for link in self.links if link.bulk)
+
+    # -- what comes back -----------------------------------------------------------------------
+
+    def send(self, attempt: Attempt, transaction: Transaction) -> bool:
+        """Write the transaction; False when its connection is gone meanwhile."""
+        link = self._by_connection.get(attempt.connection) if attempt.connection else None
+        if link is None or not link.connection.slots_free:
+            return False
+        link.connection.send(transaction)
+        return True
+
+    def link_of(self, attempt: Attempt) -> Link | None:
+        """The link an attempt was picked for, while it is open."""
+        return self._by_connection.get(attempt.connection) if attempt.connection else None
+
+    def ended(self, attempt: Attempt) -> None:
+        """The attempt is settled (or was given back): its slot is free."""
+        link = self.link_of(attempt)
+        if link is None:
+            return
+        link.attempts -= 1
+        if attempt.stream.klass >= FIRST_BULK:
+            link.bulk -= 1
+        if not link.attempts:
+            link.idle_since_s = self._clock.monotonic_s()
+
+    def park(self, attempt: Attempt) -> None:
+        """The attempt's deliveries go back to wait for another connection of the lane."""
+        self.ended(attempt)
+        for delivery in reversed(attempt.deliveries):
+            self.board.put_back(delivery, attempt.stream)
+
+    def _on_done(
+        self,
+        connection: MxConnection,  # noqa: ARG002
+        transaction: Transaction,
+        outcomes: list[Outcome],
+    ) -> None:
+        attempt = transaction.tag
+        assert isinstance(attempt, Attempt)
+        self._hooks.done(self, attempt, outcomes)
+
+    def _on_slot(self, connection: MxConnection) -> None:
+        """Slots are counted by settlements, not by replies: nothing to do here."""
+
+    def _on_closed(self, connection: MxConnection, unsent: list[Transaction]) -> None:
+        link = self._by_connection.pop(connection)
+        self.links.remove(link)
+        self._hooks.connected(-1)
+        self.limits.limiter.release_connection()
+        for transaction in unsent:
+            attempt = transaction.tag
+            assert isinstance(attempt, Attempt)
+            reply = Outcome(OutcomeKind.RETURNED, CLOSED, Phase.MAIL, host=connection.target.host)
+            self._hooks.done(self, attempt, [reply] * len(attempt.deliveries))
+        self.pump_soon()
+
+    def pump_soon(self) -> None:
+        """`pump` in the next turn of the loop."""
+        asyncio.get_running_loop().call_soon(self.pump)
+
+    # -- connections ---------------------------------------------------------------------------
+
+    def _open_more(self, now_s: float) -> None:
+        waiting = self.waiting
+        if not waiting or now_s < self.rest_until_s:
+            if waiting:
+                self._arm(self.rest_until_s - now_s, now_s, "rest")
+            return
+        free = sum(1 for k in self.links if k.has_slot(self.limits.messages_per_connection))
+        urgent = self.site.queue.has_work(bulk=False)
+        open_now = len(self.links) + self.opening
+        more = self.limits.limiter.connections_wanted(waiting, open_now)
+        if free and not self._parked:
+            return
+        for _ in range(more):
+            wait_s = self.limits.limiter.connection_wait_s(now_s, open_now, waiting)
+            if wait_s > 0:
+                if wait_s < MAX_WAIT_S:
+                    self._arm(wait_s, now_s, "connections_per_minute")
+                return
+            domain = self._domain_to_open()
+            route = self._router.known(domain) if domain else None
+            if route is None:
+                if domain:
+                    self._hooks.find_route(self, domain)
+                return
+            if not self._hooks.may_connect(urgent):
+                self._arm(1.0, now_s, "max_connections")
+                return
+            self.limits.limiter.take_connection(now_s)
+            self.opening += 1
+            open_now += 1
+            self._hooks.connected(1)
+            self._hooks.spawn(self._open(route))
+        if self._parked and not more:
+            self._make_room()
+
+    def _domain_to_open(self) -> str:
+        if self._parked:
+            return self._parked[0][1].domain
+        for stream in self.site.queue.streams():
+            if stream.window:
+                return stream.window[0].domain
+        return ""
+
+    def _make_room(self) -> None:
+        """All connections go to other hosts than what is parked: end one that is idle."""
+        for link in self.links:
+            if not link.attempts and not any(self._fits(link, d) for _, d in self._parked):
+                self._retire(link)
+                return
+
+    async def _open(self, route: Route) -> None:
+        opened: Opened | Outcome | None = None
+        try:
+            opened = await self._opener.open(
+                route,
+                self.source,
+                self.limits.tls,
+                on_done=self._on_done,
+                on_slot=self._on_slot,
+                on_closed=self._on_closed,
+            )
+        finally:
+            self.opening -= 1
+            if not isinstance(opened, Opened):
+                self._hooks.connected(-1)
+                self.limits.limiter.release_connection()
+        if isinstance(opened, Outcome):
+            self._could_not_open(route, opened)
+            return
+        link = Link(opened.connection, opened.candidate.host, route.port, route.domain)
+        link.idle_since_s = self._clock.monotonic_s()
+        self._by_connection[opened.connection] = link
+        self.links.append(link)
+        self.rest_outcome = None
+        if self._is_stopping:
+            self._retire(link)
+        self.pump()
+
+    def _could_not_open(self, route: Route, outcome: Outcome) -> None:
+        now_s = self._clock.monotonic_s()
+        self.limits.observe(outcome, now_s)
+        served = any(link.host in route.hosts for link in self.links)
+        self.rest_until_s = max(self.rest_until_s, now_s + REST_AFTER_FAILURE_S)
+        self.rest_outcome = outcome
+        if served or self.opening:
+            self._arm(REST_AFTER_FAILURE_S, now_s, "rest")
+            return
+        self._hooks.refused(self, self._take_for(route), outcome)
+        self.pump_soon()
+
+    def _take_for(self, route: Route) -> list[QueuedDelivery]:
+        """What is in memory for the hosts that could not be reached; others stay."""
+        taken: list[tuple[Stream, QueuedDelivery]] = []
+        kept: list[tuple[Stream, QueuedDelivery]] = []
+        now_ms = self._clock.now_ms()
+        while (picked := self.site.queue.pick(now_ms)) is not None:
+            self.site.waiting -= 1
+            self._parked.append(picked)
+        for stream, delivery in self._parked:
+            known = self._router.known(delivery.domain)
+            same = delivery.domain == route.domain or (known and known.hosts == route.hosts)
+            (taken if same else kept).append((stream, delivery))
+        self._parked.clear()
+        for stream, delivery in reversed(kept):
+            self.board.put_back(delivery, stream)
+        return [delivery for _, delivery in taken]
+
+    def take_domain(self, domain: str) -> list[QueuedDelivery]:
+        """What waits in memory for a domain; it leaves the lane."""
+        taken = [d for _, d in self._parked if d.domain == domain]
+        self._parked = deque((s, d) for s, d in self._parked if d.domain != domain)
+        for stream in self.site.streams.values():
+            mine = [d for d in stream.window if d.domain == domain]
+            if mine:
+                stream.window = deque(d for d in stream.window if d.domain != domain)
+                self.site.waiting -= len(mine)
+                taken += mine
+        return taken
+
+    def sweep_idle(self, now_s: float) -> None:
+        """Close connections that had nothing to do for the site's idle time."""
+        for link in list(self.links):
+            if not link.attempts and now_s - link.idle_since_s >= self.limits.idle_timeout_s:
+                self._retire(link)
+
+    def _retire(self, link: Link) -> None:
+        if not link.is_retiring and not link.attempts:
+            link.is_retiring = True
+            link.connection.quit()
+
+    def _arm(self, wait_s: float, now_s: float, reason: str) -> None:
+        self.wait_reason, self.wait_until_s = reason, now_s + wait_s
+        if self._timer is None:
+            self._hooks.throttled(reason)
+            self._timer = asyncio.get_running_loop().call_later(max(wait_s, 0.001), self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self.wait_reason = ""
+        self.pump()
+
+    def stop(self) -> None:
+        """Begin no further attempt; connections end when what is under way has ended."""
+        self._is_stopping = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for stream, delivery in reversed(self._parked):
+            self.board.put_back(delivery, stream)
+        self._parked.clear()
+        for link in list(self.links):
+            self._retire(link)
+
+    def abort(self) -> None:
+        """Drop the connections; what was under way is uncertain or comes back."""
+        for link in list(self.links):
+            link.connection.abort()

@@ -1,0 +1,84 @@
+"""A lane's limits in one place: the limiter's numbers and the back-off that moves them."""
+
+from collections.abc import Callable
+
+from mta.model.clock import Clock
+from mta.model.outcome import Outcome, OutcomeKind
+from mta.shaping.backoff import Backoff
+from mta.shaping.limiter import LaneLimiter, TotalLimiter
+from mta.shaping.policy import SitePolicy
+from mta.shaping.throttle import ShapingChange
+
+
+class LaneLimits:
+    """What a lane may do now."""
+
+    def __init__(
+        self,
+        policy: SitePolicy,
+        total: TotalLimiter,
+        *,
+        clock: Clock,
+        changed: Callable[[ShapingChange], None],
+    ) -> None:
+        """`changed` is told of every automatic change."""
+        self._clock = clock
+        self._changed = changed
+        self.limiter = LaneLimiter(policy, total)
+        self.backoff = Backoff(policy)
+
+    @property
+    def policy(self) -> SitePolicy:
+        """The rules as written."""
+        return self.limiter.policy
+
+    @property
+    def messages_per_connection(self) -> int:
+        """Messages after which a connection is closed."""
+        return self.limiter.policy.messages_per_connection
+
+    @property
+    def idle_timeout_s(self) -> float:
+        """How long a connection without work stays open."""
+        return self.limiter.policy.idle_timeout_s
+
+    @property
+    def tls(self) -> str | None:
+        """What the rules say of TLS; None: the general setting."""
+        return self.limiter.policy.tls
+
+    @property
+    def bulk_connections(self) -> int:
+        """Connections that automated and campaign mail may use: one is kept, where there are two."""
+        limit = self.limiter.connection_limit
+        return limit - 1 if limit > 1 else 1
+
+    def message_wait_s(self, now_s: float) -> float:
+        """Seconds until the next message; 0: now."""
+        return self.limiter.message_wait_s(now_s)
+
+    def take_message(self, now_s: float) -> None:
+        """A message goes now."""
+        self.limiter.take_message(now_s)
+
+    def observe(self, outcome: Outcome, now_s: float) -> None:
+        """Learn from an outcome: success earns more, a slow-down reply costs."""
+        if outcome.kind is OutcomeKind.DELIVERED:
+            change = self.backoff.on_delivered()
+        else:
+            change = self.backoff.observe(outcome, now_s, self._clock.now_ms())
+        if change is not None:
+            self._apply(change, now_s)
+
+    def tick(self, now_s: float) -> None:
+        """Time passed: a rest may be over."""
+        self._apply(self.backoff.tick(now_s, self._clock.now_ms()), now_s)
+
+    def undo(self, now_s: float) -> None:
+        """An operator takes the automatic limits back."""
+        self._apply(self.backoff.undo(), now_s)
+
+    def _apply(self, change: ShapingChange | None, now_s: float) -> None:
+        if change is not None:
+            self.limiter.apply(change.new, now_s)
+            self._changed(change)

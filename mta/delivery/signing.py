@@ -1,0 +1,86 @@
+"""Signs outgoing mail on a few threads, in batches, urgent mail first.
+
+Threads that share the interpreter with a busy loop lose time at every hand-over, so whatever
+waits is handed over as one batch when a thread is free.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+
+from mta.delivery.attempt import Attempt
+
+MAX_BATCH = 32  # about 15 ms of RSA-2048: what urgent mail may have to wait for
+
+
+SignBatch = Callable[[list[tuple[bytes, tuple[object, ...], int]]], Sequence[bytes | BaseException]]
+
+
+class SigningPool:
+    """Hands contents to threads and tells when they come back signed."""
+
+    def __init__(
+        self,
+        *,
+        executor: Executor,
+        threads: int,
+        keys: Callable[[bytes], tuple[object, ...]],
+        sign_batch: SignBatch,
+        now_ms: Callable[[], int],
+        signed: Callable[[Attempt], None],
+        failed: Callable[[Attempt, BaseException], None],
+    ) -> None:
+        """`keys(content)` gives the keys for a message, empty when nothing signs it."""
+        self._executor = executor
+        self._idle = threads
+        self._keys = keys
+        self._sign_batch = sign_batch
+        self._now_ms = now_ms
+        self._signed = signed
+        self._failed = failed
+        self._waiting: list[tuple[Attempt, bytes, tuple[object, ...]]] = []
+        self._running: set[asyncio.Task[None]] = set()
+
+    def sign(self, attempt: Attempt) -> bool:
+        """True when the message is ready as it is; otherwise `signed` is called later."""
+        message = attempt.message
+        if message.signed is not None:
+            return True
+        content = message.content
+        assert content is not None
+        keys = self._keys(content)
+        if not keys:
+            message.signed = content
+            return True
+        self._waiting.append((attempt, content, keys))
+        return False
+
+    def flush(self) -> None:
+        """Hand what waits to the threads that are free; called once a turn of the loop."""
+        while self._waiting and self._idle:
+            if len(self._waiting) > 1:
+                self._waiting.sort(key=lambda item: item[0].stream.klass)
+            size = max(1, min(MAX_BATCH, -(-len(self._waiting) // self._idle)))
+            batch, self._waiting = self._waiting[:size], self._waiting[size:]
+            self._idle -= 1
+            task = asyncio.get_running_loop().create_task(self._run(batch))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _run(self, batch: list[tuple[Attempt, bytes, tuple[object, ...]]]) -> None:
+        now_s = self._now_ms() // 1000
+        items = [(content, keys, now_s) for _, content, keys in batch]
+        loop = asyncio.get_running_loop()
+        try:
+            results = await loop.run_in_executor(self._executor, self._sign_batch, items)
+        except Exception as error:  # a broken pool must not strand what waits for it
+            results = [error] * len(batch)
+        finally:
+            self._idle += 1
+        for (attempt, content, _), header in zip(batch, results, strict=True):
+            if isinstance(header, BaseException):
+                self._failed(attempt, header)
+            else:
+                attempt.message.signed = header + content
+                self._signed(attempt)
+        self.flush()

@@ -1,0 +1,214 @@
+"""What happens because time passed: due rows become ready, expired ones end, cancelled flows empty.
+
+Each is a long-lived loop that waits for its next moment or an event, and works in small jobs.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from mta.delivery.board import Board
+from mta.delivery.refill import shared_messages
+from mta.delivery.settlement import Settlement
+from mta.model.clock import Clock
+from mta.model.errors import StoreError
+from mta.model.outcome import OutcomeKind, Phase, local_outcome
+from mta.model.traffic import DeliveryState, Gate
+from mta.spool.jobs import JobBuilder
+from mta.spool.rows import QueuedDelivery
+from mta.store.base import Store
+
+BATCH = 400
+LONGEST_WAIT_S = 60.0  # a clock that was set must not put anything off for longer
+EXPIRY_STEP_S = 5.0
+RETRY_S = 1.0
+FOREVER_MS = 1 << 62
+
+EXPIRED = local_outcome(
+    OutcomeKind.BOUNCED, 554, "5.4.7", "Delivery time expired: the mail was given up", Phase.LOCAL
+)
+CANCELLED = local_outcome(
+    OutcomeKind.BOUNCED, 554, "5.7.0", "Cancelled before it was sent", Phase.LOCAL
+)
+
+
+class Timekeeper:
+    """Promotes, expires and cancels rows."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        board: Board,
+        settlement: Settlement,
+        clock: Clock,
+        now_ready: Callable[[list[tuple[int, int, int, int, str]]], None],
+    ) -> None:
+        """`now_ready` gets (id, site, class, flow, domain) of rows that became ready on disk."""
+        self._store = store
+        self._board = board
+        self._settlement = settlement
+        self._clock = clock
+        self._now_ready = now_ready
+        self._due_ms = 0
+        self._due_event = asyncio.Event()
+        self._cancelled: set[int] = set()
+        self._cancel_event = asyncio.Event()
+        self._log = structlog.get_logger("mta.delivery")
+
+    def note_due(self, due_ms: int) -> None:
+        """A row is due then: wake up in time."""
+        if due_ms < self._due_ms:
+            self._due_ms = due_ms
+            self._due_event.set()
+
+    def note_cancelled(self, flow_id: int) -> None:
+        """The flow was cancelled: finish its rows."""
+        self._cancelled.add(flow_id)
+        self._cancel_event.set()
+
+    # -- rows whose time has come --------------------------------------------------------------
+
+    async def promote(self) -> None:
+        """Make due rows ready, for ever."""
+        while True:
+            self._due_event.clear()
+            try:
+                self._due_ms = await self._promote_due()
+            except StoreError as error:
+                self._log.warning("due mail cannot be read, trying again", error=str(error))
+                await asyncio.sleep(RETRY_S)
+                continue
+            wait_s = min(LONGEST_WAIT_S, max(0.0, (self._due_ms - self._clock.now_ms()) / 1000))
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._due_event.wait()
+            except TimeoutError:
+                pass
+
+    async def _promote_due(self) -> int:
+        """Promote what is due now; gives when the next row is."""
+        while True:
+            now_ms = self._clock.now_ms()
+            self._due_ms = FOREVER_MS  # what is noted from here on is lower
+            rows = await self._store.read("due", now_ms=now_ms, count=BATCH)
+            if rows:
+                job = JobBuilder()
+                for row in rows:
+                    job.add("delivery_promote", (row[0], now_ms))
+                    job.count(row[3], DeliveryState.SCHEDULED, -1)
+                    job.count(row[3], DeliveryState.READY, 1)
+                await self._store.submit(job.work(now_ms))
+                self._now_ready([(r[0], r[1], r[2], r[3], r[5]) for r in rows])
+            if len(rows) < BATCH:
+                break
+        found = await self._store.read("next_due")
+        next_ms = found[0][0] if found and found[0][0] is not None else FOREVER_MS
+        return min(next_ms, self._due_ms)
+
+    # -- rows whose time is over ---------------------------------------------------------------
+
+    async def expire(self) -> None:
+        """End rows past their deadline, in every state but claimed, for ever."""
+        while True:
+            await asyncio.sleep(EXPIRY_STEP_S)
+            try:
+                await self.expire_now()
+            except StoreError as error:
+                self._log.warning("expired mail cannot be read", error=str(error))
+
+    async def expire_now(self) -> int:
+        """One pass; gives how many deliveries it ended."""
+        ended = 0
+        now_ms = self._clock.now_ms()
+        after = 0
+        while True:
+            rows = await self._store.read("expired", now_ms=now_ms, after=after, count=BATCH)
+            batch = [d for d in self._idle(rows) if self._is_past(d, now_ms)]
+            await self._end_all(batch, DeliveryState.EXPIRED)
+            ended += len(batch)
+            if len(rows) < BATCH:
+                return ended
+            # Rows of one millisecond that did not fit are seen by the next pass.
+            after = max(after + 1, rows[-1][11])
+
+    def _is_past(self, delivery: QueuedDelivery, now_ms: int) -> bool:
+        flow = self._board.flows.get(delivery.flow)
+        return delivery.expires_ms <= (flow.time_ms(now_ms) if flow else now_ms)
+
+    def _idle(self, rows: list[tuple[object, ...]]) -> list[QueuedDelivery]:
+        """Deliveries of rows that no attempt is working on, taken out of their windows."""
+        loaded = self._board.loaded
+        return [
+            d
+            for d in shared_messages(rows, self._board)
+            if d.state != DeliveryState.CLAIMED and (d.id not in loaded or self._withdraw(d))
+        ]
+
+    def _withdraw(self, delivery: QueuedDelivery) -> bool:
+        """Take a loaded delivery out of its window; False when it is on its way out."""
+        site = self._board.sites.get(delivery.site)
+        stream = site.streams.get((delivery.klass, delivery.flow)) if site else None
+        if site is None or stream is None or delivery not in stream.window:
+            return False
+        stream.window.remove(delivery)
+        site.waiting -= 1
+        return True
+
+    # -- cancelled flows -----------------------------------------------------------------------
+
+    async def cancel(self) -> None:
+        """Finish the rows of cancelled flows, for ever."""
+        for flow in self._board.flows:
+            if flow.gate == Gate.CANCELLED:
+                self._cancelled.add(flow.id)
+        while True:
+            while self._cancelled:
+                flow_id = next(iter(self._cancelled))
+                try:
+                    left = await self.cancel_flow(flow_id)
+                except StoreError as error:
+                    self._log.warning("cancelled mail cannot be read", error=str(error))
+                    left = True
+                if left:
+                    await asyncio.sleep(RETRY_S)
+                else:
+                    self._cancelled.discard(flow_id)
+            self._cancel_event.clear()
+            await self._cancel_event.wait()
+
+    async def cancel_flow(self, flow_id: int) -> bool:
+        """Finish what can be finished now; True when something was on its way out."""
+        after, left = 0, False
+        while rows := await self._store.read(
+            "flow_open_rows", flow=flow_id, after=after, count=BATCH
+        ):
+            after = rows[-1][0]
+            batch = self._idle(rows)
+            left = left or len(batch) < len(rows)
+            await self._end_all(batch, DeliveryState.CANCELLED)
+        return left
+
+    async def cancel_rows(self, rows: list[tuple[object, ...]]) -> int:
+        """Finish single rows (an operator's command); gives how many."""
+        batch = self._idle(rows)
+        await self._end_all(batch, DeliveryState.CANCELLED)
+        return len(batch)
+
+    async def _end_all(self, deliveries: list[QueuedDelivery], state: DeliveryState) -> None:
+        if not deliveries:
+            return
+        left = len(deliveries)
+        done = asyncio.Event()
+
+        def told() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                done.set()
+
+        outcome = EXPIRED if state is DeliveryState.EXPIRED else CANCELLED
+        for delivery in deliveries:
+            self._settlement.finish(delivery, state, outcome, told)
+        await done.wait()
