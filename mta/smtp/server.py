@@ -179,6 +179,15 @@ class ServerSession:
         return transaction is not None and transaction.content is not None
 
     @property
+    def content_bytes(self) -> int:
+        """Octets kept of the message that is coming in, 0 when none is."""
+        transaction = self._transaction
+        if transaction is None or transaction.content is None:
+            return 0
+        content = transaction.content
+        return 0 if content.is_too_big else content.size_bytes
+
+    @property
     def buffered_bytes(self) -> int:
         """Octets received and not worked on."""
         return len(self._input)
