@@ -34,6 +34,7 @@ from mta.model.errors import (
 
 Handler = Callable[[dict[str, object]], Awaitable[object]]
 
+SOCKET_NAME = "relevo.sock"  # in the data directory
 REQUEST_BYTES = 1 << 20  # a request is a name and selectors
 LINE_BYTES = 16 << 20  # one row or result: a message's whole history
 REQUEST_DEADLINE_S = 10.0  # the client has its request ready when it connects

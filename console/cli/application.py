@@ -1,0 +1,46 @@
+"""What the commands need of the program behind them."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import click
+
+
+class Application(Protocol):
+    """`console.app`, or in tests something small that is real as well."""
+
+    def run_operation(self, config: Path, name: str, arguments: Mapping[str, Any], /) -> Any:
+        """The result of a named operation: by the running server, or here if there is none."""
+        ...
+
+    def serve(self, config: Path, /) -> None:
+        """Run the server until it is told to stop."""
+        ...
+
+    def sandbox(self, config: Path, /) -> None:
+        """Run the server with the receiving simulator instead of the Internet."""
+        ...
+
+    def init(self, directory: Path, /) -> Sequence[Path]:
+        """Make settings and folders; gives what was made, nothing that exists is changed."""
+        ...
+
+    def check(self, config: Path, dns: bool, /) -> Mapping[str, Any]:
+        """`settings`: rows of key, value, origin; `findings`: rows of severity, key, text, remedy."""
+        ...
+
+
+def application(context: click.Context) -> Application:
+    """The program, imported when it is needed: `relevo version` should not wait for all of it."""
+    handed_in = context.find_root().obj
+    if handed_in is not None:
+        return cast(Application, handed_in)
+    return cast(Application, importlib.import_module("console.app"))
+
+
+def ask(config: Path, name: str, arguments: Mapping[str, Any] | None = None) -> Any:
+    """Run an operation for the current command; arguments that are None are left out."""
+    given = {key: value for key, value in (arguments or {}).items() if value is not None}
+    return application(click.get_current_context()).run_operation(config, name, given)

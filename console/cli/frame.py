@@ -1,0 +1,98 @@
+"""The group `relevo`, its subcommands, and how errors end a command.
+
+Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted. A failure is one line on standard
+error (a line for each problem of the settings) and no trace, unless `RELEVO_DEBUG=1` asks for it.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from console.cli.accounts import account, credential, domain, user
+from console.cli.application import Application
+from console.cli.dkim import dkim
+from console.cli.mailqueue import queue, trace
+from console.cli.output import escape
+from console.cli.server import check, init, sandbox, serve, version
+from mta.model.errors import RelevoError
+
+FAILURE = 1
+WRONG_USAGE = 2
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def relevo() -> None:
+    """Relevo: takes mail in, keeps it safe, delivers it fast."""
+
+
+for _command in (
+    init,
+    serve,
+    sandbox,
+    check,
+    account,
+    user,
+    credential,
+    domain,
+    dkim,
+    queue,
+    trace,
+    version,
+):
+    relevo.add_command(_command)
+
+
+def main() -> None:
+    """The entry point."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str], application: Application | None = None) -> int:
+    """Run one command and give its exit code; `application` stands in for `console.app`."""
+    try:
+        result = relevo.main(
+            list(arguments), prog_name="relevo", standalone_mode=False, obj=application
+        )
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return WRONG_USAGE
+    except click.UsageError as error:
+        _complain(f"{error.format_message()} ({_help_of(error)})")
+        return WRONG_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        _complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Who reads us has seen enough. What is left in the buffer must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except Exception as error:
+        if os.environ.get("RELEVO_DEBUG") == "1":
+            raise
+        _complain(_message_of(error))
+        return FAILURE
+    return result if isinstance(result, int) else 0
+
+
+def _message_of(error: Exception) -> str:
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, RelevoError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return f"internal error: {type(error).__name__}: {error} (RELEVO_DEBUG=1 shows where)"
+
+
+def _help_of(error: click.UsageError) -> str:
+    path = error.ctx.command_path if error.ctx is not None else "relevo"
+    return f"see `{path} --help`"
+
+
+def _complain(message: str) -> None:
+    for line in message.splitlines() or [""]:
+        click.echo(f"relevo: {escape(line)}", err=True)

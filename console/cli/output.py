@@ -1,0 +1,172 @@
+"""Shows results: tables and records for people, JSON for programs.
+
+Texts from outside (replies of remote servers, names) may hold escape sequences; on a terminal they
+come out escaped. Times are shown in the configured time zone to people, and as RFC 3339 in UTC in
+JSON; there, whole numbers that JavaScript cannot hold are strings, as all identifiers are.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import click
+
+from mta.settings import load_settings
+
+Row = Mapping[str, Any]
+TIMES = frozenset(
+    (
+        "accepted",
+        "at",
+        "created",
+        "due",
+        "expires",
+        "last_used",
+        "locked_until",
+        "replaced_until",
+        "since",
+        "until",
+    )
+)
+_MAX_SAFE_INTEGER = 2**53 - 1
+_GAP = "  "
+_MIN_LAST_WIDTH = 20
+
+
+class Column(NamedTuple):
+    """A column of a table: the key in the rows, and its heading."""
+
+    key: str
+    title: str
+
+
+def zone_of(config: Path) -> ZoneInfo:
+    """The configured time zone."""
+    return ZoneInfo(load_settings(config, os.environ).settings.server.timezone)
+
+
+def print_json(value: object) -> None:
+    """One JSON document."""
+    click.echo(json.dumps(_for_programs(value), ensure_ascii=False, indent=2))
+
+
+def print_table(columns: Sequence[Column], rows: Sequence[Row], zone: ZoneInfo) -> None:
+    """Rows under their headings; on a terminal the last column is cut to fit."""
+    for line in table_lines(columns, rows, zone, _terminal_width()):
+        click.echo(line)
+
+
+def table_lines(
+    columns: Sequence[Column], rows: Sequence[Row], zone: ZoneInfo, width: int = 0
+) -> list[str]:
+    """The lines of a table; `width` 0: as wide as it needs."""
+    cells = [[column.title for column in columns]]
+    cells += [[show(column.key, row.get(column.key), zone) for column in columns] for row in rows]
+    is_number = [
+        bool(rows) and all(_is_number(row.get(column.key)) for row in rows) for column in columns
+    ]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    if width:
+        others = sum(widths[:-1]) + len(_GAP) * (len(columns) - 1)
+        widths[-1] = min(widths[-1], max(_MIN_LAST_WIDTH, width - others))
+    return [
+        _GAP.join(_fit(cell, widths[i], right=is_number[i]) for i, cell in enumerate(line)).rstrip()
+        for line in cells
+    ]
+
+
+def print_record(record: Row, zone: ZoneInfo) -> None:
+    """Values by name, one a line; lists of rows follow as tables under their name."""
+    plain = {k: v for k, v in record.items() if not _is_rows(v)}
+    width = max((len(_title(key)) for key in plain), default=0)
+    for key, value in plain.items():
+        click.echo(f"{_title(key):<{width}}{_GAP}{show(key, value, zone)}".rstrip())
+    for key, value in record.items():
+        if _is_rows(value):
+            click.echo(f"\n{_title(key)}:")
+            print_table(columns_of(value), value, zone)
+
+
+def columns_of(rows: Iterable[Row]) -> list[Column]:
+    """A column for every key, in the order of appearance."""
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return [Column(key, _title(key)) for key in keys]
+
+
+def show(key: str, value: object, zone: ZoneInfo) -> str:
+    """A value as people read it."""
+    if value is None or value == "":
+        return "-"
+    if key in TIMES:
+        return _show_time(value, zone)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    if isinstance(value, list | tuple):
+        return ", ".join(show("", item, zone) for item in value) or "-"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {show(k, v, zone)}" for k, v in value.items())
+    return escape(str(value))
+
+
+def escape(text: str) -> str:
+    """The text with control and format characters written out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _show_time(value: object, zone: ZoneInfo) -> str:
+    if isinstance(value, int):
+        if not value:
+            return "-"
+        moment = datetime.fromtimestamp(value / 1000, zone)
+    else:
+        try:
+            moment = datetime.fromisoformat(str(value)).astimezone(zone)
+        except ValueError:
+            return escape(str(value))
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _for_programs(value: object, key: str = "") -> object:
+    if isinstance(value, Mapping):
+        return {k: _for_programs(v, str(k)) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_for_programs(item, key) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        if key in TIMES:
+            moment = datetime.fromtimestamp(value / 1000, UTC)
+            return moment.isoformat(timespec="milliseconds") if value else None
+        if abs(value) > _MAX_SAFE_INTEGER:
+            return str(value)
+    return value
+
+
+def _fit(text: str, width: int, *, right: bool) -> str:
+    if len(text) > width:
+        return text[: width - 1] + "…"
+    return text.rjust(width) if right else text.ljust(width)
+
+
+def _title(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _terminal_width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0

@@ -1,0 +1,54 @@
+"""A small program behind the command line: real accounts in a folder, queue answers as given."""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from console.accounts.operations import operations
+from mta.settings import describe, load_settings, warnings
+from tests.accounts_world import open_world
+
+
+class SmallApplication:
+    """Runs account operations on a real store; answers others from `answers`, noting what was asked."""
+
+    def __init__(self, answers: Mapping[str, Any] | None = None) -> None:
+        self.answers = dict(answers or {})
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.calls: list[tuple[str, Path]] = []
+        self.findings: list[dict[str, str]] = []
+
+    def run_operation(self, config: Path, name: str, arguments: Mapping[str, Any], /) -> Any:
+        self.asked.append((name, dict(arguments)))
+        if name in self.answers:
+            answer = self.answers[name]
+            if isinstance(answer, BaseException):
+                raise answer
+            return answer
+        return asyncio.run(self._run(config, name, arguments))
+
+    async def _run(self, config: Path, name: str, arguments: Mapping[str, Any]) -> Any:
+        data_dir = load_settings(config, os.environ).settings.server.data_dir
+        async with open_world(data_dir) as world:
+            return await operations()[name](world, arguments)
+
+    def serve(self, config: Path, /) -> None:
+        self.calls.append(("serve", config))
+
+    def sandbox(self, config: Path, /) -> None:
+        self.calls.append(("sandbox", config))
+
+    def init(self, directory: Path, /) -> Sequence[Path]:
+        self.calls.append(("init", directory))
+        return [directory / "config" / "relevo.toml"]
+
+    def check(self, config: Path, dns: bool, /) -> Mapping[str, Any]:
+        loaded = load_settings(config, os.environ)
+        found = [
+            {"severity": h.severity, "key": h.key, "text": h.text, "remedy": h.remedy}
+            for h in warnings(loaded.settings)
+        ]
+        settings = [row._asdict() for row in describe(loaded)]
+        return {"settings": settings, "findings": self.findings or found}
