@@ -63,7 +63,7 @@ class CredentialAuthenticator:
         self._by_name: dict[str, _Entry] = {}
         self._by_credential: dict[int, _Entry] = {}
         self._lock = asyncio.Lock()  # a slow refresh must not undo a later one
-        self._log = structlog.get_logger("console.accounts")
+        self._log = structlog.get_logger("relevo.accounts")
 
     async def refresh(self, credential: int | None = None) -> None:
         """Read everything anew, or just one credential; takes effect at the next check."""
@@ -135,7 +135,7 @@ class CredentialAuthenticator:
         return entry.identity
 
     def _refuse(self, username: str, peer: str, reason: str) -> Identity | None:
-        self._log.info("authentication refused", username=username, peer=peer, reason=reason)
+        self._log.info("authentication_refused", username=username, peer=peer, reason=reason)
         return None
 
     def _has_expired(self, entry: _Entry) -> bool:

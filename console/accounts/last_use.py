@@ -20,7 +20,7 @@ class LastUse:
         self._interval_s = interval_s
         self._pending: dict[int, int] = {}
         self._used = asyncio.Event()
-        self._log = structlog.get_logger("console.accounts")
+        self._log = structlog.get_logger("relevo.accounts")
 
     def note(self, credential: int, now_ms: int) -> None:
         """Remember a use; no I/O."""
@@ -35,7 +35,7 @@ class LastUse:
             try:
                 await self.flush()
             except StoreError as error:
-                self._log.warning("last use of credentials not written", error=str(error))
+                self._log.warning("last_use_not_written", error=str(error))
 
     async def flush(self) -> None:
         """Write everything now; what the store refuses stays for the next time."""

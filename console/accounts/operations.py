@@ -131,9 +131,9 @@ async def credential_add(services: HasAccounts, arguments: Arguments) -> object:
         sender_domains=frozenset(parse_domain(d) for d in arguments.get("sender_domains") or ()),
         networks=tuple(_network(n) for n in arguments.get("networks") or ()),
         default_class=_traffic_class(arguments),
-        rate_per_minute=int(arguments.get("rate_per_minute") or 0),
+        rate_per_minute=_number(arguments, "rate_per_minute"),
     )
-    expires_ms = int(arguments.get("expires_ms") or 0)
+    expires_ms = _number(arguments, "expires_ms")
     name = _text(arguments, "name")
     new = await services.accounts.credentials.add(account.id, name, limits, expires_ms=expires_ms)
     return _new_credential(services, new)
@@ -224,6 +224,13 @@ def _text(arguments: Arguments, key: str) -> str:
     value = arguments.get(key)
     if not isinstance(value, str) or not value:
         raise PermanentError(f"the argument {key!r} is missing")
+    return value
+
+
+def _number(arguments: Arguments, key: str) -> int:
+    value = arguments.get(key, 0)
+    if not isinstance(value, int) or not 0 <= value < 2**63:
+        raise PermanentError(f"the argument {key!r} is not a number from 0 on")
     return value
 
 

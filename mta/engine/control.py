@@ -77,7 +77,7 @@ class ControlServer:
         self._trusted_uids = trusted_uids or frozenset((0, os.geteuid()))
         self._server: asyncio.Server | None = None
         self._running: set[asyncio.Task[None]] = set()
-        self._log = structlog.get_logger("mta.engine.control")
+        self._log = structlog.get_logger("relevo.control")
 
     async def start(self) -> None:
         """Listen; a socket left over by a dead process is replaced.
@@ -139,7 +139,7 @@ class ControlServer:
             message = "the command took too long and was abandoned"
             await _write(writer, {"error": {"kind": "transient", "message": message}})
         except Exception:
-            self._log.exception("control command failed")
+            self._log.exception("control_command_failed")
             message = "internal error, told in the server's log"
             await _write(writer, {"error": {"kind": "internal", "message": message}})
 
