@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
+_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215, is_global before Python 3.13
 _IPV4_COMPATIBLE = ipaddress.ip_network("::/96")  # RFC 4291 §2.5.5.1, deprecated
 
 
@@ -66,7 +67,7 @@ class AddressPolicy:
         if self._allow_private:
             unusable = parsed.is_unspecified or parsed.is_multicast
             return Reach.PRIVATE if unusable else Reach.PUBLIC
-        if not parsed.is_global or parsed.is_multicast:
+        if not parsed.is_global or parsed.is_multicast or parsed in _LOCAL_NAT64:
             return Reach.PRIVATE
         return Reach.OWN if self._is_local(str(parsed)) else Reach.PUBLIC
 

@@ -248,6 +248,8 @@ class Resolver:
         """No MX: the domain itself is the host, if it has an address (RFC 5321 §5.1)."""
         host = await self._host(domain, urgent)
         if not isinstance(host, Outcome):
+            # "No MX" is a negative answer: one may be added any time.
+            ttl_s = min(ttl_s, MAX_NEGATIVE_TTL_S)
             return self._answer(domain, (MxHost(domain, 0),), ttl_s, is_implicit=True)
         if host.kind is OutcomeKind.DEFERRED:
             return self._in_need(self._domains.last(domain)) or self._refusal(domain, host)

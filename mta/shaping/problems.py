@@ -9,7 +9,12 @@ from mta.settings.table import Table
 from mta.settings.values import suggest
 from mta.shaping.schema import Document, Limits, Provider, Site
 
-_TABLES: dict[str, type[Table]] = {"default": Limits, "provider": Provider, "site": Site}
+_TABLES: dict[str, type[Table]] = {
+    "default": Limits,
+    "routes": Limits,
+    "provider": Provider,
+    "site": Site,
+}
 _PLAIN = {
     "bool_type": "expected true or false, without quotes",
     "int_type": "expected a whole number, without quotes",

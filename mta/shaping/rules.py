@@ -2,7 +2,8 @@
 
 A site's name says all that its policy needs, so the queue may store it: `google` (a provider),
 `microsoft/example.org` (one domain at a provider, taken out of the roll-up), `(mx1|mx2).example.net` (a
-pattern of MX names) or `example.org`. The object never changes; a reload makes a new one.
+pattern of MX names), `example.org`, or `route:relay.example.org:587` for mail that an operator sends to a
+relay or a server of their own. The object never changes; a reload makes a new one.
 """
 
 from collections import OrderedDict
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mta.model.errors import ConfigurationError
+from mta.settings.values import HostPort
 from mta.shaping.checks import problems
 from mta.shaping.documents import load_document
 from mta.shaping.policy import Period, Rate, SitePolicy
@@ -31,6 +33,13 @@ _BASE = {
     "messages_per_connection": 100,
     "idle_timeout": 10.0,
 }
+_BASE_ROUTE = {
+    "connections_start": 10,
+    "connections_max": 50,
+    "messages_per_connection": 1000,
+    "idle_timeout": 60.0,
+}
+_ROUTE = "route:"
 _PERIODS = {
     "second": Period.SECOND,
     "minute": Period.MINUTE,
@@ -44,7 +53,8 @@ class Shaping:
 
     def __init__(self, document: Document) -> None:
         self._roll_up = document.roll_up
-        self._default = document.default
+        self._default = {**_BASE, **document.default.chosen}
+        self._routes = {**_BASE_ROUTE, **document.routes.chosen}
         self._sites = document.site
         self._providers = {p.name: p for p in document.provider if p.mx}
         self._by_mx = HostPatterns({mx: p for p in self._providers.values() for mx in p.mx})
@@ -75,6 +85,10 @@ class Shaping:
         _remember(self._site_of, domain, (mx_names, key))
         return key
 
+    def routed(self, to: HostPort, domain: str = "") -> SiteKey:
+        """The site of mail that settings send to one server: smarthost, route, sandbox."""
+        return SiteKey(f"{_ROUTE}{to}", self.report_of(domain) or OTHER)
+
     def policy(self, site_name: str, source_pool: str = "default") -> SitePolicy:
         """What the site allows from sources of that pool."""
         known = self._policies.get((site_name, source_pool))
@@ -104,10 +118,12 @@ class Shaping:
         return SiteKey(provider or site_pattern(mx_names) or domain, report)
 
     def _merge(self, site_name: str, pool: str) -> SitePolicy:
+        if site_name.startswith(_ROUTE):
+            return _as_policy(site_name, "", self._routes)
         provider, slash, rest = site_name.rpartition("/")
         if not slash and site_name in self._providers:
             provider, rest = site_name, ""
-        values: dict[str, Any] = {**_BASE, **self._default.chosen}
+        values: dict[str, Any] = dict(self._default)
         if provider in self._providers:
             values |= _override(values, self._providers[provider])
         for site in self._sites:

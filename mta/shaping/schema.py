@@ -146,5 +146,6 @@ class Document(Table):
     extends_shipped: Flag = False
     roll_up: Flag = True
     default: Limits = Limits()
+    routes: Limits = Limits()
     provider: Annotated[tuple[Provider, ...], AsTuple] = ()
     site: Annotated[tuple[Site, ...], AsTuple] = ()

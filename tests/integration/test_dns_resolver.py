@@ -105,6 +105,13 @@ async def test_no_mx_falls_back_to_the_address_of_the_domain(setup: Setup):
     assert [c.address for c in candidates] == ["198.51.100.20"]
 
 
+async def test_a_missing_mx_is_looked_for_again_after_five_minutes(setup: Setup):
+    setup.server.negative_ttl = 86_400
+    await setup.resolver.resolve("implicit.test")
+    setup.clock.advance(300)
+    assert setup.resolver.cached("implicit.test") is None
+
+
 async def test_neither_mx_nor_address_bounces_with_5_4_4(setup: Setup):
     answer = await setup.resolver.resolve("nothing.test")
     assert failure(answer.failure) == ("bounced", 550, "5.4.4")

@@ -31,6 +31,7 @@ from mta.dns.reachable import AddressPolicy, Reach, is_local_address
         "::ffff:10.0.0.1",
         "::127.0.0.1",
         "64:ff9b::7f00:1",
+        "64:ff9b:1::1",
         "2002:7f00:1::",
         "not an address",
     ],

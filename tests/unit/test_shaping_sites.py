@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mta.model.errors import ConfigurationError
+from mta.settings.values import HostPort
 from mta.shaping.documents import load_document, shipped_text
 from mta.shaping.rules import Shaping
 from mta.shaping.sites import HostPatterns, SiteKey, pattern_matches, site_pattern
@@ -234,6 +235,15 @@ def test_totals_are_kept_apart(tmp_path: Path):
     assert policy.total_connections == 3
     assert [rate.name for rate in policy.total_messages] == ["total_messages_per_hour"]
     assert policy.messages == ()
+
+
+def test_routed_mail_has_limits_of_its_own(tmp_path: Path):
+    text = "[default]\nmessages_per_second = 5\n[routes]\nconnections_max = 70\n"
+    shaping = load(tmp_path, text)
+    site = shaping.routed(HostPort("relay.example.org", 587), "example.org")
+    assert site == SiteKey("route:relay.example.org:587", "other")
+    policy = shaping.policy(site.name)
+    assert (policy.connections_max, policy.messages) == (70, ())
 
 
 def test_an_own_file_can_build_on_the_shipped_one(tmp_path: Path):
