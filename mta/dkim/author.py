@@ -5,7 +5,7 @@ import re
 from mta.model.address import parse_domain
 from mta.model.errors import AddressSyntaxError
 
-_FROM = re.compile(rb"(?im)^from[ \t]*:")
+_COLON = re.compile(rb"[ \t]*:")
 # The usual forms, `a@example.org` and `Name <a@example.org>`, without quotes, comments or commas.
 _PLAIN = re.compile(
     rb"(?:[^\"(),:;<>@\\]*<)?[ \t]*[^\"(),:;<>@\\\s]+@([A-Za-z0-9.-]+)[ \t]*(>)?[ \t\r\n]*\Z"
@@ -26,17 +26,30 @@ def from_domain(content: bytes) -> str | None:
     end = content.find(b"\r\n\r\n")
     if end < 0:
         end = len(content)
-    first = _FROM.search(content, 0, end)
-    if first is None or _FROM.search(content, first.end(), end) is not None:
+    fields = [] if content.startswith(b"\r\n") else _from_fields(content, end)
+    if len(fields) != 1:
         return None
-    value = _unfolded(content, first.end(), end)
+    value = _unfolded(content, fields[0], end)
     plain = _PLAIN.match(value) if len(value) <= _PLAIN_BYTES else None
     if plain is not None and (b"<" in value) == (plain[2] is not None):
-        return _domain(plain[1])
+        return _domain(b"@" + plain[1])
     if len(value) >= _FIELD_BYTES:
         return None
-    domains = {_domain(address.rpartition(b"@")[2]) for address in _addresses(value)}
+    domains = {_domain(address) for address in _addresses(value)}
     return domains.pop() if len(domains) == 1 else None
+
+
+def _from_fields(content: bytes, end: int) -> list[int]:
+    """Where the values of the From fields begin; not more than two are looked for."""
+    header = b"\n" + content[:end].lower()  # one octet longer than the content up to there
+    found: list[int] = []
+    at = header.find(b"\nfrom")
+    while at >= 0 and len(found) < 2:
+        colon = _COLON.match(header, at + 5)
+        if colon is not None:
+            found.append(colon.end() - 1)
+        at = header.find(b"\nfrom", at + 5)
+    return found
 
 
 def _unfolded(content: bytes, start: int, end: int) -> bytes:
@@ -74,8 +87,11 @@ def _addresses(value: bytes) -> list[bytes]:
     return [address for address in found if address.strip()]
 
 
-def _domain(text: bytes) -> str | None:
-    lower = text.strip().lower()
+def _domain(address: bytes) -> str | None:
+    _, at, domain = address.rpartition(b"@")
+    lower = domain.strip().lower()
+    if not at:
+        return None
     if _ASCII_DOMAIN.match(lower) and b"xn--" not in lower and b".." not in lower:
         return lower.decode("ascii")
     try:

@@ -46,7 +46,7 @@ def relaxed_body(body: bytes) -> bytes:
     body = body.replace(b" \r\n", b"\r\n")
     stripped = body.rstrip(b"\r\n")
     if len(body) - len(stripped) == 2:
-        return body
+        return body if stripped else b""
     tail = body[len(stripped) :]
     if tail.count(b"\r\n") * 2 != len(tail):  # lone CR or LF: they are content, not line ends
         lines = tail.split(b"\r\n")

@@ -1,7 +1,6 @@
 """The DNS side of a key: the record to publish, and whether what is published fits the private key."""
 
 import base64
-import binascii
 from collections.abc import Awaitable, Callable, Sequence
 
 from mta.dkim.keys import DkimKey
@@ -81,7 +80,7 @@ def _compare_public(key: DkimKey, published: str | None) -> list[str]:
         return ["p= is empty: the key is revoked"]
     try:
         data = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         return ["p= is not base64: it was cut off or changed when it was entered"]
     own = base64.b64decode(key.public_text)
     if data == own:
