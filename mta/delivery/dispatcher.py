@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import structlog
@@ -27,7 +28,7 @@ from mta.delivery.recovery import Recovery
 from mta.delivery.refill import READERS, Refiller
 from mta.delivery.routing import Router
 from mta.delivery.settlement import Hooks, Notices, Settlement
-from mta.delivery.signing import SignBatch
+from mta.delivery.signing import Keys, SignBatch
 from mta.delivery.sites import UNRESOLVED, SiteDirectory
 from mta.delivery.target import Credentials, TlsMode
 from mta.delivery.timekeeper import CANCELLED, Timekeeper
@@ -68,7 +69,7 @@ class DispatcherParts:
     hooks: Hooks
     executor: Executor
     threads: int
-    keys: Callable[[bytes], tuple[Any, ...]]
+    keys: Callable[[bytes], Keys]
     sign_batch: SignBatch
     max_connections: int
     sessions_per_attempt: int
@@ -77,7 +78,7 @@ class DispatcherParts:
     is_suppressed: Callable[[QueuedDelivery], str]
     connected: Callable[[int], None]
     throttled: Callable[[str], None]
-    rng: Any
+    rng: Random
 
 
 class Dispatcher:
@@ -512,6 +513,17 @@ class Dispatcher:
                 deliveries=len(deliveries),
                 reply=str(outcome.reply),
             )
+
+    def change_shaping(self, shaping: Shaping) -> None:
+        """Other rules from now on; what was used of the old limits counts on."""
+        self._parts.shaping = shaping
+        now_s = self._clock.monotonic_s()
+        for site_id, lanes in self.lanes.items():
+            for lane in lanes:
+                policy = shaping.policy(lane.site.site.name, lane.source.pool)
+                lane.limits.change(policy, now_s)
+            self._totals[site_id].change(lanes[0].limits.policy, now_s)
+            self._kick(site_id)
 
     # -- what operators do ---------------------------------------------------------------------
 

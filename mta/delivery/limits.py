@@ -74,6 +74,11 @@ class LaneLimits:
         """Time passed: a rest may be over."""
         self._apply(self.backoff.tick(now_s, self._clock.now_ms()), now_s)
 
+    def change(self, policy: SitePolicy, now_s: float) -> None:
+        """The rules were read anew."""
+        self.limiter.change(policy, now_s)
+        self._apply(self.backoff.change(policy), now_s)
+
     def undo(self, now_s: float) -> None:
         """An operator takes the automatic limits back."""
         self._apply(self.backoff.undo(), now_s)

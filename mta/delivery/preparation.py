@@ -12,7 +12,7 @@ import structlog
 
 from mta.delivery.attempt import Attempt
 from mta.delivery.board import Board
-from mta.delivery.signing import SignBatch, SigningPool
+from mta.delivery.signing import Keys, SignBatch, SigningPool
 from mta.model.clock import Clock
 from mta.model.errors import JobRefused, RelevoError, StoreError
 from mta.model.traffic import DeliveryState
@@ -31,7 +31,7 @@ class Preparation:
         clock: Clock,
         executor: Executor,
         threads: int,
-        keys: Callable[[bytes], tuple[object, ...]],
+        keys: Callable[[bytes], Keys],
         sign_batch: SignBatch,
         ready: Callable[[Attempt], None],
         unclaimed: Callable[[Attempt], None],

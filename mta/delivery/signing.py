@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
 from mta.delivery.attempt import Attempt
+from mta.dkim.keys import DkimKey
 
 MAX_BATCH = 32  # about 15 ms of RSA-2048: what urgent mail may have to wait for
 
 
-SignBatch = Callable[[list[tuple[bytes, tuple[object, ...], int]]], Sequence[bytes | BaseException]]
+Keys = tuple[DkimKey, ...]
+SignBatch = Callable[[list[tuple[bytes, Sequence[DkimKey], int]]], Sequence[bytes | Exception]]
 
 
 class SigningPool:
@@ -24,7 +26,7 @@ class SigningPool:
         *,
         executor: Executor,
         threads: int,
-        keys: Callable[[bytes], tuple[object, ...]],
+        keys: Callable[[bytes], Keys],
         sign_batch: SignBatch,
         now_ms: Callable[[], int],
         signed: Callable[[Attempt], None],
@@ -38,7 +40,7 @@ class SigningPool:
         self._now_ms = now_ms
         self._signed = signed
         self._failed = failed
-        self._waiting: list[tuple[Attempt, bytes, tuple[object, ...]]] = []
+        self._waiting: list[tuple[Attempt, bytes, Keys]] = []
         self._running: set[asyncio.Task[None]] = set()
 
     def sign(self, attempt: Attempt) -> bool:
@@ -67,10 +69,13 @@ class SigningPool:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
-    async def _run(self, batch: list[tuple[Attempt, bytes, tuple[object, ...]]]) -> None:
+    async def _run(self, batch: list[tuple[Attempt, bytes, Keys]]) -> None:
         now_s = self._now_ms() // 1000
-        items = [(content, keys, now_s) for _, content, keys in batch]
+        items: list[tuple[bytes, Sequence[DkimKey], int]] = [
+            (content, keys, now_s) for _, content, keys in batch
+        ]
         loop = asyncio.get_running_loop()
+        results: Sequence[bytes | Exception]
         try:
             results = await loop.run_in_executor(self._executor, self._sign_batch, items)
         except Exception as error:  # a broken pool must not strand what waits for it

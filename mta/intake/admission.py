@@ -57,7 +57,7 @@ def draft(submission: Submission, *, max_hops: int, now_ms: int) -> Draft:
     klass = identity.default_class if steering.klass is None else steering.klass
     if klass is TrafficClass.URGENT and not identity.may_send_urgent:
         raise ContentRefused(550, "5.7.1", "this credential may not send class urgent")
-    over_smtp = "SMTP" in submission.origin.protocol
+    over_smtp = submission.origin.is_smtp
     relay = over_smtp and steering.klass is None and klass is TrafficClass.TRANSACTIONAL
     release_at_ms = envelope.release_at_ms or steering.send_at_ms
     if release_at_ms > now_ms + MAX_RELEASE_MS:
@@ -229,7 +229,7 @@ def _flags(draft: Draft, content: bytes) -> MessageFlag:
         flags |= MessageFlag.EIGHT_BIT
     if draft.scan.has_utf8_header or (envelope.sender and not envelope.sender.is_ascii):
         flags |= MessageFlag.NEEDS_UTF8
-    if "SMTP" in draft.submission.origin.protocol and draft.klass is not TrafficClass.CAMPAIGN:
+    if draft.submission.origin.is_smtp and draft.klass is not TrafficClass.CAMPAIGN:
         flags |= MessageFlag.RELAY
     track = draft.scan.steering.track or frozenset()
     if "opens" in track:

@@ -9,7 +9,9 @@ flow is known.
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
+from mta.events.mail_log import MailLog
 from mta.intake.admission import Admission, Admitted, Draft, draft
 from mta.intake.content import ContentRefused
 from mta.intake.flow_lookup import FlowLookup
@@ -32,14 +34,16 @@ NULL_SENDER = Reply.of(550, "5.7.1", "This credential may not use the null sende
 ALL_REFUSED = Reply.of(554, "5.5.1", "No valid recipients")
 
 
-class IntakeMetrics:
-    """What the door counts; the metrics of the engine replace it."""
+class IntakeMetrics(Protocol):
+    """What the door counts."""
 
-    def accepted(self, klass: TrafficClass, door: str, recipients: int) -> None:
+    def accepted(self, traffic_class: TrafficClass, door: str, recipients: int) -> None:
         """A message became durable."""
+        ...
 
-    def refused(self, code: int) -> None:
+    def refused(self, door: str, reason: str) -> None:
         """A submission was refused at the end of its data."""
+        ...
 
 
 class Intake:
@@ -56,7 +60,8 @@ class Intake:
         max_hops: int,
         policy: SubmissionPolicy | None = None,
         capacity: Callable[[], Reply | None] = lambda: None,
-        metrics: IntakeMetrics | None = None,
+        metrics: IntakeMetrics,
+        mail_log: MailLog,
     ) -> None:
         """`capacity` says when nothing can be taken now (disk low, stopping)."""
         self._store = store
@@ -67,7 +72,8 @@ class Intake:
         self._max_hops = max_hops
         self._policy = policy or AllowAll()
         self._capacity = capacity
-        self._metrics = metrics or IntakeMetrics()
+        self._metrics = metrics
+        self._mail_log = mail_log
         self._rates = CredentialRates()
 
     def check_capacity(self) -> Reply | None:
@@ -107,7 +113,7 @@ class Intake:
         try:
             read = draft(submission, max_hops=self._max_hops, now_ms=now_ms)
         except ContentRefused as refused:
-            self._refuse(answer, Reply.of(refused.code, refused.enhanced, refused.text))
+            self._refuse_early(answer, submission, refused)
             return answer
         account = submission.identity.account_id
         flow = self._flows.known(account, read.klass, read.flow_name)
@@ -122,7 +128,7 @@ class Intake:
         self, answer: asyncio.Future[Receipt], read: Draft, found: asyncio.Future[Flow]
     ) -> None:
         if found.cancelled() or found.exception() is not None:
-            self._refuse(answer, STORE_FAILED)
+            self._refuse(answer, read, STORE_FAILED)
         else:
             self._store_message(answer, read, found.result(), self._clock.now_ms())
 
@@ -132,12 +138,12 @@ class Intake:
         try:
             admitted = self._admission.admit(read, flow, now_ms)
         except StoreError:
-            self._refuse(answer, STORE_FAILED)
+            self._refuse(answer, read, STORE_FAILED)
             return
         job = JobBuilder()
         refusal = self._fill(job, read, admitted, flow, now_ms)
         if refusal is not None:
-            self._refuse(answer, refusal)
+            self._refuse(answer, read, refusal)
             return
         committed = self._store.submit(job.work(now_ms), (admitted.content,))
         committed.add_done_callback(partial(self._committed, answer, read, admitted))
@@ -198,26 +204,27 @@ class Intake:
         if committed.cancelled() or isinstance(failure, StoreError):
             if isinstance(failure, JobRefused) and admitted.idempotency_key:
                 again = self._flows.earlier(admitted.message.account, admitted.idempotency_key)
-                again.add_done_callback(partial(self._repeated, answer, admitted))
+                again.add_done_callback(partial(self._repeated, answer, read, admitted))
                 return
-            self._refuse(answer, STORE_FAILED)
+            self._refuse(answer, read, STORE_FAILED)
             return
         if failure is not None:
-            self._refuse(answer, STORE_FAILED)
+            self._refuse(answer, read, STORE_FAILED)
             raise failure
         deliveries = admitted.deliveries
         if admitted.suppressed:
             deliveries = [d for d in deliveries if d.state != DeliveryState.SUPPRESSED]
         if deliveries:
             self._listener.accepted(deliveries, admitted.due_ms)
-        door = read.submission.origin.protocol
-        self._metrics.accepted(read.klass, door, len(admitted.deliveries))
+        self._metrics.accepted(read.klass, read.submission.origin.door, len(admitted.deliveries))
+        self._log_accepted(read, admitted)
         if not answer.done():
             answer.set_result(_receipt(admitted.message.id))
 
     def _repeated(
         self,
         answer: asyncio.Future[Receipt],
+        read: Draft,
         admitted: Admitted,
         earlier: asyncio.Future[tuple[int, str] | None],
     ) -> None:
@@ -225,16 +232,38 @@ class Intake:
         if not earlier.cancelled() and earlier.exception() is None:
             found = earlier.result()
         if found is None:
-            self._refuse(answer, STORE_FAILED)
+            self._refuse(answer, read, STORE_FAILED)
         elif found[1] != admitted.digest:
-            self._refuse(answer, KEY_REUSED)
+            self._refuse(answer, read, KEY_REUSED)
         elif not answer.done():
             answer.set_result(_receipt(found[0]))
 
-    def _refuse(self, answer: asyncio.Future[Receipt], reply: Reply) -> None:
-        self._metrics.refused(reply.code)
+    def _refuse_early(
+        self, answer: asyncio.Future[Receipt], submission: Submission, refused: ContentRefused
+    ) -> None:
+        self._metrics.refused(submission.origin.door, refused.enhanced)
+        answer.set_result(Receipt(Reply.of(refused.code, refused.enhanced, refused.text)))
+
+    def _refuse(self, answer: asyncio.Future[Receipt], read: Draft, reply: Reply) -> None:
+        self._metrics.refused(read.submission.origin.door, reply.enhanced)
         if not answer.done():
             answer.set_result(Receipt(reply))
+
+    def _log_accepted(self, read: Draft, admitted: Admitted) -> None:
+        if not self._mail_log.is_enabled:
+            return
+        message, origin = admitted.message, read.submission.origin
+        self._mail_log.accepted(
+            self._clock.now_ms(),
+            message.id,
+            account=message.account,
+            sender=message.sender,
+            recipients=len(admitted.deliveries),
+            size_bytes=message.ref.length,
+            traffic_class=read.klass,
+            door=origin.door,
+            peer=origin.peer,
+        )
 
 
 def _receipt(message_id: int) -> Receipt:

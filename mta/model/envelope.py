@@ -25,7 +25,9 @@ class Identity:
     credential_id: int
     name: str
     sender_domains: frozenset[str] = frozenset()  # domains (A-labels) it may send from
-    sender_addresses: frozenset[str] = frozenset()  # single addresses (Address.key) it may send from
+    sender_addresses: frozenset[str] = (
+        frozenset()
+    )  # single addresses (Address.key) it may send from
     any_sender: bool = False  # an operator's own credential: no sender check
     default_class: TrafficClass = TrafficClass.TRANSACTIONAL
     may_send_urgent: bool = False
@@ -72,6 +74,16 @@ class Origin:
     peer: str = ""  # client address, without port
     helo: str = ""
     tls: str = ""  # "TLSv1.3 TLS_AES_256_GCM_SHA384"
+
+    @property
+    def is_smtp(self) -> bool:
+        """Whether it came over SMTP: then its sender gets delivery notices."""
+        return "SMTP" in self.protocol
+
+    @property
+    def door(self) -> str:
+        """The short name in records and metrics: `smtp` or `http`."""
+        return "smtp" if self.is_smtp else "http"
 
 
 @dataclass(slots=True)

@@ -13,7 +13,9 @@ class OutcomeKind(StrEnum):
     DEFERRED = "deferred"  # transient: try again by the retry schedule
     BOUNCED = "bounced"  # permanent for this recipient
     UNCERTAIN = "uncertain"  # the connection was lost after the final dot: the peer may have it
-    RETURNED = "returned"  # never really tried (idle connection closed, 452 4.5.3): no attempt is counted
+    RETURNED = (
+        "returned"  # never really tried (idle connection closed, 452 4.5.3): no attempt is counted
+    )
 
 
 class Phase(StrEnum):

@@ -50,4 +50,8 @@ class Reply:
         ).encode("utf-8", "replace")
 
     def __str__(self) -> str:
-        return f"{self.code} {self.enhanced} {self.text}" if self.enhanced else f"{self.code} {self.text}"
+        return (
+            f"{self.code} {self.enhanced} {self.text}"
+            if self.enhanced
+            else f"{self.code} {self.text}"
+        )

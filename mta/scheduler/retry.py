@@ -1,6 +1,7 @@
 """What an outcome means for a delivery: its next state, when it is tried again, when it expires."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mta.model.outcome import Outcome, OutcomeKind
@@ -17,7 +18,7 @@ class RetryPlan:
 
     steps_s: tuple[int, ...]
     urgent_steps_s: tuple[int, ...]
-    expire_s: tuple[int, int, int, int, int]  # by ExpiryKind
+    expire_s: Mapping[ExpiryKind, int]
     uncertain_s: int
     greylist_s: int
 

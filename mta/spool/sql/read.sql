@@ -140,9 +140,20 @@ WHERE state < 10 AND expires_ms > 0 AND expires_ms <= :now_ms GROUP BY flow;
 
 -- name: live_in_segment
 -- Messages of a segment that still have deliveries not final.
-SELECT m.id, m.segment, m."offset", m.length, m.checksum FROM message AS m
+SELECT m.id, m.segment, m."offset", m.length, m.checksum,
+       (SELECT count(*) FROM delivery AS d WHERE d.message = m.id AND d.state < 10) AS live
+FROM message AS m
 WHERE m.segment = :segment
   AND EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.state < 10)
+LIMIT :count;
+
+-- name: age_sample
+-- Ids of deliveries not final, of one class: every :step-th of them, by the value of the id.
+SELECT d.id FROM flow_count AS c
+JOIN flow AS f ON f.id = c.flow
+JOIN delivery AS d ON d.flow = c.flow
+WHERE c.state IN (0, 1, 2) AND c.n > 0 AND f.class = :class
+  AND d.state = c.state AND d.state < 10 AND (d.id / 64) % :step = 0
 LIMIT :count;
 
 -- name: history_old

@@ -1,0 +1,161 @@
+"""Keeps the disk small and the figures fresh: gauges, free space, old segments, old history.
+
+Retention never touches what is not final: a segment goes when everything in it is final and past
+its retention, a message's history when all of its deliveries are final and old.
+"""
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from mta.delivery.dispatcher import Dispatcher
+from mta.engine.gauges import QueueGauges
+from mta.model.clock import Clock
+from mta.model.errors import StoreError
+from mta.model.reply import Reply
+from mta.settings.schema import Settings
+from mta.store.base import SegmentUse, Store
+from mta.store.space import free_space
+from mta.store.work import ContentRef, Rows
+
+GAUGES_S = 10.0
+SPACE_S = 1.0
+SWEEP_S = 60.0
+HISTORY_BATCH = 500
+SURVIVOR_BATCH = 100
+
+DISK_LOW = Reply.of(452, "4.3.1", "Insufficient system storage, try again later")
+STOPPING = Reply.of(421, "4.3.2", "Service is shutting down, try again later")
+
+
+class Capacity:
+    """Whether new mail can be taken; asked at every MAIL, so it only looks at two flags."""
+
+    def __init__(self, data_dir: Path, settings: Settings) -> None:
+        self._data_dir = data_dir
+        self._settings = settings.store
+        self.is_low = False
+        self.is_stopping = False
+
+    def refusal(self) -> Reply | None:
+        """Why no mail is taken now."""
+        if self.is_stopping:
+            return STOPPING
+        return DISK_LOW if self.is_low else None
+
+    def look(self) -> None:
+        """Ask the file system."""
+        limits = self._settings
+        self.is_low = free_space(
+            self._data_dir,
+            min_free_bytes=limits.min_free_bytes,
+            min_free_ratio=limits.min_free_percent / 100,
+            min_free_inode_ratio=limits.min_free_inodes_percent / 100,
+        ).is_low
+
+
+class Housekeeping:
+    """Long-lived loops of the engine."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        dispatcher: Dispatcher,
+        gauges: QueueGauges,
+        capacity: Capacity,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._gauges = gauges
+        self._capacity = capacity
+        self._queue = settings.queue
+        self._clock = clock
+        self._log = structlog.get_logger("mta.engine")
+
+    async def measure(self) -> None:
+        """Refresh the queue's gauges, for ever."""
+        while True:
+            try:
+                await self._gauges.measure()
+            except StoreError as error:
+                self._log.warning("queue could not be measured", error=str(error))
+            await asyncio.sleep(GAUGES_S)
+
+    async def watch_space(self) -> None:
+        """Look at the free space once a second, for ever."""
+        was_low = False
+        while True:
+            self._capacity.look()
+            if self._capacity.is_low != was_low:
+                was_low = self._capacity.is_low
+                self._log.warning("disk space is low" if was_low else "disk space is enough again")
+            await asyncio.sleep(SPACE_S)
+
+    async def sweep(self) -> None:
+        """Remove what is past its retention, for ever."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            try:
+                await self.sweep_now()
+            except StoreError as error:
+                self._log.warning("old mail could not be removed", error=str(error))
+
+    async def sweep_now(self) -> None:
+        """One pass over segments and history."""
+        now_ms = self._clock.now_ms()
+        await self._store.sweep_segments(now_ms, self._queue.content_retention * 1000)
+        for sparse in await self._store.sparse_segments():
+            await self._move_survivors(sparse)
+        await self._drop_history(now_ms - self._queue.history_retention * 1000)
+
+    async def _move_survivors(self, sparse: SegmentUse) -> None:
+        """Copy what still lives in an almost empty segment, so that the segment can go."""
+        now_ms = self._clock.now_ms()
+        rows = await self._store.read(
+            "live_in_segment", segment=sparse.segment, count=SURVIVOR_BATCH
+        )
+        for message_id, segment, offset, length, checksum, live in rows:
+            ref = ContentRef(segment, offset, length, checksum)
+            content = self._store.reserve(await self._store.read_content(ref), sparse.kind)
+            await self._store.submit(
+                [
+                    Rows(
+                        "message_content",
+                        [(message_id, content.ref.segment, content.ref.offset, segment)],
+                    ),
+                    Rows(
+                        "segment_live",
+                        [(content.ref.segment, live, now_ms), (segment, -live, now_ms)],
+                    ),
+                ],
+                (content,),
+                bulk=True,
+            )
+
+    async def _drop_history(self, before_ms: int) -> None:
+        """Forget messages all of whose deliveries have been final since before then."""
+        after = 0
+        while rows := await self._store.read(
+            "history_old",
+            before=before_ms * 1_000_000,
+            changed_ms=before_ms,
+            after=after,
+            count=HISTORY_BATCH,
+        ):
+            ids = [(row[0],) for row in rows]
+            after = ids[-1][0]
+            await self._store.submit(
+                [
+                    Rows("history_delete", ids),
+                    Rows("history_delete_deliveries", ids),
+                    Rows("history_delete_events", ids),
+                ],
+                bulk=True,
+            )
+        keys = await self._store.read("idempotency_old", before_ms=before_ms, count=HISTORY_BATCH)
+        if keys:
+            await self._store.submit([Rows("idempotency_delete", keys)], bulk=True)

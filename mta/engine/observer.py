@@ -1,0 +1,106 @@
+"""What happened to mail, for the operator: metrics, log lines, bounce classes."""
+
+from mta.bounces.classifier import Classifier
+from mta.events.mail_log import MailLog
+from mta.events.metrics import Metrics
+from mta.model.clock import Clock
+from mta.model.ids import id_time_ms
+from mta.model.outcome import Outcome, OutcomeKind
+from mta.model.traffic import DeliveryState, EventType, TrafficClass
+from mta.spool.rows import QueuedDelivery
+
+
+class Observer:
+    """Classifies outcomes and counts them."""
+
+    def __init__(
+        self, classifier: Classifier, metrics: Metrics, log: MailLog, clock: Clock
+    ) -> None:
+        self._classifier = classifier
+        self._metrics = metrics
+        self._log = log
+        self._clock = clock
+
+    def classify(self, outcome: Outcome, _delivery: QueuedDelivery | None = None) -> str:
+        """The bounce class of an outcome that is not a success."""
+        return self._classifier.classify(outcome.reply, outcome.phase)
+
+    def is_greylisted(self, outcome: Outcome) -> bool:
+        """Whether the peer only wants us to come again."""
+        return (
+            outcome.kind is OutcomeKind.DEFERRED
+            and self._classifier.classify(outcome.reply, outcome.phase).is_greylist
+        )
+
+    def counted(self, delivery: QueuedDelivery, state: DeliveryState, outcome: Outcome) -> None:
+        """A delivery was settled durably."""
+        klass = TrafficClass(delivery.klass)
+        now_ms = self._clock.now_ms()
+        match state:
+            case DeliveryState.DELIVERED:
+                age_s = max(0.0, (now_ms - id_time_ms(delivery.message.id)) / 1000)
+                self._metrics.delivered(klass, age_s)
+                if self._log.is_enabled:
+                    self._log_delivered(delivery, outcome, now_ms, age_s)
+            case DeliveryState.SCHEDULED:
+                reason = self.classify(outcome)
+                self._metrics.deferred(klass, reason)
+                if outcome.kind is OutcomeKind.UNCERTAIN:
+                    self._metrics.uncertain(klass)
+                self._other(EventType.DEFERRED, delivery, outcome, now_ms, reason)
+            case DeliveryState.BOUNCED:
+                reason = self.classify(outcome)
+                self._metrics.bounced(klass, reason)
+                self._other(EventType.BOUNCED, delivery, outcome, now_ms, reason)
+            case DeliveryState.EXPIRED:
+                self._metrics.expired(klass)
+                self._other(EventType.EXPIRED, delivery, outcome, now_ms, "expired")
+            case DeliveryState.CANCELLED:
+                self._metrics.cancelled(klass)
+            case DeliveryState.SUPPRESSED:
+                self._metrics.suppressed(klass)
+            case _:
+                pass
+
+    def _log_delivered(
+        self, delivery: QueuedDelivery, outcome: Outcome, now_ms: int, age_s: float
+    ) -> None:
+        self._log.other(
+            now_ms,
+            EventType.DELIVERED,
+            {
+                "message": str(delivery.message.id),
+                "delivery": str(delivery.id),
+                "to": delivery.address,
+                "host": outcome.host,
+                "tls": outcome.tls,
+                "attempt": delivery.attempts,
+                "age_s": round(age_s, 3),
+                "reply": str(outcome.reply),
+            },
+        )
+
+    def _other(
+        self,
+        event: EventType,
+        delivery: QueuedDelivery,
+        outcome: Outcome,
+        now_ms: int,
+        bounce_class: str,
+    ) -> None:
+        if not self._log.is_enabled:
+            return
+        self._log.other(
+            now_ms,
+            event,
+            {
+                "message": str(delivery.message.id),
+                "delivery": str(delivery.id),
+                "to": delivery.address,
+                "host": outcome.host,
+                "phase": outcome.phase,
+                "class": bounce_class,
+                "attempt": delivery.attempts,
+                "reply": str(outcome.reply),
+            },
+        )
