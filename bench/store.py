@@ -126,7 +126,9 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--seconds", type=float, default=5.0)
     arguments.add_argument("--runs", type=int, default=3)
-    arguments.add_argument("--data-dir", type=Path, default=None, help="a directory on the disk to measure")
+    arguments.add_argument(
+        "--data-dir", type=Path, default=None, help="a directory on the disk to measure"
+    )
     given = arguments.parse_args()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     print(

@@ -4,7 +4,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from mta.model.errors import ConfigurationError, StoreError
+from mta.model.errors import ConfigurationError
 
 DATABASE_NAME = "relevo.db"
 BUSY_S = 5.0  # nobody else writes; a backup tool or a person with `sqlite3` might for a moment
@@ -51,11 +51,10 @@ def open_writer(path: Path) -> sqlite3.Connection:
         for pragma in _WRITER:
             connection.execute(pragma)
         check_durability(connection, path)
-    except sqlite3.DatabaseError as error:
+    except BaseException as error:
         connection.close()
-        raise StoreError(f"{path}: {error}") from error
-    except ConfigurationError:
-        connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise ConfigurationError(f"{path}: cannot be used: {error}") from error
         raise
     return connection
 

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 
 from mta.model.errors import ConfigurationError, InternalError
+from mta.store.failures import is_fault_of_one_job
 from mta.store.statements import Migration, StatementPackage
 
 _TABLE = """
@@ -31,7 +32,8 @@ def migrate(
     """Bring the schema up to date; gives what was applied, "mta.spool 0002_…".
 
     Raises `ConfigurationError` when the database is from a newer release (nothing is changed),
-    `InternalError` when a migration fails (that one is undone).
+    `InternalError` when a migration is wrong, `sqlite3.Error` when the disk does not let it
+    happen; a migration that failed is undone.
     """
     connection.execute(_TABLE)
     plan: list[tuple[str, Migration]] = []
@@ -69,6 +71,8 @@ def _apply(connection: sqlite3.Connection, package: str, migration: Migration, n
     except sqlite3.Error as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+        if not is_fault_of_one_job(error):  # no room, no access: not the migration's fault
+            raise
         raise InternalError(f"{package}: migration {migration.name} failed: {error}") from error
 
 

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from mta.model.clock import Clock, SystemClock
-from mta.model.errors import InternalError, JobRefused, RelevoError, StoreError, StoreFailed
+from mta.model.errors import (
+    ConfigurationError,
+    InternalError,
+    JobRefused,
+    RelevoError,
+    StoreError,
+    StoreFailed,
+)
 from mta.store.answers import Answers, Commit
 from mta.store.base import (
     MAX_JOB_ROWS,
@@ -275,8 +282,10 @@ def _open_database(data_dir: Path, packages: Iterable[StatementPackage], now_ms:
     try:
         migrate(connection, everything, database=str(path), now_ms=now_ms)
         last = _settle_segments(connection, catalogue, data_dir / CONTENT_NAME)
-    except BaseException:
+    except BaseException as error:
         connection.close()
+        if isinstance(error, sqlite3.Error | OSError):
+            raise ConfigurationError(f"{path}: cannot be brought up to date: {error}") from error
         raise
     return _Opened(connection, catalogue, last)
 
