@@ -363,7 +363,7 @@ class ServerSession:
         command = parse_bdat(argument)
         if isinstance(command, Reply):
             # How much follows is unknown, and content must never be read as commands.
-            return self.close(refusal, "protocol")
+            return self.close(command, "protocol")
         self._chunk = Chunk(command, refusal)
         self._read = self._read_chunk
         return None
