@@ -11,6 +11,7 @@ from mta.dns.resolver import Resolver
 from mta.model.clock import Clock
 from mta.model.outcome import Outcome
 from mta.settings.delivery_schema import Delivery, Sandbox
+from mta.settings.values import HostPort
 from mta.shaping.rules import Shaping
 
 FIXED_S = float("inf")
@@ -53,16 +54,16 @@ class Router:
         self._shaping = shaping
         self._clock = clock
         self._routes: dict[str, Route] = {}
-        self._map = {r.domain: (r.to.host, r.to.port) for r in delivery.routes}
-        self._everything: tuple[str, int] | None = None
+        self._map = {r.domain: r.to for r in delivery.routes}
+        self._everything: HostPort | None = None
         if delivery.mode == "sandbox":
-            self._everything = (sandbox.listen.host, sandbox.listen.port)
+            self._everything = sandbox.listen
         elif delivery.mode == "smarthost" and delivery.smarthost is not None:
-            self._everything = (delivery.smarthost.host, delivery.smarthost.port)
+            self._everything = delivery.smarthost
 
     def simulator_at(self, host: str, port: int) -> None:
         """The simulator listens there (its port may be given by the system)."""
-        self._everything = (host, port)
+        self._everything = HostPort(host, port)
         self._routes.clear()
 
     def known(self, domain: str) -> Route | None:
@@ -108,28 +109,20 @@ class Router:
 
     def _fixed(self, domain: str) -> Route | None:
         target = self._map.get(domain)
-        mode = self._delivery.mode
         if target is None:
             target = self._everything
         if target is None:
             return None
-        host, port = target
-        is_smarthost = mode == "smarthost" and domain not in self._map
-        if mode == "sandbox":
-            # As on the Internet: limits hold for each provider, whatever answers in its place.
-            site = self._shaping.site_of(domain, (domain,))
-            name, provider = site.name, site.provider
-        else:
-            name, provider = f"{host}:{port}", "other"
+        site = self._shaping.routed(target, domain)
         return Route(
             domain,
-            name,
-            provider,
-            frozenset((host,)),
-            port,
+            site.name,
+            site.provider,
+            frozenset((target.host,)),
+            target.port,
             FIXED_S,
-            fixed_host=host,
-            is_smarthost=is_smarthost,
+            fixed_host=target.host,
+            is_smarthost=self._delivery.mode == "smarthost" and domain not in self._map,
         )
 
     def _remember(self, route: Route) -> Route:

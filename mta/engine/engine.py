@@ -89,7 +89,7 @@ async def open_foundation(
     data_dir = loaded.settings.server.data_dir
     store = await SqliteStore.open(
         data_dir,
-        [StatementPackage.of(name) for name in ("mta.store", "mta.spool", *packages)],
+        [StatementPackage.of(name) for name in ("mta.spool", *packages)],
         metrics=metrics,
         on_failed=on_failed,
         clock=clock,

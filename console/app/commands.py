@@ -1,0 +1,91 @@
+"""The entry points of the command line."""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+from mta.engine.notify import Notifier
+
+from console.app.readiness import dns_findings
+from console.app.sandbox import prepare_sandbox
+from console.app.server import Server, run_server
+from console.app.services import run_without_server
+from mta.engine.control import SOCKET_NAME, ControlClient, NoServer
+from mta.model.errors import ConfigurationError
+from mta.settings import display, documents, hazards
+from mta.settings.loading import Loaded, load_settings
+
+
+def load(config: Path) -> Loaded:
+    """The settings of a command; the default file may be missing, a named one may not."""
+    path = config if config.exists() or "RELEVO_CONFIG" in os.environ else None
+    if path is None and config != Path("config/relevo.toml"):
+        path = config
+    return load_settings(path, os.environ)
+
+
+def init(directory: Path) -> Sequence[Path]:
+    """Write the commented settings and make the folders; what exists is left alone."""
+    made = []
+    for name in ("config", "queue", "dkim_keys"):
+        folder = directory / name
+        if not folder.exists():
+            folder.mkdir(parents=True, mode=0o755 if name == "config" else 0o700)
+            made.append(folder)
+    settings = directory / "config" / "relevo.toml"
+    if not settings.exists():
+        settings.write_text(documents.sample(), encoding="utf-8")
+        made.append(settings)
+    return made
+
+
+def check(config: Path, dns: bool) -> Mapping[str, Any]:
+    """Effective values with their origins, and what is wrong or dangerous."""
+    loaded = load(config)
+    findings = [
+        {
+            "severity": w.severity,
+            "key": w.key,
+            "text": w.text,
+            "remedy": w.remedy,
+        }
+        for w in hazards.warnings(loaded.settings)
+    ]
+    if dns:
+        findings += asyncio.run(dns_findings(loaded.settings))
+    rows = [{"key": k, "value": v, "origin": o} for k, v, o in display.describe(loaded)]
+    return {"settings": rows, "findings": findings}
+
+
+def run_operation(config: Path, name: str, arguments: Mapping[str, Any]) -> Any:
+    """Ask the running server; without one, open the store and do it here."""
+    loaded = load(config)
+    client = ControlClient(loaded.settings.server.data_dir / SOCKET_NAME)
+    try:
+        return asyncio.run(client.call(name, arguments))
+    except NoServer:
+        if name == "queue.top":
+            raise ConfigurationError("no server is running: `relevo queue top` needs one") from None
+        return run_without_server(loaded, name, arguments)
+
+
+def serve(config: Path) -> None:
+    """Run the server until SIGTERM."""
+    loaded = load(config)
+    notifier = Notifier.from_environment(os.environ)
+
+    def started(server: Server) -> None:
+        addresses = ", ".join(f"{h}:{p}" for h, p in server.engine.listener.addresses)
+        notifier.ready(f"taking mail on {addresses}")
+        structlog.get_logger("relevo").info("taking mail", listen=addresses)
+
+    run_server(loaded, started)
+
+
+def sandbox(config: Path) -> None:
+    """Run a server whose mail goes to the built-in simulator."""
+    prepared = prepare_sandbox(config, os.environ)
+    run_server(prepared.loaded, prepared.announce)

@@ -1,0 +1,158 @@
+"""The set-up of `make run`: everything a newcomer needs, made if it is missing, told when it runs.
+
+The sandbox is an ordinary installation whose mail goes to the built-in simulator. What differs
+from the settings file is given through the environment, so `relevo check` shows where it is from.
+"""
+
+import datetime as dt
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from console.app.server import Server
+from console.app.services import run_without_server
+from mta.dkim import KeyType, generate_key
+from mta.model.errors import ConfigurationError
+from mta.settings import documents
+from mta.settings.loading import Loaded, base_directory, load_settings
+
+DOMAIN = "sandbox.example"
+ACCOUNT = "Sandbox"
+ADMINISTRATOR = f"admin@{DOMAIN}"
+LOGIN_FILE = "sandbox.json"
+CERTIFICATE_DAYS = 825
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Settings and logins of a sandbox that is ready to start."""
+
+    loaded: Loaded
+    logins: Mapping[str, str]
+
+    def announce(self, server: Server) -> None:
+        """Tell where everything is and how to send a first mail."""
+        host, port = server.engine.listener.addresses[0]
+        console = server.settings.console.listen
+        user, password = self.logins["username"], self.logins["password"]
+        simulator = server.simulator.addresses[0] if server.simulator else ("", 0)
+        lines = (
+            "",
+            "Relevo runs as a sandbox: mail goes to the built-in simulator, never to the Internet.",
+            "",
+            f"  Console     http://{console}",
+            f"  Login       {self.logins['email']}   password  {self.logins['admin_password']}",
+            f"  Submission  {host}:{port} (STARTTLS), user {user}",
+            f"  Simulator   {simulator[0]}:{simulator[1]} takes what is delivered",
+            "",
+            "Send a mail (in another terminal, in this directory):",
+            "",
+            f"  .venv/bin/relevo send --server {host}:{port} --user {user} \\",
+            f"    --password {password} \\",
+            f"    --from hola@{DOMAIN} --to ok@example.com --subject 'Primer correo'",
+            "",
+            "Then look at it in the console, or ask:  .venv/bin/relevo trace ok@example.com",
+            "Other addresses answer otherwise: bounce@, full@, greylist@, slow@ … (docs/tutorial)",
+            "Stop with Ctrl-C.",
+            "",
+        )
+        click.echo("\n".join(lines))
+
+
+def prepare_sandbox(config: Path, environ: Mapping[str, str]) -> Prepared:
+    """Make what is missing: settings, certificate, account, administrator, credential, DKIM key.
+
+    Raises `ConfigurationError`.
+    """
+    if not config.exists():
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text(documents.sample(), encoding="utf-8")
+    certificate, key = _certificate(base_directory(config) / "config" / "tls")
+    overrides = {
+        "RELEVO_DELIVERY__MODE": "sandbox",
+        "RELEVO_SERVER__HOSTNAME": "relevo.sandbox.example",
+        "RELEVO_SUBMISSION__LISTEN": "127.0.0.1:2587",
+        "RELEVO_SUBMISSION__TLS_CERTIFICATE": str(certificate),
+        "RELEVO_SUBMISSION__TLS_KEY": str(key),
+        "RELEVO_CONSOLE__LISTEN": "127.0.0.1:8080",
+    }
+    loaded = load_settings(config, {**overrides, **environ})
+    return Prepared(loaded, _logins(loaded))
+
+
+def _logins(loaded: Loaded) -> Mapping[str, str]:
+    """Logins of earlier starts, or new ones; kept in a file that only this user can read."""
+    path = loaded.settings.server.data_dir / LOGIN_FILE
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        return {str(k): str(v) for k, v in known.items()}
+    except FileNotFoundError:
+        pass
+    except ValueError:
+        raise ConfigurationError(f"{path}: damaged; remove it and start again") from None
+
+    def ask(operation: str, **arguments: Any) -> Any:
+        return run_without_server(loaded, operation, arguments)
+
+    account = ask("account.add", name=ACCOUNT)
+    ask("domain.add", domain=DOMAIN, account=account["id"])
+    user = ask("user.add", email=ADMINISTRATOR, role="administrator", account=account["id"])
+    credential = ask("credential.add", account=account["id"], name="sandbox")
+    generate_key(
+        loaded.settings.server.dkim_dir,
+        DOMAIN,
+        today=dt.datetime.now(dt.UTC).date(),
+        selector="",
+        key_type=KeyType.RSA2048,
+    )
+    logins = {
+        "email": ADMINISTRATOR,
+        "admin_password": str(user["password"]),
+        "username": str(credential["username"]),
+        "password": str(credential["password"]),
+    }
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        json.dump(logins, file, indent=1)
+    return logins
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """A self-signed certificate for this machine, made if it is missing."""
+    certificate, key = folder / "sandbox.crt", folder / "sandbox.key"
+    if certificate.exists() and key.exists():
+        return certificate, key
+    folder.mkdir(parents=True, exist_ok=True)
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=CERTIFICATE_DAYS))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(private, hashes.SHA256())
+    )
+    pem = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    fd = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(pem)
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return certificate, key

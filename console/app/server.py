@@ -1,0 +1,140 @@
+"""The running process: the mail half, the console's services, signals, systemd, control socket."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any
+
+import structlog
+import uvloop
+from mta.engine.operations import OPERATION_NAMES
+
+from console.accounts.operations import operations as account_operations
+from console.app.services import PACKAGES, Services
+from console.web.application import ConsoleServer
+from mta.dkim import record_text
+from mta.engine.control import SOCKET_NAME, ControlServer
+from mta.engine.engine import Engine, Foundation, Ports
+from mta.events.log_config import configure_logging
+from mta.listener.authenticator import Authenticator
+from mta.sandbox.simulator import Simulator
+from mta.settings.loading import Loaded
+
+Started = Callable[["Server"], None]
+
+
+class Server:
+    """One process that serves."""
+
+    def __init__(self, loaded: Loaded, started: Started) -> None:
+        self.loaded = loaded
+        self.settings = loaded.settings
+        self.services: Services
+        self.simulator: Simulator | None = None
+        self.console: ConsoleServer | None = None
+        self._control: ControlServer | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._started = started
+        self._log_output = configure_logging(self.settings.log)
+        ports = Ports(
+            packages=PACKAGES,
+            authenticator=self._make_services,
+            services=[self._start_simulator, self._start_control, self._start_console],
+            closers=[self._close],
+        )
+        self.engine = Engine(loaded, ports, self._log_output)
+        self._log = structlog.get_logger("relevo")
+
+    async def run(self) -> int:
+        """Serve until told to stop; gives the exit status."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.engine.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        status = await self.engine.run(lambda: self._started(self))
+        self._log_output.close()
+        return status
+
+    def _reload(self) -> None:
+        self.engine.reload()
+        self._spawn(self.services.authenticator.refresh())
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.append(task)
+
+    async def _make_services(self, foundation: Foundation) -> Authenticator:
+        self.services = Services(foundation)
+        await self.services.load()
+        self._spawn(self.services.last_use.run())
+        return self.services.authenticator
+
+    async def _start_simulator(self, engine: Engine) -> None:
+        if self.settings.delivery.mode != "sandbox":
+            return
+        listen = self.settings.sandbox.listen
+        self.simulator = Simulator(
+            ((str(listen.host), listen.port),), dkim_keys=self._dkim_record
+        )
+        await self.simulator.start()
+        host, port = self.simulator.addresses[0]
+        engine.delivery.router.simulator_at(host, port)
+
+    def _dkim_record(self, name: bytes) -> bytes | None:
+        """What the DNS would say for our own keys: the simulator checks signatures by it."""
+        selector, _, domain = name.decode("ascii", "replace").rstrip(".").partition("._domainkey.")
+        for key in self.engine.delivery.signing.ring.keys(domain):
+            if key.selector == selector:
+                return record_text(key).encode()
+        return None
+
+    async def _start_control(self, engine: Engine) -> None:
+        self.services.dispatcher = engine.delivery.dispatcher
+        names = [*account_operations(), *OPERATION_NAMES]
+        handlers: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {
+            name: partial(self.services.run, name) for name in names
+        }
+        handlers["server.reload"] = handlers["dkim.reload"] = self._reload_operation
+        self._control = ControlServer(self.settings.server.data_dir / SOCKET_NAME, handlers)
+        await self._control.start()
+
+    async def _reload_operation(self, _: Mapping[str, Any]) -> object:
+        problems = self.engine.reload()
+        await self.services.authenticator.refresh()
+        return {"problems": problems}
+
+    async def _start_console(self, engine: Engine) -> None:
+        self.console = ConsoleServer(
+            self.settings,
+            engine.health,
+            self.services.accounts,
+            self.services.authenticator,
+            self.simulator,
+        )
+        await self.console.start()
+
+    async def _close(self) -> None:
+        if self._control is not None:
+            await self._control.close()
+        if self.console is not None:
+            await self.console.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.services.last_use.flush()
+        if self.simulator is not None:
+            await self.simulator.close()
+
+
+def run_server(loaded: Loaded, started: Started) -> None:
+    """Run a server to its end; exits the process with a status other than 0 after a failure."""
+    os.umask(0o077)
+
+    async def main() -> int:
+        return await Server(loaded, started).run()
+
+    status = uvloop.run(main())
+    if status:
+        raise SystemExit(status)

@@ -1,0 +1,85 @@
+"""What operations work on: built over an open store, in the server or in a command of its own."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mta.engine.operations import DispatcherPort, QueueOperations
+
+from console.accounts.authenticator import CredentialAuthenticator
+from console.accounts.last_use import LastUse
+from console.accounts.operations import operations as account_operations
+from console.accounts.passwords import PasswordHasher
+from console.accounts.service import AccountService
+from mta.engine.engine import Foundation, open_foundation
+from mta.model.errors import PermanentError
+from mta.settings.loading import Loaded
+from mta.store.lock import DataDirLock
+
+PACKAGES = ("console.accounts",)
+
+
+class Services:
+    """Accounts and queue, over one store."""
+
+    def __init__(self, foundation: Foundation) -> None:
+        self.foundation = foundation
+        store, clock = foundation.store, foundation.clock
+        self.last_use = LastUse(store)
+        self.authenticator = CredentialAuthenticator(store, clock, on_use=self.last_use.note)
+        self.hasher = PasswordHasher()
+        self._accounts = AccountService(
+            store, foundation.ids, clock, self.authenticator, self.hasher
+        )
+        self.dispatcher: DispatcherPort | None = None
+
+    @property
+    def accounts(self) -> AccountService:
+        """The account service."""
+        return self._accounts
+
+    async def load(self) -> None:
+        """Read what is kept in memory."""
+        await self._accounts.observe_ids()
+        await self.authenticator.refresh()
+
+    async def run(self, name: str, arguments: Mapping[str, Any]) -> object:
+        """Carry out a named operation. Raises `PermanentError` for an unknown name."""
+        operation = account_operations().get(name)
+        if operation is not None:
+            return await operation(self, arguments)
+        queue = self.queue_operations().get(name)
+        if queue is None:
+            raise PermanentError(f"unknown operation {name!r}")
+        return await queue(dict(arguments))
+
+    def queue_operations(self) -> Mapping[str, Any]:
+        """The operations on the queue."""
+        base = self.foundation
+        return QueueOperations(
+            store=base.store,
+            clock=base.clock,
+            flows=base.flows,
+            sites=base.sites,
+            dispatcher=self.dispatcher,
+        ).operations()
+
+
+def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) -> object:
+    """Take the lock, open the store, carry the operation out, close."""
+
+    data_dir: Path = loaded.settings.server.data_dir
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    async def work() -> object:
+        with DataDirLock(data_dir):
+            foundation = await open_foundation(loaded, PACKAGES)
+            try:
+                services = Services(foundation)
+                await services.load()
+                return await services.run(name, arguments)
+            finally:
+                await foundation.store.close()
+
+    return asyncio.run(work())
