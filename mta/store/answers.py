@@ -5,6 +5,7 @@ share is whether the store has failed, because after that neither may write or s
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -37,6 +38,7 @@ class Answers:
         self._on_answer = on_answer
         self._on_commit = on_commit
         self._on_failed = on_failed
+        self._lock = threading.Lock()  # two threads may meet the failing disk at once
         self._failure: StoreFailed | None = None
 
     @property
@@ -57,8 +59,10 @@ class Answers:
 
     def fail(self, error: StoreFailed) -> None:
         """The disk failed, or a thread met what cannot be: from now on everything is refused."""
-        if self._failure is None:
-            self._failure = error
+        with self._lock:
+            is_first = self._failure is None
+            self._failure = self._failure or error
+        if is_first:
             self._call(self._on_failed, error)
 
     def _call(self, function: Callable[..., None], *args: object) -> None:

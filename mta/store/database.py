@@ -37,7 +37,6 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        sync_directory(path.parent)
         connection = sqlite3.connect(
             path,
             timeout=BUSY_S,

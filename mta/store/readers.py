@@ -19,6 +19,8 @@ from mta.store.database import READER
 READERS = 3  # refill, a page of the console, an export: none waits for another
 INTERRUPT_S = 0.05  # an interrupt that came before the statement began is lost, so it is repeated
 
+_Rows = list[tuple[Any, ...]]
+
 
 class Readers:
     """The reading connections."""
@@ -28,6 +30,8 @@ class Readers:
         self._idle: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
         for connection in self._all:
             self._idle.put_nowait(connection)
+        self._is_closed = False
+        self._stopping: set[asyncio.Future[None]] = set()
 
     @classmethod
     async def open(cls, path: Path, count: int = READERS) -> Self:
@@ -50,7 +54,7 @@ class Readers:
 
     async def fetch(
         self, name: str, sql: str, params: Mapping[str, object], deadline_s: float
-    ) -> list[tuple[Any, ...]]:
+    ) -> _Rows:
         """All rows of a statement; `name` is for errors. Raises `StoreError`, `InternalError`."""
         loop = asyncio.get_running_loop()
         end_s = loop.time() + deadline_s
@@ -59,50 +63,54 @@ class Readers:
                 connection = await self._idle.get()
         except TimeoutError:
             raise StoreError(f"read {name}: no reader was free for {deadline_s:g} s") from None
+        if self._is_closed:
+            self._idle.put_nowait(connection)  # for the next who waits, to be told the same
+            raise StoreError(f"read {name}: the store is closed")
         work = asyncio.ensure_future(_fetch(connection, sql, params))
         try:
             await asyncio.wait((work,), timeout=max(0.0, end_s - loop.time()))
             if work.done():
                 return work.result()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
             raise _read_error(name, error) from error
         finally:
             if work.done():
                 self._idle.put_nowait(connection)
             else:
-                await self._interrupt(connection, work)
+                self._stop(connection, work)
         raise StoreError(f"read {name}: stopped after {deadline_s:g} s")
 
+    def _stop(self, connection: aiosqlite.Connection, work: "asyncio.Future[_Rows]") -> None:
+        """End a statement nobody waits for, and give its connection back afterwards."""
+        stopping = asyncio.ensure_future(self._interrupt(connection, work))
+        self._stopping.add(stopping)
+        stopping.add_done_callback(self._stopping.discard)
+
     async def _interrupt(
-        self, connection: aiosqlite.Connection, work: "asyncio.Future[list[tuple[Any, ...]]]"
+        self, connection: aiosqlite.Connection, work: "asyncio.Future[_Rows]"
     ) -> None:
-        """End a statement and give the connection back, also when the reader was cancelled."""
-
-        def give_back(done: "asyncio.Future[list[tuple[Any, ...]]]") -> None:
-            done.exception()  # an interrupted statement raises; nobody is interested any more
-            self._idle.put_nowait(connection)
-
-        work.add_done_callback(give_back)
         while not work.done():
             await connection.interrupt()
             await asyncio.wait((work,), timeout=INTERRUPT_S)
+        work.exception()  # "interrupted", as wished
+        self._idle.put_nowait(connection)
 
     async def close(self) -> None:
         """Close every connection, after the statements that still run."""
+        self._is_closed = True
+        if self._stopping:
+            await asyncio.wait(self._stopping)
         for connection in self._all:
             await connection.close()
 
 
-async def _fetch(
-    connection: aiosqlite.Connection, sql: str, params: Mapping[str, object]
-) -> list[tuple[Any, ...]]:
+async def _fetch(connection: aiosqlite.Connection, sql: str, params: Mapping[str, object]) -> _Rows:
     # Annotated as Iterable[Row]; it is a list, and of tuples since no row factory is set.
-    rows: list[tuple[Any, ...]] = await connection.execute_fetchall(sql, params)  # type: ignore[assignment]
+    rows: _Rows = await connection.execute_fetchall(sql, params)  # type: ignore[assignment]
     return rows
 
 
-def _read_error(name: str, error: sqlite3.Error) -> Exception:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (0, 1):  # raised by the sqlite3 module, or SQLITE_ERROR: the call is wrong
-        return InternalError(f"read {name}: {error}")
-    return StoreError(f"read {name}: {error}")
+def _read_error(name: str, error: Exception) -> Exception:
+    # SQLITE_ERROR, or raised by the module itself (no code): the call is wrong.
+    is_ours = getattr(error, "sqlite_errorcode", 0) & 0xFF in (0, 1)
+    return (InternalError if is_ours else StoreError)(f"read {name}: {error}")

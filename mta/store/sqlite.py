@@ -31,7 +31,7 @@ from mta.store.base import (
     StoreStats,
 )
 from mta.store.content import ContentWriter, read_place, segment_path
-from mta.store.database import DATABASE_NAME, open_writer
+from mta.store.database import DATABASE_NAME, open_writer, sync_directory
 from mta.store.inbox import Inbox
 from mta.store.readers import Readers
 from mta.store.schema import migrate
@@ -293,6 +293,7 @@ def _open_database(data_dir: Path, packages: Iterable[StatementPackage], now_ms:
 def _settle_segments(connection: sqlite3.Connection, catalogue: Catalogue, directory: Path) -> int:
     """Seal what an ended process left open, drop files that no row knows; the last number."""
     directory.mkdir(mode=0o700, exist_ok=True)
+    sync_directory(directory.parent)
     reads = catalogue.reads
     unsealed = connection.execute(reads["segment_unsealed"].sql).fetchall()
     if unsealed:

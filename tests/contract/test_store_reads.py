@@ -67,3 +67,21 @@ async def test_a_reader_does_not_hold_up_the_writer(store: Store) -> None:
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
+
+
+@pytest.mark.parametrize("value", [2**70, "\ud800", b"x".__len__], ids=["int", "str", "object"])
+async def test_a_parameter_that_sql_cannot_hold_is_our_own_fault(
+    store: Store, value: object
+) -> None:
+    with pytest.raises(InternalError, match="read entry"):
+        await store.read("entry", id=value)
+    assert await store.read("entries") == []
+
+
+async def test_reads_that_wait_when_the_store_is_closed_are_told(store: Store) -> None:
+    running = [asyncio.create_task(store.read("endless", deadline_s=0.2)) for _ in range(3)]
+    waiting = [asyncio.create_task(store.read("entries")) for _ in range(5)]
+    await asyncio.sleep(0)
+    await store.close()
+    found = await asyncio.gather(*running, *waiting, return_exceptions=True)
+    assert [type(error) for error in found] == [StoreError] * 8
