@@ -13,6 +13,7 @@ from mta.sandbox.behaviour import REFUSALS, Behaviour, behaviour_of
 MAX_COMMAND_CHARS = 2048  # RFC 5321's 512 and room for long addresses and parameters
 MAX_RECIPIENTS = 1000
 GREYLIST_ENTRIES = 10_000
+CLOSE_TIMEOUT_S = 2.0  # for a client to answer TLS's goodbye
 IDLE_TIMEOUT_S = 300.0  # RFC 5321 §4.5.3.2.7
 
 # (envelope, session) → id of the message taken
@@ -105,6 +106,7 @@ class SandboxProtocol(SMTP):
         # aiosmtpd keeps these on the class and adds to them with every EHLO.
         self.command_size_limits = defaultdict(lambda: MAX_COMMAND_CHARS)
         self._live = live
+        self._lost = asyncio.Event()
         super().__init__(
             handler,
             loop=loop,
@@ -124,6 +126,7 @@ class SandboxProtocol(SMTP):
     def connection_lost(self, error: Exception | None) -> None:
         """Forget the connection."""
         self._live.discard(self)
+        self._lost.set()
         super().connection_lost(error)
 
     async def _handle_client(self) -> None:
@@ -132,13 +135,18 @@ class SandboxProtocol(SMTP):
             await super()._handle_client()
 
     async def stop(self) -> None:
-        """Close the connection and wait until its task is over."""
-        task = self._handler_coroutine
-        if self.transport is not None:
-            self.transport.close()
+        """Close the connection and wait until it and its task are over."""
+        transport, task = self.transport, self._handler_coroutine
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.close()
+            try:
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await self._lost.wait()
+            except TimeoutError:
+                transport.abort()
 
 
 def tls_of(session: Session) -> str:
