@@ -1,6 +1,5 @@
 """What the commands need of the program behind them."""
 
-import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -37,7 +36,9 @@ def application(context: click.Context) -> Application:
     handed_in = context.find_root().obj
     if handed_in is not None:
         return cast(Application, handed_in)
-    return cast(Application, importlib.import_module("console.app"))
+    import console.app
+
+    return console.app
 
 
 def ask(config: Path, name: str, arguments: Mapping[str, Any] | None = None) -> Any:

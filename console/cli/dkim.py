@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime as dt
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -10,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from console.cli.options import config_option, json_option
+from console.cli.options import config_option, json_option, settings_of
 from console.cli.output import escape, print_json
 from mta.dkim import (
     DkimKey,
@@ -28,7 +27,7 @@ from mta.dns.records import texts
 from mta.engine.control import SOCKET_NAME, ControlClient, NoServer
 from mta.model.address import parse_domain
 from mta.model.errors import ConfigurationError, RelevoError
-from mta.settings import Settings, load_settings
+from mta.settings import Settings
 
 _PROBE = "From: probe@{domain}\r\nSubject: probe\r\n\r\nIs the published key ours?\r\n"
 
@@ -61,7 +60,7 @@ def dkim_new(domain: str, selector: str, key_type: str, as_json: bool, config: P
     All keys of a domain sign. Publish the record before mail is signed with the key: a running
     server begins to use it at once.
     """
-    settings = _settings(config)
+    settings = settings_of(config)
     today = dt.datetime.now(ZoneInfo(settings.server.timezone)).date()
     key, path = generate_key(
         settings.server.dkim_dir, domain, today=today, selector=selector, key_type=KeyType(key_type)
@@ -87,7 +86,7 @@ def dkim_show(domain: str | None, selector: str | None, as_json: bool, config: P
 
     Without DOMAIN those of all domains.
     """
-    keys = _keys(_settings(config), domain, selector)
+    keys = _keys(settings_of(config), domain, selector)
     if as_json:
         print_json([_described(key) for key in keys])
         return
@@ -120,7 +119,7 @@ def dkim_check(
     Each key signs a probe, which another implementation verifies with the published record. Exits
     with 1 when something is wrong.
     """
-    settings = _settings(config)
+    settings = settings_of(config)
     ask = _Txt(settings)
     if message is not None:
         results = _check_message(message.read(), ask)
@@ -202,10 +201,6 @@ def _described(key: DkimKey) -> dict[str, Any]:
         "text": record_text(key),
         "zone": txt_record(key),
     }
-
-
-def _settings(config: Path) -> Settings:
-    return load_settings(config, os.environ).settings
 
 
 def _keys(settings: Settings, domain: str | None, selector: str | None) -> list[DkimKey]:

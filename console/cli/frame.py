@@ -15,6 +15,7 @@ from console.cli.application import Application
 from console.cli.dkim import dkim
 from console.cli.mailqueue import queue, trace
 from console.cli.output import escape
+from console.cli.send import send
 from console.cli.server import check, init, sandbox, serve, version
 from mta.model.errors import RelevoError
 
@@ -40,6 +41,7 @@ for _command in (
     dkim,
     queue,
     trace,
+    send,
     version,
 ):
     relevo.add_command(_command)

@@ -1,5 +1,6 @@
 """Options that many commands share, and the kinds of values they take."""
 
+import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from mta.settings import Settings, load_settings
 from mta.settings.values import read_duration
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -38,6 +40,12 @@ def account_option(help_text: str, *, required: bool = False) -> Callable[[Comma
     return click.option(
         "--account", metavar="ID", required=required, help=f"{help_text} An id or a unique name."
     )
+
+
+def settings_of(config: Path) -> Settings:
+    """The settings of a command; the default file may be missing, a named one may not."""
+    is_named = config != Path(DEFAULT_CONFIG) or "RELEVO_CONFIG" in os.environ
+    return load_settings(config if is_named or config.exists() else None, os.environ).settings
 
 
 class Duration(click.ParamType[float]):

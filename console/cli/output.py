@@ -6,7 +6,6 @@ JSON; there, whole numbers that JavaScript cannot hold are strings, as all ident
 """
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from mta.settings import load_settings
+from console.cli.options import settings_of
 
 Row = Mapping[str, Any]
 TIMES = frozenset(
@@ -48,7 +47,7 @@ class Column(NamedTuple):
 
 def zone_of(config: Path) -> ZoneInfo:
     """The configured time zone."""
-    return ZoneInfo(load_settings(config, os.environ).settings.server.timezone)
+    return ZoneInfo(settings_of(config).server.timezone)
 
 
 def print_json(value: object) -> None:

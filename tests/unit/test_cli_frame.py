@@ -164,3 +164,16 @@ def test_version_is_that_of_the_distribution(capsys):
     assert capsys.readouterr().out == f"relevo {number}\n"
     assert run(["version", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"version": number}
+
+
+def test_without_a_settings_file_the_defaults_hold_but_a_named_one_must_exist(
+    tmp_path, application, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RELEVO_CONFIG", raising=False)
+    application.answers["account.list"] = []
+    assert run(["account", "list"], application) == 0
+    assert run(["account", "list", "--config", "no.toml"], application) == 1
+    monkeypatch.setenv("RELEVO_CONFIG", "config/relevo.toml")
+    assert run(["account", "list"], application) == 1
+    assert capsys.readouterr().err.count("no such file") == 2
