@@ -266,6 +266,8 @@ class Lane:
                 if domain:
                     self._hooks.find_route(self, domain)
                 return
+            if not self._router.is_fresh(route):
+                self._hooks.find_route(self, domain)  # for the next time; the old one still serves
             if not self._hooks.may_connect(urgent):
                 self._arm(1.0, now_s, "max_connections")
                 return

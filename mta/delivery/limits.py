@@ -24,6 +24,7 @@ class LaneLimits:
         """`changed` is told of every automatic change."""
         self._clock = clock
         self._changed = changed
+        self.total = total
         self.limiter = LaneLimiter(policy, total)
         self.backoff = Backoff(policy)
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from mta.bounces.classifier import Classifier
 from mta.delivery.connection import ConnectionConfig
-from mta.delivery.dispatcher import Dispatcher, DispatcherParts
+from mta.delivery.dispatcher import Dispatcher
 from mta.delivery.opening import Source
+from mta.delivery.parts import DispatcherParts
 from mta.delivery.routing import Router
 from mta.delivery.settlement import Hooks, Notices
 from mta.delivery.sites import UNRESOLVED, SiteDirectory

@@ -287,7 +287,9 @@ class Engine:
 
     def _reload_shaping(self) -> None:
         config_dir = self.loaded.path.parent if self.loaded.path else None
-        self.delivery.dispatcher.change_shaping(Shaping.load(_beside(config_dir, "shaping.toml")))
+        self.delivery.dispatcher.lanes.change_shaping(
+            Shaping.load(_beside(config_dir, "shaping.toml"))
+        )
 
     # -- stop ----------------------------------------------------------------------------------
 

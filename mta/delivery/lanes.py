@@ -1,0 +1,180 @@
+"""All lanes: made when a site first has mail, pumped when something changed, and their shared bounds."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from mta.delivery.board import Board, SiteBoard
+from mta.delivery.lane import Lane, LaneHooks
+from mta.delivery.lane_memory import LaneMemory
+from mta.delivery.limits import LaneLimits
+from mta.delivery.opening import Opener, Source
+from mta.delivery.parts import DispatcherParts
+from mta.delivery.tasks import Tasks
+from mta.model.errors import StoreError
+from mta.model.traffic import EventType
+from mta.shaping.deadhosts import DeadHosts
+from mta.shaping.limiter import TotalLimiter
+from mta.shaping.rules import Shaping
+from mta.shaping.throttle import ShapingChange
+from mta.spool.jobs import JobBuilder
+
+RESERVED_SHARE = 0.05  # of all connections, kept for urgent and transactional mail
+IDLE_SWEEP_S = 5.0
+MEMORY_S = 60.0
+
+
+class Lanes:
+    """Lanes by site; one for each egress source."""
+
+    def __init__(self, parts: DispatcherParts, board: Board, tasks: Tasks) -> None:
+        """`hooks` is set before the first lane is made."""
+        self._parts = parts
+        self._store = parts.store
+        self._clock = parts.clock
+        self._board = board
+        self._tasks = tasks
+        self.hooks: LaneHooks
+        self.by_site: dict[int, list[Lane]] = {}
+        self.held_sites: dict[int, str] = {}
+        self.memory = LaneMemory(parts.store, parts.clock)
+        self.connections_open = 0
+        self.is_stopping = False
+        self._totals: dict[int, TotalLimiter] = {}
+        self._kicked: set[int] = set()
+        self._opener = Opener(
+            router=parts.router,
+            config=parts.connections,
+            dead_hosts=DeadHosts(),
+            clock=parts.clock,
+            sessions=parts.sessions_per_attempt,
+            default_tls=parts.default_tls,
+            smarthost_login=parts.smarthost_login,
+        )
+        self._log = structlog.get_logger("mta.delivery")
+
+    def kick(self, site_id: int) -> None:
+        """Let the lanes of a site look at their queue, once in the next turn of the loop."""
+        if not self._kicked:
+            asyncio.get_running_loop().call_soon(self._pump_kicked)
+        self._kicked.add(site_id)
+
+    def _pump_kicked(self) -> None:
+        kicked, self._kicked = self._kicked, set()
+        if self.is_stopping:
+            return
+        for site_id in kicked:
+            for lane in self.of(site_id):
+                lane.pump()
+
+    def of(self, site_id: int) -> list[Lane]:
+        """The lanes of a site, made when they are first needed."""
+        lanes = self.by_site.get(site_id)
+        if lanes is None:
+            lanes = self.by_site[site_id] = self._make_lanes(self._board.site(site_id))
+        return lanes
+
+    def _make_lanes(self, board: SiteBoard) -> list[Lane]:
+        parts = self._parts
+        lanes = []
+        for source in parts.sources:
+            policy = parts.shaping.policy(board.site.name, source.pool)
+            total = self._totals.setdefault(board.site.id, TotalLimiter(policy))
+            limits = LaneLimits(
+                policy, total, clock=self._clock, changed=self._shaping_changed(board, source)
+            )
+            lane = Lane(
+                self._board,
+                board,
+                source,
+                limits,
+                router=parts.router,
+                opener=self._opener,
+                clock=self._clock,
+                hooks=self.hooks,
+            )
+            lane.held_reason = self.held_sites.get(board.site.id, "")
+            self.memory.restore(lane)
+            lanes.append(lane)
+        return lanes
+
+    def _shaping_changed(self, board: SiteBoard, source: Source) -> Callable[[ShapingChange], None]:
+        def changed(change: ShapingChange) -> None:
+            now_ms = self._clock.now_ms()
+            job = JobBuilder()
+            data = {"site": board.site.name, "source": source.address, **change.record()}
+            job.event(EventType.SHAPING_CHANGED, now_ms, data=data)
+            self._log.info("shaping changed", **data)
+            self._tasks.spawn(self._write(job))
+            self.kick(board.site.id)
+
+        return changed
+
+    async def _write(self, job: JobBuilder) -> None:
+        await self._store.submit(job.work(self._clock.now_ms()))
+
+    def all(self) -> list[Lane]:
+        """Every lane there is."""
+        return [lane for lanes in self.by_site.values() for lane in lanes]
+
+    def may_connect(self, urgent: bool) -> bool:
+        """Whether one more connection fits; the last twentieth is for urgent mail."""
+        limit = self._parts.max_connections
+        if not urgent:
+            limit = max(1, int(limit * (1 - RESERVED_SHARE)))
+        return self.connections_open < limit
+
+    def connected(self, difference: int) -> None:
+        """A connection was begun (+1) or ended (-1)."""
+        self.connections_open += difference
+        self._parts.connected(difference)
+
+    def change_shaping(self, shaping: Shaping) -> None:
+        """Other rules from now on; what was used of the old limits counts on."""
+        self._parts.shaping = shaping
+        now_s = self._clock.monotonic_s()
+        for site_id, lanes in self.by_site.items():
+            for lane in lanes:
+                policy = shaping.policy(lane.site.site.name, lane.source.pool)
+                lane.limits.change(policy, now_s)
+            self._totals[site_id].change(lanes[0].limits.policy, now_s)
+            self.kick(site_id)
+
+    async def hold_site(self, site_id: int, reason: str) -> None:
+        """Stop (or with an empty reason: resume) all mail to a site, durably."""
+        await self.memory.hold(site_id, reason)
+        if reason:
+            self.held_sites[site_id] = reason
+        else:
+            self.held_sites.pop(site_id, None)
+        for lane in self.by_site.get(site_id, ()):
+            lane.held_reason = reason
+        self.kick(site_id)
+
+    async def sweep(self) -> None:
+        """Close idle connections and let time-bound limits end, for ever."""
+        while True:
+            await asyncio.sleep(IDLE_SWEEP_S)
+            now_s = self._clock.monotonic_s()
+            for site_id, lanes in list(self.by_site.items()):
+                for lane in lanes:
+                    lane.limits.tick(now_s)
+                    lane.sweep_idle(now_s)
+                board = self._board.sites.get(site_id)
+                if board is not None and board.waiting:
+                    self.kick(site_id)
+            self._board.forget_idle()
+
+    async def remember(self) -> None:
+        """Write what lanes have to remember, for ever."""
+        while True:
+            await asyncio.sleep(MEMORY_S)
+            await self.save()
+
+    async def save(self) -> None:
+        """Write it now."""
+        try:
+            await self.memory.save(self.all())
+        except StoreError as error:
+            self._log.warning("lane states were not written", error=str(error))
