@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,7 +58,7 @@ def selectors(command: Command) -> Command:
         ("--source", "IP", "Of this egress address."),
         ("--account", "ID", "Of this account."),
         ("--campaign", "NAME", "Of this campaign or stream (flow): name or id."),
-        ("--site", "SITE", "To this site, as `queue top` names it."),
+        ("--site", "SITE", "To this site, provider or domain; `queue top` names sites."),
         ("--id", "ID", "This delivery, or all of this message."),
     ):
         command = click.option(option, metavar=metavar, help=text)(command)
@@ -144,14 +144,15 @@ def queue_why(delivery: str | None, as_json: bool, config: Path, **chosen: str |
 
 @queue.command("hold")
 @acts_on_selected
+@click.option("--reason", metavar="TEXT", help="Shown by `queue why`.")
 @json_option
 @config_option
-def queue_hold(**chosen: Any) -> None:
+def queue_hold(reason: str | None, **chosen: Any) -> None:
     """Keep mail in the queue until `queue release`.
 
     Takes effect within a second; the clock of expiry stands still meanwhile.
     """
-    _change("queue.hold", "held", chosen)
+    _change("queue.hold", "held", chosen, {"reason": reason} if reason else {})
 
 
 @queue.command("release")
@@ -231,10 +232,13 @@ def _selection(
     return given or {"all": True}
 
 
-def _change(operation: str, done: str, chosen: dict[str, Any]) -> None:
+def _change(
+    operation: str, done: str, chosen: dict[str, Any], more: Mapping[str, str] | None = None
+) -> None:
     as_json, config = chosen.pop("as_json"), chosen.pop("config")
     delivery, everything = chosen.pop("delivery"), chosen.pop("everything")
-    result = ask(config, operation, _selection(delivery, chosen, everything=everything))
+    selection = _selection(delivery, chosen, everything=everything)
+    result = ask(config, operation, {**selection, **(more or {})})
     if as_json:
         print_json(result)
     else:

@@ -77,6 +77,13 @@ def test_changes_act_on_what_was_selected(application, capsys, command):
     assert capsys.readouterr().out.splitlines()[0].startswith("3 deliveries ")
 
 
+def test_a_hold_can_carry_its_reason(application):
+    application.answers["queue.hold"] = {"changed": 3}
+    assert run(["queue", "hold", "--site", "google", "--reason", "maintenance"], application) == 0
+    assert application.asked == [("queue.hold", {"site": "google", "reason": "maintenance"})]
+    assert run(["queue", "hold", "--reason", "x"], application) == 2, "a reason selects nothing"
+
+
 @pytest.mark.parametrize("command", ["hold", "release", "retry", "cancel"])
 @pytest.mark.parametrize("selection", [[], ["--all", "--site", "x"], ["17", "--id", "18"]])
 def test_nothing_changes_without_a_clear_selection(application, command, selection):
