@@ -46,7 +46,7 @@ LANES = (
     Column("claimed", "claimed"),
     Column("connections", "conns"),
     Column("limit", "limit"),
-    Column("rate", "rate/s"),
+    Column("rate", "rate"),
     Column("backoff", "back-off"),
     Column("wait", "waits for"),
 )
