@@ -88,7 +88,12 @@ def normalise(text: str) -> str:
         decomposed = unicodedata.normalize("NFKD", text)
         text = "".join([c for c in decomposed if not unicodedata.combining(c)])
     words = text.lower().split()
-    return " ".join([word if len(word) < 10 or word.isalpha() else _mask(word) for word in words])
+    return " ".join(
+        [
+            word if word.isalpha() or (len(word) < 10 and "@" not in word) else _mask(word)
+            for word in words
+        ]
+    )
 
 
 def _mask(word: str) -> str:

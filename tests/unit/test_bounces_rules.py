@@ -72,7 +72,7 @@ REPLIES = [
     ("550 5.1.1 <a@example.org>... User unknown", B.BAD_MAILBOX),
     ("550 unknown user account", B.BAD_MAILBOX),
     ("550 Invalid recipient <a@example.org> (Mode: normal)", B.BAD_MAILBOX),
-    ("550 #5.1.0 Address rejected.", B.POLICY),
+    ("550 #5.1.0 Address rejected.", B.BAD_MAILBOX),
     ("550 5.1.1 sorry, no mailbox here by that name", B.BAD_MAILBOX),
     ("550 The recipient cannot be verified; no such user - psmtp", B.BAD_MAILBOX),
     ("550 a@example.org: user does not exist", B.BAD_MAILBOX),
