@@ -52,7 +52,7 @@ class Classifier:
         return cls(load_rules(path if path is not None else shipped_rules()))
 
     def classify(self, reply: Reply, phase: Phase, provider: str = "") -> BounceClass:
-        """The class of a negative reply; `provider` is the site's provider, if known."""
+        """The class of a negative reply; `provider` is the site's (`mta.shaping`'s name for it)."""
         return self.examine(reply, phase, provider).bounce_class
 
     def examine(self, reply: Reply, phase: Phase, provider: str = "") -> Verdict:
@@ -74,9 +74,10 @@ class Classifier:
         problems = []
         for rule in self.rules:
             phase = min(rule.phases) if rule.phases else Phase.RCPT
+            provider = min(rule.providers, default="")
             for sample in rule.samples:
                 try:
-                    verdict = self.examine(parse_reply(sample), phase, rule.provider)
+                    verdict = self.examine(parse_reply(sample), phase, provider)
                 except ConfigurationError as error:
                     problems.append(f"rule {rule.id!r}: {error}")
                     continue

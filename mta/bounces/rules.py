@@ -32,7 +32,7 @@ class Rule:
     id: str
     bounce_class: BounceClass
     is_host_level: bool
-    provider: str  # only for that provider's mail (or where the provider is not known)
+    providers: frozenset[str]  # only for mail to these (or where the provider is not known)
     texts: tuple[Search, ...]
     statuses: frozenset[str]  # "5.2.2", "5.7.*"
     codes: frozenset[int]
@@ -41,7 +41,7 @@ class Rule:
 
     def matches(self, reply: Reply, text: str, phase: Phase, provider: str) -> bool:
         """Whether all conditions hold; `text` is the reply's normalised text."""
-        if self.provider and provider and provider != self.provider:
+        if self.providers and provider and provider not in self.providers:
             return False
         if self.codes and reply.code not in self.codes:
             return False
@@ -99,7 +99,7 @@ def _rule(table: Mapping[str, object]) -> Rule:
         id=_text(table, "id"),
         bounce_class=bounce_class,
         is_host_level=scope == "host",
-        provider=str(table.get("provider", "")),
+        providers=frozenset(_strings(table, "provider")),
         texts=tuple(compile_pattern(pattern) for pattern in _strings(table, "text")),
         statuses=frozenset(s for text in _strings(table, "status") for s in _statuses(text)),
         codes=_codes(table.get("code", [])),

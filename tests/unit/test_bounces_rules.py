@@ -1,5 +1,7 @@
 """The shipped bounce rules: each can match, and replies of the world get the right class."""
 
+import tomllib
+
 import pytest
 
 from mta.bounces.classes import MEANINGS, BounceClass
@@ -22,6 +24,12 @@ def test_every_shipped_rule_catches_its_own_samples(classifier):
 
 def test_the_rules_cover_all_classes_a_peer_can_cause(classifier):
     assert {rule.bounce_class for rule in classifier.rules} == set(BounceClass)
+
+
+def test_rules_name_only_providers_that_shaping_recognises(classifier):
+    shaping = tomllib.loads(shipped_rules().with_name("shaping.toml").read_text())
+    known = {provider["name"] for provider in shaping["provider"]}
+    assert set().union(*(rule.providers for rule in classifier.rules)) <= known
 
 
 def test_there_are_seventeen_classes_and_each_is_explained():
@@ -130,7 +138,7 @@ def test_a_reply_of_several_lines_is_read_as_one(classifier):
 
 def test_a_providers_rule_is_not_applied_to_another_provider(classifier):
     reply = parse_reply("550 5.4.1 Recipient address rejected: Access denied.")
-    assert classifier.examine(reply, Phase.RCPT, "microsoft").rule == "microsoft-no-such-mailbox"
+    assert classifier.examine(reply, Phase.RCPT, "outlook").rule == "microsoft-no-such-mailbox"
     assert classifier.examine(reply, Phase.RCPT, "").rule == "microsoft-no-such-mailbox"
     assert classifier.examine(reply, Phase.RCPT, "google").rule != "microsoft-no-such-mailbox"
 
