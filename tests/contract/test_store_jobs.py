@@ -234,3 +234,11 @@ async def test_commits_are_measured_and_counted(open_store: OpenStore) -> None:
     assert (stats.refused, stats.errors, stats.waiting) == (1, 0, 0)
     assert stats.splits >= (0 if stats.commits > 1 else 1)
     assert stats.log_bytes > 0
+
+
+async def test_one_bad_job_among_many_is_found_without_running_each_alone(store: Store) -> None:
+    await store.submit([Rows("account_put", [(n, 1) for n in range(400)])])
+    takes = [[(n, 2 if n == 217 else 1)] for n in range(400)]
+    found = await outcomes(*(store.submit([Rows("account_take", t, expect=1)]) for t in takes))
+    assert [n for n, error in enumerate(found) if error is not None] == [217]
+    assert [row for row in await store.read("accounts") if row[1]] == [(217, 1)]
