@@ -5,7 +5,6 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import IO
 
 import click
 
@@ -104,7 +103,7 @@ class HeaderParameter(click.ParamType[tuple[str, str]]):
 @click.option("--body", default="This is a test message.\n", help="Text of the message.")
 @click.option(
     "--file",
-    type=click.File("rb"),
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     metavar="FILE.eml",
     help="Send this message, headers and all; - reads it from input.",
 )
@@ -143,7 +142,7 @@ def send(
     sender: Address | None,
     subject: str,
     body: str,
-    file: IO[bytes] | None,
+    file: str | None,
     traffic_class: str | None,
     headers: tuple[tuple[str, str], ...],
     count: int,
@@ -157,6 +156,8 @@ def send(
     """
     if password and password_stdin:
         raise click.UsageError("give --password or --password-stdin, not both")
+    if password_stdin and file == "-":
+        raise click.UsageError("--password-stdin and --file - cannot both read input")
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
     if traffic_class is not None:
@@ -170,7 +171,7 @@ def send(
         password=password,
         subject=subject,
         body=body,
-        content=file.read() if file is not None else None,
+        content=read_file(file) if file is not None else None,
         headers=headers,
         count=count,
         connections=connections,
@@ -179,6 +180,11 @@ def send(
     summary = run(options)
     report(options, summary)
     context.exit(0 if summary.is_success else 1)
+
+
+def read_file(name: str) -> bytes:
+    """The content of a file, or of standard input for `-`."""
+    return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
 
 
 def defaults(config: Path) -> tuple[HostPort, str]:

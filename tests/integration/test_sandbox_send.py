@@ -251,6 +251,16 @@ def test_the_command_sends_and_says_so(background_simulator, tmp_path):
     assert message.headers[:2] == (("X-Relevo-Class", "urgent"), ("X-A", "b"))
 
 
+def test_a_message_is_read_from_input(background_simulator):
+    arguments = ("--to", "a@example.net", "--server", at(background_simulator), "--file", "-")
+    result = command(*arguments, input="Subject: piped
+
+x
+")
+    assert result.exit_code == 0, result.output
+    assert background_simulator.inbox.list()[0].subject == "piped"
+
+
 def test_the_command_fails_with_exit_code_1_and_a_line_per_failure(background_simulator):
     result = command(
         "--to", "bounce@example.net", "--server", at(background_simulator), "--count", "30"
@@ -272,6 +282,7 @@ def test_the_command_fails_with_exit_code_1_and_a_line_per_failure(background_si
         (["--to", "a@b.example", "--count", "0"], "--count"),
         (["--to", "a@b.example", "--password", "x", "--password-stdin"], "not both"),
         (["--to", "a@b.example", "--class", "slow"], "--class"),
+        (["--to", "a@b.example", "--password-stdin", "--file", "-"], "cannot both read input"),
     ],
 )
 def test_wrong_usage_ends_with_exit_code_2(arguments, message):
