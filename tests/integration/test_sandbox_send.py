@@ -253,10 +253,7 @@ def test_the_command_sends_and_says_so(background_simulator, tmp_path):
 
 def test_a_message_is_read_from_input(background_simulator):
     arguments = ("--to", "a@example.net", "--server", at(background_simulator), "--file", "-")
-    result = command(*arguments, input="Subject: piped
-
-x
-")
+    result = command(*arguments, input="Subject: piped\n\nx\n")
     assert result.exit_code == 0, result.output
     assert background_simulator.inbox.list()[0].subject == "piped"
 
