@@ -9,13 +9,12 @@ from typing import Any
 
 import structlog
 import uvloop
-from mta.engine.operations import OPERATION_NAMES
 
-from console.accounts.operations import operations as account_operations
 from console.app.services import PACKAGES, Services
 from console.web.application import ConsoleServer
 from mta.dkim import record_text
 from mta.engine.control import SOCKET_NAME, ControlServer
+from mta.engine.dispatch_view import DispatchView
 from mta.engine.engine import Engine, Foundation, Ports
 from mta.events.log_config import configure_logging
 from mta.listener.authenticator import Authenticator
@@ -66,8 +65,10 @@ class Server:
         self._tasks.append(task)
 
     async def _make_services(self, foundation: Foundation) -> Authenticator:
-        self.services = Services(foundation)
+        view = DispatchView(self.engine.delivery.dispatcher, foundation.clock)
+        self.services = Services(foundation, view)
         await self.services.load()
+        await self.services.queue.restore_holds()
         self._spawn(self.services.last_use.run())
         return self.services.authenticator
 
@@ -75,9 +76,7 @@ class Server:
         if self.settings.delivery.mode != "sandbox":
             return
         listen = self.settings.sandbox.listen
-        self.simulator = Simulator(
-            ((str(listen.host), listen.port),), dkim_keys=self._dkim_record
-        )
+        self.simulator = Simulator(((str(listen.host), listen.port),), dkim_keys=self._dkim_record)
         await self.simulator.start()
         host, port = self.simulator.addresses[0]
         engine.delivery.router.simulator_at(host, port)
@@ -90,11 +89,9 @@ class Server:
                 return record_text(key).encode()
         return None
 
-    async def _start_control(self, engine: Engine) -> None:
-        self.services.dispatcher = engine.delivery.dispatcher
-        names = [*account_operations(), *OPERATION_NAMES]
+    async def _start_control(self, _: Engine) -> None:
         handlers: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {
-            name: partial(self.services.run, name) for name in names
+            name: partial(self.services.run, name) for name in self.services.names
         }
         handlers["server.reload"] = handlers["dkim.reload"] = self._reload_operation
         self._control = ControlServer(self.settings.server.data_dir / SOCKET_NAME, handlers)

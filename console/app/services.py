@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mta.engine.operations import DispatcherPort, QueueOperations
-
 from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.last_use import LastUse
 from console.accounts.operations import operations as account_operations
 from console.accounts.passwords import PasswordHasher
 from console.accounts.service import AccountService
 from mta.engine.engine import Foundation, open_foundation
+from mta.engine.operations import QueueOperations
+from mta.engine.port import DispatcherPort
 from mta.model.errors import PermanentError
 from mta.settings.loading import Loaded
 from mta.store.lock import DataDirLock
@@ -23,7 +23,8 @@ PACKAGES = ("console.accounts",)
 class Services:
     """Accounts and queue, over one store."""
 
-    def __init__(self, foundation: Foundation) -> None:
+    def __init__(self, foundation: Foundation, port: DispatcherPort | None = None) -> None:
+        """`port`: the running dispatcher; None when no server runs."""
         self.foundation = foundation
         store, clock = foundation.store, foundation.clock
         self.last_use = LastUse(store)
@@ -32,7 +33,13 @@ class Services:
         self._accounts = AccountService(
             store, foundation.ids, clock, self.authenticator, self.hasher
         )
-        self.dispatcher: DispatcherPort | None = None
+        self.queue = QueueOperations(
+            store=store,
+            clock=clock,
+            flows=foundation.flows,
+            sites=foundation.sites,
+            port=port,
+        )
 
     @property
     def accounts(self) -> AccountService:
@@ -49,26 +56,19 @@ class Services:
         operation = account_operations().get(name)
         if operation is not None:
             return await operation(self, arguments)
-        queue = self.queue_operations().get(name)
+        queue = self.queue.operations.get(name)
         if queue is None:
             raise PermanentError(f"unknown operation {name!r}")
         return await queue(dict(arguments))
 
-    def queue_operations(self) -> Mapping[str, Any]:
-        """The operations on the queue."""
-        base = self.foundation
-        return QueueOperations(
-            store=base.store,
-            clock=base.clock,
-            flows=base.flows,
-            sites=base.sites,
-            dispatcher=self.dispatcher,
-        ).operations()
+    @property
+    def names(self) -> list[str]:
+        """Every operation there is."""
+        return [*account_operations(), *self.queue.operations]
 
 
 def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) -> object:
     """Take the lock, open the store, carry the operation out, close."""
-
     data_dir: Path = loaded.settings.server.data_dir
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 

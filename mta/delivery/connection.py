@@ -8,16 +8,16 @@ transactions, so that what it hands over in that moment still joins the write.
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from mta.delivery.deadline import NEVER, Deadline
 from mta.delivery.egress_socket import connect_socket
 from mta.delivery.target import Target, Timeouts
 from mta.delivery.tls import TlsContexts
 from mta.delivery.tls_memory import TlsMemory
 from mta.delivery.transaction import Transaction
+from mta.delivery.watchdog import Watchdog
 from mta.model.errors import InternalError
 from mta.model.outcome import Outcome, OutcomeKind, Phase
 from mta.model.reply import Reply
@@ -28,6 +28,7 @@ from mta.smtp.client_states import State
 # What is handed to the transport at once; of bigger bodies the rest waits until that is with the
 # kernel. At 64 KiB a peer that takes 400 octets a second still makes progress in `Timeouts.block`.
 SLICE_OCTETS = 65_536
+_CLOSED = State.CLOSED  # a global costs a tenth of a look-up in the class (Python 3.11)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,9 @@ class MxConnection(asyncio.Protocol):
         self.peer = target.peer
         self.tls = ""  # "TLSv1.3 TLS_AES_256_GCM_SHA384", empty in clear
         self._session = ClientSession(options, target.host, skip_starttls=skip_starttls)
+        self._transfer = self._session.transfer
+        self._output = self._session.output
+        self._finished = self._session.finished
         self._config = config
         self._on_done = on_done
         self._on_slot = on_slot
@@ -90,11 +94,14 @@ class MxConnection(asyncio.Protocol):
         self._is_paused = False
         self._backlog: deque[bytes | memoryview] = deque()
         self._step_timeouts = config.timeouts.by_step(is_known=target.is_known)
-        shortest_s = min(*self._step_timeouts, config.timeouts.block)
-        self._deadline = Deadline(self._loop, shortest_s, self._on_deadline)
-        self._transaction_deadline = NEVER
-        self._waiting_since = 0.0
-        self._progress = -1  # of the session when the wait began; -1: begin anew
+        self._watchdog = Watchdog(
+            self._loop,
+            shortest_s=min(*self._step_timeouts, config.timeouts.block),
+            allowed_s=self._allowed_s,
+            on_expired=self._on_expired,
+        )
+        self._transaction_since_s = -1.0  # the first flight's beginning; negative: none yet
+        self._progress = -1  # of the transfer when the wait began; -1: begin anew
 
     # For the owner
 
@@ -134,27 +141,27 @@ class MxConnection(asyncio.Protocol):
     @property
     def slots_free(self) -> int:
         """How many further transactions may be handed over now: 0 to 2."""
-        return self._session.slots_free
+        return self._transfer.slots_free
 
     @property
     def is_idle(self) -> bool:
         """True while open and nothing is under way: only then a pool may hold it."""
-        return self._session.slots_free > 0 and not self._session.has_flights
+        return self._transfer.slots_free > 0 and not self._transfer.flights
 
     @property
     def messages_sent(self) -> int:
         """Messages that the peer has taken on this connection."""
-        return self._session.messages_sent
+        return self._transfer.messages_sent
 
     @property
     def offers_dsn(self) -> bool:
         """True when NOTIFY, ORCPT, RET and ENVID are passed on (RFC 3461)."""
-        return self._session.extensions.dsn
+        return self._transfer.extensions.dsn
 
     @property
     def offers_pipelining(self) -> bool:
         """True when the peer takes commands without waiting (RFC 2920)."""
-        return self._session.extensions.pipelining
+        return self._transfer.extensions.pipelining
 
     def send(self, transaction: Transaction) -> None:
         """Send now, or right behind the transaction under way; `slots_free` must not be 0.
@@ -162,10 +169,10 @@ class MxConnection(asyncio.Protocol):
         On a connection that was closed meanwhile the transaction comes back RETURNED.
         Raises `InternalError` when the slots are taken.
         """
-        session = self._session
-        if session.slots_free:
-            session.submit(transaction)
-        elif session.state is State.READY and not session.is_quitting:
+        session, transfer = self._session, self._transfer
+        if transfer.slots_free:
+            transfer.submit(transaction)
+        elif session.state is State.READY and not transfer.is_quitting:
             raise InternalError(f"{self.peer}: no slot is free")
         else:
             reply = Reply.of(451, "4.4.2", "the connection had ended")
@@ -175,7 +182,7 @@ class MxConnection(asyncio.Protocol):
             return
         if not self._is_pumping:
             self._flush()
-            if session.has_finished:
+            if self._finished:
                 self._loop.call_soon(self._pump)
 
     def quit(self) -> None:
@@ -221,7 +228,7 @@ class MxConnection(asyncio.Protocol):
         self._is_closing = True
         self._backlog.clear()
         self._pump()
-        self._deadline.cancel()
+        self._watchdog.cancel()
         if self._is_open:
             self._is_open = False
             self._on_closed(self, self._session.take_unsent())
@@ -294,37 +301,43 @@ class MxConnection(asyncio.Protocol):
         """Tell the owner what is finished, then write what is due, in one go."""
         if self._is_pumping:
             return
-        session = self._session
-        self._is_pumping = True
-        try:
-            while finished := session.take_finished():
-                for transaction, outcomes in finished:
-                    self._transaction_deadline = NEVER
-                    self._on_done(self, transaction, outcomes)
-                if session.slots_free:
-                    self._on_slot(self)
-        finally:
-            self._is_pumping = False
+        finished = self._finished
+        if finished:
+            self._transaction_since_s = -1.0
+            self._is_pumping = True
+            try:
+                while finished:
+                    batch = finished[:]
+                    finished.clear()
+                    for transaction, outcomes in batch:
+                        self._on_done(self, transaction, outcomes)
+                    if self._transfer.slots_free:
+                        self._on_slot(self)
+            finally:
+                self._is_pumping = False
         self._flush()
-        if session.state is not State.OPENING and not self._change.done():
+        if not self._is_open:
+            self._report_opening()
+
+    def _report_opening(self) -> None:
+        if self._session.state is not State.OPENING and not self._change.done():
             self._change.set_result(None)
 
     def _flush(self) -> None:
-        """Write the session's output, look after the deadline, close when it is over."""
-        session = self._session
-        output = session.take_output()
-        if output:
-            self._write(output)
-        if session.state is State.CLOSED:
+        """Write the session's output, begin a new wait, close when it is over."""
+        if self._output:
+            self._write()
+        if self._session.state is _CLOSED:
             self._close()
-        elif session.progress != self._progress:
+        elif self._transfer.progress != self._progress:
             self._watch()
 
-    def _write(self, pieces: Sequence[bytes]) -> None:
-        transport = self._transport
+    def _write(self) -> None:
+        output, transport = self._output, self._transport
+        data = output[0] if len(output) == 1 else b"".join(output)
+        output.clear()
         if transport is None or self._is_closing:
             return
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if len(data) <= SLICE_OCTETS and not self._backlog:
             transport.write(data)
             return
@@ -345,7 +358,7 @@ class MxConnection(asyncio.Protocol):
         if self._is_closing:
             return
         self._is_closing = True
-        self._deadline.cancel()
+        self._watchdog.cancel()
         self._backlog.clear()
         if self._transport is not None:
             if self._session.ended_politely:
@@ -355,31 +368,33 @@ class MxConnection(asyncio.Protocol):
 
     def _abort(self) -> None:
         self._is_closing = True
-        self._deadline.cancel()
+        self._watchdog.cancel()
         if self._transport is not None:
             self._transport.abort()
 
     # Deadlines
 
     def _watch(self) -> None:
-        """Start the wait for the reply that is awaited now."""
+        """A new wait begins: another reply is awaited, or the body made progress."""
+        self._progress = self._transfer.progress
+        self._watchdog.restart()
+        if self._transaction_since_s < 0:
+            self._transaction_since_s = self._watchdog.since_s
+
+    def _allowed_s(self) -> float | None:
+        """How long the present wait may last, counted from its beginning; None: idle."""
         session, timeouts = self._session, self._config.timeouts
-        self._progress = session.progress
         step = session.awaiting
         if step is None:
-            self._transaction_deadline = NEVER
-            self._deadline.set(NEVER)
-            return
-        now_s = self._waiting_since = self._loop.time()
+            return None
         is_sending = self._is_paused or self._backlog
-        at_s = now_s + (timeouts.block if is_sending else self._step_timeouts[step])
-        if session.has_flights:
-            if self._transaction_deadline == NEVER:
-                self._transaction_deadline = now_s + timeouts.transaction
-            at_s = min(at_s, self._transaction_deadline)
-        self._deadline.set(at_s)
+        allowed_s = timeouts.block if is_sending else self._step_timeouts[step]
+        if self._transfer.flights:
+            end_s = self._transaction_since_s + timeouts.transaction
+            allowed_s = min(allowed_s, end_s - self._watchdog.since_s)
+        return allowed_s
 
-    def _on_deadline(self) -> None:
-        waited_s = self._loop.time() - self._waiting_since
+    def _on_expired(self) -> None:
+        waited_s = self._loop.time() - self._watchdog.since_s
         self._session.timed_out(waited_s, dot_is_out=not self._backlog)
         self._pump()

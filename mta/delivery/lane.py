@@ -92,6 +92,11 @@ class Lane:
         return self.site.waiting + len(self._parked)
 
     @property
+    def parked(self) -> int:
+        """Deliveries that were picked and wait for a connection to their own hosts."""
+        return len(self._parked)
+
+    @property
     def is_idle(self) -> bool:
         """Whether the lane may be forgotten: nothing waits, nothing is open."""
         return not (self.links or self.opening or self._parked or self._timer)

@@ -14,7 +14,7 @@ from mta.model.clock import Clock
 from mta.store.base import Store
 from mta.store.work import Rows
 
-HOLD = "hold"  # the "source" under which a site's hold is kept
+HOLD = "hold"  # the "source" under which operators' holds of sites are kept
 BATCH = 500
 
 
@@ -26,17 +26,11 @@ class LaneMemory:
         self._clock = clock
         self._saved: dict[tuple[int, str], str] = {}
 
-    async def load(self) -> dict[int, str]:
-        """Read everything; gives the sites on hold with their reasons."""
-        held: dict[int, str] = {}
+    async def load(self) -> None:
+        """Read everything, at start."""
         for site_id, source, value in await self._store.read("lane_states", deadline_s=60.0):
-            if source == HOLD:
-                reason = orjson.loads(value).get("reason", "")
-                if reason:
-                    held[site_id] = reason
-            else:
+            if source != HOLD:
                 self._saved[site_id, source] = value
-        return held
 
     def restore(self, lane: Lane) -> None:
         """Give a new lane what its predecessor knew."""
@@ -73,12 +67,6 @@ class LaneMemory:
         for start in range(0, len(rows), BATCH):
             part = rows[start : start + BATCH]
             await self._store.submit([Rows("lane_state_put", part)], bulk=True)
-
-    async def hold(self, site_id: int, reason: str) -> None:
-        """Keep a site's hold (or, with an empty reason, its end) durably."""
-        value = orjson.dumps({"reason": reason}).decode()
-        row = (site_id, HOLD, value, self._clock.now_ms())
-        await self._store.submit([Rows("lane_state_put", [row])])
 
 
 def _name(lane: Lane) -> str:

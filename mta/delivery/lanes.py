@@ -141,9 +141,8 @@ class Lanes:
             self._totals[site_id].change(lanes[0].limits.policy, now_s)
             self.kick(site_id)
 
-    async def hold_site(self, site_id: int, reason: str) -> None:
-        """Stop (or with an empty reason: resume) all mail to a site, durably."""
-        await self.memory.hold(site_id, reason)
+    def hold_site(self, site_id: int, reason: str) -> None:
+        """Begin no attempt to the site; an empty reason ends that. The mark on disk is the caller's."""
         if reason:
             self.held_sites[site_id] = reason
         else:

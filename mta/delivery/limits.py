@@ -7,7 +7,7 @@ from mta.model.outcome import Outcome, OutcomeKind
 from mta.shaping.backoff import Backoff
 from mta.shaping.limiter import LaneLimiter, TotalLimiter
 from mta.shaping.policy import SitePolicy
-from mta.shaping.throttle import ShapingChange
+from mta.shaping.throttle import ShapingChange, Stage
 
 
 class LaneLimits:
@@ -25,6 +25,7 @@ class LaneLimits:
         self._clock = clock
         self._changed = changed
         self.total = total
+        self.cause = ""  # the reply that led to the present slow-down
         self.limiter = LaneLimiter(policy, total)
         self.backoff = Backoff(policy)
 
@@ -53,6 +54,15 @@ class LaneLimits:
         """Connections that automated and campaign mail may use: one is kept, where there are two."""
         limit = self.limiter.connection_limit
         return limit - 1 if limit > 1 else 1
+
+    @property
+    def rate_per_s(self) -> float:
+        """Messages a second that the rates allow over time; 0: no limit."""
+        policy, throttle = self.limiter.policy, self.limiter.throttle
+        paces = [throttle.rate_factor / rate.step_s for rate in policy.messages]
+        if throttle.messages_per_minute:
+            paces.append(throttle.messages_per_minute / 60.0)
+        return min(paces, default=0.0)
 
     def message_wait_s(self, now_s: float) -> float:
         """Seconds until the next message; 0: now."""
@@ -87,4 +97,8 @@ class LaneLimits:
     def _apply(self, change: ShapingChange | None, now_s: float) -> None:
         if change is not None:
             self.limiter.apply(change.new, now_s)
+            if change.cause is not None:
+                self.cause = str(change.cause)
+            elif change.stage is Stage.NORMAL:
+                self.cause = ""
             self._changed(change)

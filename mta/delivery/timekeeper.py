@@ -143,10 +143,10 @@ class Timekeeper:
         return [
             d
             for d in shared_messages(rows, self._board)
-            if d.state != DeliveryState.CLAIMED and (d.id not in loaded or self._withdraw(d))
+            if d.state != DeliveryState.CLAIMED and (d.id not in loaded or self.withdraw(d))
         ]
 
-    def _withdraw(self, delivery: QueuedDelivery) -> bool:
+    def withdraw(self, delivery: QueuedDelivery) -> bool:
         """Take a loaded delivery out of its window; False when it is on its way out."""
         site = self._board.sites.get(delivery.site)
         stream = site.streams.get((delivery.klass, delivery.flow)) if site else None

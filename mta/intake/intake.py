@@ -174,15 +174,17 @@ class Intake:
         due_ms = admitted.due_ms or now_ms
         for delivery in admitted.deliveries:
             job.insert_delivery(delivery, due_ms, now_ms)
-            if delivery.state == DeliveryState.SUPPRESSED:
-                job.event(
-                    EventType.SUPPRESSED,
-                    now_ms,
-                    account=message.account,
-                    flow=flow.id,
-                    message=message.id,
-                    delivery=delivery.id,
-                )
+        if admitted.suppressed:
+            # One event for all: a job has a bounded number of rows, a message 1,000 recipients.
+            ids = [str(d.id) for d in admitted.deliveries if d.state == DeliveryState.SUPPRESSED]
+            job.event(
+                EventType.SUPPRESSED,
+                now_ms,
+                account=message.account,
+                flow=flow.id,
+                message=message.id,
+                data={"deliveries": ids},
+            )
         job.event(
             EventType.ACCEPTED,
             now_ms,
