@@ -5,6 +5,7 @@ from the mail; who comes third waits.
 """
 
 import asyncio
+import base64
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 
@@ -41,12 +42,33 @@ class PasswordHasher:
             time_cost=time_cost, memory_cost=memory_kib, parallelism=1
         )
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="argon2")
+        # Costs as much to check as a real one, and no password fits it.
+        salt, digest = (_base64(secrets.token_bytes(size)) for size in (16, 32))
+        self._nobody = f"$argon2id$v=19$m={memory_kib},t={time_cost},p=1${salt}${digest}"
 
     async def hash(self, password: str) -> str:
         """The hash in the PHC string format, with its salt and costs."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._hasher.hash, password)
 
+    async def verify(self, hashed: str | None, password: str) -> bool:
+        """Whether that is the password; None (there is no such person) takes as long and is False."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._threads, self._fits, hashed or self._nobody, password
+        )
+
+    def _fits(self, hashed: str, password: str) -> bool:
+        try:
+            return bool(self._hasher.verify(hashed, password))
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return False
+
     def close(self) -> None:
         """End the threads after what they are doing."""
         self._threads.shutdown()
+
+
+def _base64(data: bytes) -> str:
+    """As in PHC strings: without padding."""
+    return base64.b64encode(data).rstrip(b"=").decode()

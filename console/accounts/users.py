@@ -4,10 +4,13 @@ from console.accounts.passwords import PasswordHasher, check_new_password, new_p
 from console.accounts.values import Membership, Role, State, User
 from mta.model.address import parse_address
 from mta.model.clock import Clock
-from mta.model.errors import JobRefused, PermanentError
+from mta.model.errors import AddressSyntaxError, JobRefused, PermanentError
 from mta.model.ids import IdGenerator
 from mta.store.base import Store
 from mta.store.work import Rows
+
+MAX_FAILURES = 10  # failed sign-ins in a row that lock a person
+LOCK_S = 15 * 60.0
 
 
 class UserService:
@@ -44,6 +47,29 @@ class UserService:
             ((has,),) = await self._store.read("membership_of", user=user, account=account)
             raise PermanentError(f"{email} is {has} of that account already") from None
         return user, ""
+
+    async def authenticate(self, email: str, password: str) -> User | None:
+        """The person whose address and password these are.
+
+        None for everything else, and it takes as long: nobody of that name, wrong password, disabled
+        or locked. The tenth failure in a row locks for 15 minutes. Raises `StoreError`.
+        """
+        try:
+            rows = await self._store.read("user_sign_in", email=parse_address(email).key)
+        except AddressSyntaxError:
+            rows = []
+        user, hashed, state, failures, locked_until_ms = rows[0] if rows else (0, None, "", 0, 0)
+        fits = await self._hasher.verify(hashed, password)
+        now_ms = self._clock.now_ms()
+        if not rows or state != State.ACTIVE or locked_until_ms > now_ms:
+            return None
+        if not fits:
+            row = (user, MAX_FAILURES, now_ms + round(LOCK_S * 1000))
+            await self._store.submit([Rows("user_failed", [row])])
+            return None
+        if failures:
+            await self._store.submit([Rows("user_signed_in", [(user,)])])
+        return next((known for known in await self.list() if known.id == user), None)
 
     async def list(self) -> list[User]:
         """Everybody, oldest first."""

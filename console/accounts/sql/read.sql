@@ -20,6 +20,10 @@ ORDER BY u.id, m.account;
 -- name: user_by_email
 SELECT id, state FROM console_user WHERE email = :email;
 
+-- name: user_sign_in
+-- What decides whether somebody may sign in.
+SELECT id, password, state, failures, locked_until_ms FROM console_user WHERE email = :email;
+
 -- name: membership_of
 SELECT role FROM membership WHERE "user" = :user AND account = :account;
 

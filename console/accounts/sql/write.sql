@@ -44,6 +44,22 @@ UPDATE console_user SET password = v.password, failures = 0, locked_until_ms = 0
 FROM (SELECT value->>0 AS id, value->>1 AS password FROM json_each(:rows)) AS v
 WHERE console_user.id = v.id;
 
+-- name: user_failed
+-- order: 43
+-- Failed sign-ins, several of one person added up; `most` in a row lock, and the count begins anew.
+-- rows: id, most, locked_until_ms
+UPDATE console_user
+SET failures = CASE WHEN failures + v.times >= v.most THEN 0 ELSE failures + v.times END,
+    locked_until_ms = CASE WHEN failures + v.times >= v.most THEN v.until ELSE locked_until_ms END
+FROM (SELECT value->>0 AS id, count(*) AS times, max(value->>1) AS most, max(value->>2) AS until
+      FROM json_each(:rows) GROUP BY value->>0) AS v
+WHERE console_user.id = v.id;
+
+-- name: user_signed_in
+-- order: 43
+-- rows: id
+UPDATE console_user SET failures = 0 WHERE id IN (SELECT value->>0 FROM json_each(:rows));
+
 -- name: membership_insert
 -- order: 44
 -- rows: user, account, role, created_ms
