@@ -16,33 +16,29 @@ Rules it keeps:
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from mta.model.clock import Clock
 from mta.model.envelope import Recipient
 from mta.model.errors import InternalError
 from mta.model.reply import Reply
 from mta.smtp import server_replies as replies
-from mta.smtp.commands import MailCommand, parse_bdat, parse_hello, parse_mail, parse_rcpt
-from mta.smtp.framing import InputBuffer, LineFault
-from mta.smtp.sasl import Challenge, Step
+from mta.smtp.framing import LineFault
 from mta.smtp.scram import ScramKeys
 from mta.smtp.server_auth import AuthDialogue, encode_challenge
+from mta.smtp.server_commands import HANDLERS, refuse_chunk, take_step, unknown
+from mta.smtp.server_dialogue import Dialogue, Reading, Result
 from mta.smtp.server_events import (
     Closing,
     Event,
     MessageReceived,
     NeedMore,
-    RecipientGiven,
-    SenderGiven,
     SlowedDown,
     TlsRequested,
 )
 from mta.smtp.server_options import ServerOptions
-from mta.smtp.server_states import REFUSED, State
-from mta.smtp.server_transaction import Chunk, Transaction
-
-_Result = Event | NeedMore | None  # None: go on
+from mta.smtp.server_states import State
+from mta.smtp.server_transaction import Transaction
 
 
 class ServerSession:
@@ -58,130 +54,145 @@ class ServerSession:
         nonce: Callable[[], str] = secrets.token_urlsafe,
     ) -> None:
         """`is_secure`: TLS began with the connection. `is_trusted`: may send without AUTH."""
-        self.options = options
-        self.is_secure = is_secure
-        self.is_trusted = is_trusted
-        self.is_authenticated = False
-        self.is_extended = False  # EHLO, not HELO
-        self.helo = ""
-        self.state = State.START
-        self._refused = REFUSED[State.START]
-        self._clock = clock
-        self._input = InputBuffer()
-        self._output: list[bytes] = [options.greeting()]
-        self._read: Callable[[], _Result] = self._read_line
-        self._parked: type[Event] | None = None
-        self._asked: MailCommand | Recipient | None = None
-        self._auth = AuthDialogue(options.mechanisms, options.decoy_secret, nonce)
-        self._transaction: Transaction | None = None
-        self._chunk: Chunk | None = None
-        self._errors = 0
-        self._idle_commands = 0
+        auth = AuthDialogue(options.mechanisms, options.decoy_secret, nonce)
+        self._dialogue = Dialogue(options, clock, auth, is_trusted=is_trusted)
+        self._dialogue.is_secure = is_secure
+        self._dialogue.output.append(options.greeting())
+        self._input = self._dialogue.input
 
-    # What the driver calls.
+    # Octets in, events and octets out.
 
     def receive(self, data: bytes) -> None:
         """Take octets from the connection."""
-        if self.state is not State.CLOSED:
+        if self._dialogue.state is not State.CLOSED:
             self._input.append(data)
 
     def next_event(self) -> Event | None:
         """Work on; None when octets or an answer are missing, or the session is over."""
-        while self._parked is None:
-            result = self._read()
+        dialogue = self._dialogue
+        while dialogue.parked is None:
+            if dialogue.reading is Reading.LINES:
+                result = self._read_line(dialogue)
+            elif dialogue.reading is Reading.DATA:
+                result = self._read_data(dialogue)
+            elif dialogue.reading is Reading.CHUNK:
+                result = self._read_chunk(dialogue)
+            else:
+                result = dialogue.end("refused")
             if result is not None:
                 return None if result is NeedMore.INPUT else result
         return None
 
     def take_output(self) -> bytes:
         """What has to be written now, in one piece; empty when nothing."""
-        output = self._output
+        output = self._dialogue.output
         if not output:
             return b""
         data = output[0] if len(output) == 1 else b"".join(output)
         output.clear()
         return data
 
+    # Answers to events.
+
     def accept(self) -> None:
         """Yes to `SenderGiven` or `RecipientGiven`, in our own words."""
-        asked, self._asked, self._parked = self._asked, None, None
-        if isinstance(asked, Recipient):
-            assert self._transaction is not None
-            self._transaction.recipients.append(asked)
-            self._enter(State.RCPT)
-            self._output.append(replies.RCPT_OK)
-        elif asked is not None:
-            self._transaction = Transaction(asked)
-            self._enter(State.MAIL)
-            self._output.append(replies.MAIL_OK)
-        else:
+        dialogue = self._dialogue
+        asked = dialogue.asked
+        if asked is None:
             raise InternalError("neither a sender nor a recipient waits for an answer")
+        dialogue.asked = dialogue.parked = None
+        if isinstance(asked, Recipient):
+            assert dialogue.transaction is not None
+            dialogue.transaction.recipients.append(asked)
+            dialogue.enter(State.RCPT)
+            dialogue.output.append(replies.RCPT_OK)
+        else:
+            dialogue.transaction = Transaction(asked)
+            dialogue.enter(State.MAIL)
+            dialogue.output.append(replies.MAIL_OK)
 
     def answer(self, reply: Reply) -> None:
         """Answer the last event with `reply`; a positive one means yes.
 
         For a login yes is 235, for a message the reply that takes it over. 421 ends the session.
         """
-        parked = self._parked
-        if parked is None or parked in (TlsRequested, SlowedDown):
+        dialogue = self._dialogue
+        parked = dialogue.parked
+        if parked is None or parked in (TlsRequested, SlowedDown, Closing):
             raise InternalError("no event waits for an answer")
-        if self._asked is not None and reply.is_positive:
+        if dialogue.asked is not None and reply.is_positive:
             self.accept()
-            self._output[-1] = replies.encode_reply(reply)
+            dialogue.output[-1] = replies.encode_reply(reply)
             return
-        self._parked = self._asked = None
-        self._say(reply)
+        dialogue.parked = dialogue.asked = None
+        dialogue.say(reply)
         if parked is MessageReceived:
-            self._reset()
+            dialogue.reset()
             if reply.is_positive:
-                self._errors = self._idle_commands = 0
-        elif self._auth.is_running:
-            self._auth.end()
-            self.is_authenticated = reply.is_positive
-            self._errors += not reply.is_positive
+                dialogue.errors = dialogue.idle_commands = 0
+        elif dialogue.auth.is_running:
+            dialogue.auth.end()
+            dialogue.is_authenticated = reply.is_positive
+            dialogue.errors += not reply.is_positive
         if reply.code == 421:
-            self._read = self._end_refused
+            dialogue.reading = Reading.NOTHING
 
     def use_keys(self, keys: ScramKeys | None) -> None:
         """Answer `ScramStarted`: the keys of that name, None when there are none."""
-        challenge = self._auth.use_keys(keys)
-        self._parked = None
-        self._output.append(encode_challenge(challenge))
+        challenge = self._dialogue.auth.use_keys(keys)
+        self._dialogue.parked = None
+        self._dialogue.output.append(encode_challenge(challenge))
 
     def tls_started(self) -> None:
         """The handshake is done: forget all that was said in clear (RFC 3207 §4.2)."""
-        self._parked = None
-        self.is_secure = True
-        self.is_authenticated = self.is_extended = False
-        self.helo = ""
-        self._transaction = None
-        self._enter(State.START)
+        self._dialogue.begin_tls()
 
     def resume(self) -> None:
         """Go on after `SlowedDown`."""
-        if self._parked is SlowedDown:
-            self._parked = None
+        if self._dialogue.parked is SlowedDown:
+            self._dialogue.parked = None
 
     def close(self, reply: Reply, reason: str) -> Closing:
         """Say `reply` (421), whatever the session is doing; nothing more is read."""
-        self._say(reply)
-        return self._end(reason)
+        return self._dialogue.close(reply, reason)
+
+    # What the driver may ask.
+
+    @property
+    def helo(self) -> str:
+        """The name the client gave, empty before."""
+        return self._dialogue.helo
+
+    @property
+    def is_secure(self) -> bool:
+        """True inside TLS."""
+        return self._dialogue.is_secure
+
+    @property
+    def is_trusted(self) -> bool:
+        """True when the client may send without AUTH."""
+        return self._dialogue.is_trusted
+
+    @property
+    def is_authenticated(self) -> bool:
+        """True after AUTH."""
+        return self._dialogue.is_authenticated
 
     @property
     def is_waiting(self) -> bool:
         """True while an event waits for its answer."""
-        return self._parked is not None
+        return self._dialogue.parked is not None
 
     @property
     def is_receiving(self) -> bool:
         """True while the content of a message comes in."""
-        transaction = self._transaction
+        transaction = self._dialogue.transaction
         return transaction is not None and transaction.content is not None
 
     @property
     def content_bytes(self) -> int:
         """Octets kept of the message that is coming in, 0 when none is."""
-        transaction = self._transaction
+        transaction = self._dialogue.transaction
         if transaction is None or transaction.content is None:
             return 0
         content = transaction.content
@@ -194,47 +205,52 @@ class ServerSession:
 
     def protocol(self, *, smtputf8: bool) -> str:
         """The name for the trace header (RFC 3848, RFC 6531 §4.3)."""
-        if not self.is_extended:
+        dialogue = self._dialogue
+        if not dialogue.is_extended:
             return "SMTP"
         name = "UTF8SMTP" if smtputf8 else "ESMTP"
-        return f"{name}{'S' if self.is_secure else ''}{'A' if self.is_authenticated else ''}"
+        return (
+            f"{name}{'S' if dialogue.is_secure else ''}{'A' if dialogue.is_authenticated else ''}"
+        )
 
     # Reading.
 
-    def _read_line(self) -> _Result:
-        line = self._input.next_line(is_auth=self._auth.is_running)
+    def _read_line(self, dialogue: Dialogue) -> Result:
+        line = self._input.next_line(is_auth=dialogue.auth.is_running)
         if line is None:
             return NeedMore.INPUT
         if isinstance(line, LineFault):
-            return self._refuse_line(line)
-        if self._auth.is_running:
-            return self._take_step(self._auth.respond(line))
+            return self._refuse_line(dialogue, line)
+        if dialogue.auth.is_running:
+            return take_step(dialogue, dialogue.auth.respond(line))
         try:
             text = line.decode()
         except UnicodeDecodeError:
-            return self._error(replies.BAD_OCTETS)
+            return dialogue.error(replies.BAD_OCTETS)
         if "\r" in text or "\0" in text:
-            return self._error(replies.BAD_LINE_END)
+            return dialogue.error(replies.BAD_LINE_END)
         verb, _, argument = text.partition(" ")
-        handler = _HANDLERS.get(verb)
+        handler = HANDLERS.get(verb)
         if handler is None:
             verb = verb.upper()
-            handler = _HANDLERS.get(verb, ServerSession._unknown)
-        refusal = self._refused.get(verb)
+            handler = HANDLERS.get(verb, unknown)
+        refusal = dialogue.refused.get(verb)
         if refusal is None:
-            return handler(self, argument)
-        return self._refuse_chunk(argument, refusal) if verb == "BDAT" else self._error(refusal)
+            return handler(dialogue, argument)
+        if verb == "BDAT":
+            return refuse_chunk(dialogue, argument, refusal)
+        return dialogue.error(refusal)
 
-    def _refuse_line(self, fault: LineFault) -> _Result:
+    def _refuse_line(self, dialogue: Dialogue, fault: LineFault) -> Result:
         reply = replies.LINE_TOO_LONG if fault is LineFault.TOO_LONG else replies.BAD_LINE_END
-        if self._auth.is_running:
-            self._auth.end()
+        if dialogue.auth.is_running:
+            dialogue.auth.end()
             if fault is LineFault.TOO_LONG:
                 reply = replies.AUTH_LINE_TOO_LONG
-        return self._error(reply)
+        return dialogue.error(reply)
 
-    def _read_data(self) -> _Result:
-        transaction = self._transaction
+    def _read_data(self, dialogue: Dialogue) -> Result:
+        transaction = dialogue.transaction
         assert transaction is not None
         assert transaction.content is not None
         assert transaction.decoder is not None
@@ -243,10 +259,10 @@ class ServerSession:
         segment, has_ended = self._input.decode(transaction.decoder)
         if segment:
             transaction.content.add(segment)
-        return self._end_content(transaction) if has_ended else NeedMore.INPUT
+        return self._end_content(dialogue, transaction) if has_ended else NeedMore.INPUT
 
-    def _read_chunk(self) -> _Result:
-        chunk, transaction = self._chunk, self._transaction
+    def _read_chunk(self, dialogue: Dialogue) -> Result:
+        chunk, transaction = dialogue.chunk, dialogue.transaction
         assert chunk is not None
         octets = self._input.take(chunk.left_bytes)
         chunk.left_bytes -= len(octets)
@@ -256,240 +272,22 @@ class ServerSession:
             transaction.content.add_raw(octets)
         if chunk.left_bytes:
             return NeedMore.INPUT
-        self._read, self._chunk = self._read_line, None
+        dialogue.reading, dialogue.chunk = Reading.LINES, None
         if chunk.refusal is not None:
-            return self._error(chunk.refusal)
+            return dialogue.error(chunk.refusal)
         assert transaction is not None
         if chunk.is_last:
-            return self._end_content(transaction)
-        self._say(Reply.of(250, "2.0.0", f"{chunk.size_bytes} octets received"))
+            return self._end_content(dialogue, transaction)
+        dialogue.say(Reply.of(250, "2.0.0", f"{chunk.size_bytes} octets received"))
         return None
 
-    def _end_content(self, transaction: Transaction) -> _Result:
-        self._read = self._read_line
+    def _end_content(self, dialogue: Dialogue, transaction: Transaction) -> Result:
+        dialogue.reading = Reading.LINES
         assert transaction.content is not None
         content = transaction.content.finish()
         transaction.content = None
         if isinstance(content, Reply):
-            self._reset()
-            return self._error(content)
-        self._parked = MessageReceived
+            dialogue.reset()
+            return dialogue.error(content)
+        dialogue.parked = MessageReceived
         return MessageReceived(transaction.envelope(), content)
-
-    # Commands.
-
-    def _ehlo(self, argument: str) -> _Result:
-        return self._greet(argument, is_extended=True)
-
-    def _helo(self, argument: str) -> _Result:
-        return self._greet(argument, is_extended=False)
-
-    def _greet(self, argument: str, *, is_extended: bool) -> _Result:
-        name = parse_hello(argument)
-        if isinstance(name, Reply):
-            return self._error(name)
-        self._transaction = None
-        self.helo = name
-        self.is_extended = is_extended
-        self._enter(State.READY)
-        options = self.options
-        self._output.append(
-            options.capabilities(is_secure=self.is_secure, now_ms=self._clock.now_ms())
-            if is_extended
-            else options.hello()
-        )
-        return None
-
-    def _mail(self, argument: str) -> _Result:
-        if not (self.is_authenticated or self.is_trusted):
-            has_auth = self.options.offers_auth(is_secure=self.is_secure)
-            needs_tls = self.options.offer_tls and not has_auth
-            return self._error(replies.NEED_TLS_AND_AUTH if needs_tls else replies.NEED_AUTH)
-        mail = parse_mail(argument, self.options.max_message_bytes, self._clock)
-        if isinstance(mail, Reply):
-            return self._error(mail)
-        self._asked = mail
-        self._parked = SenderGiven
-        return SenderGiven(mail.sender, mail.size_bytes)
-
-    def _rcpt(self, argument: str) -> _Result:
-        transaction = self._transaction
-        assert transaction is not None
-        count = len(transaction.recipients)
-        if count >= self.options.max_recipients:
-            self._say(replies.TOO_MANY_RECIPIENTS)  # no error: the client learns the limit by it
-            return None
-        smtputf8 = transaction.mail.smtputf8
-        recipient = parse_rcpt(argument, self.options.hostname, smtputf8=smtputf8)
-        if isinstance(recipient, Reply):
-            # No error either: a list with bad addresses is no attack, and its good ones count.
-            self._say(recipient)
-            return None
-        self._asked = recipient
-        self._parked = RecipientGiven
-        return RecipientGiven(recipient, count)
-
-    def _data(self, argument: str) -> _Result:
-        if argument.strip():
-            return self._error(replies.NO_PARAMETER)
-        options = self.options
-        assert self._transaction is not None
-        self._transaction.begin_data(
-            options.max_message_bytes, normalize=options.normalize_line_endings
-        )
-        self._read = self._read_data
-        self._output.append(replies.START_DATA)
-        return None
-
-    def _bdat(self, argument: str) -> _Result:
-        command = parse_bdat(argument)
-        if isinstance(command, Reply):
-            return self._refuse_chunk(argument, command)
-        options = self.options
-        assert self._transaction is not None
-        content = self._transaction.begin_chunks(
-            options.max_message_bytes, normalize=options.normalize_line_endings
-        )
-        if content.size_bytes + command.size_bytes > options.max_message_bytes:
-            self._reset()
-            return self._refuse_chunk(argument, replies.TOO_BIG)
-        self._enter(State.CHUNKS)
-        self._chunk = Chunk(command, None)
-        self._read = self._read_chunk
-        return None
-
-    def _refuse_chunk(self, argument: str, refusal: Reply) -> _Result:
-        """The octets of a refused chunk come all the same (RFC 3030 §2): drop them, then say no."""
-        command = parse_bdat(argument)
-        if isinstance(command, Reply):
-            # How much follows is unknown, and content must never be read as commands.
-            return self.close(command, "protocol")
-        self._chunk = Chunk(command, refusal)
-        self._read = self._read_chunk
-        return None
-
-    def _rset(self, argument: str) -> _Result:
-        if argument.strip():
-            return self._error(replies.NO_PARAMETER)
-        self._reset()
-        return self._idle(replies.RESET)
-
-    def _noop(self, _: str) -> _Result:
-        return self._idle(replies.NOOP)
-
-    def _help(self, _: str) -> _Result:
-        return self._idle(replies.HELP)
-
-    def _vrfy(self, argument: str) -> _Result:
-        return self._idle(replies.VRFY) if argument.strip() else self._error(replies.VRFY_SYNTAX)
-
-    def _expn(self, _: str) -> _Result:
-        return self._error(replies.EXPN)
-
-    def _quit(self, _: str) -> _Result:
-        return self.close(replies.BYE, "quit")
-
-    def _http(self, _: str) -> _Result:
-        """A browser was talked into sending us mail (ALPACA): do not read what it posts."""
-        return self.close(replies.NOT_HTTP, "http")
-
-    def _unknown(self, _: str) -> _Result:
-        return self._error(replies.UNKNOWN_COMMAND)
-
-    def _starttls(self, argument: str) -> _Result:
-        if argument.strip():
-            return self._error(replies.NO_PARAMETER)
-        if self.is_secure:
-            return self._error(replies.TLS_ACTIVE)
-        if not self.options.offer_tls:
-            return self._error(replies.NO_TLS)
-        self._say(replies.READY_FOR_TLS)
-        self._parked = TlsRequested
-        return TlsRequested(self._input.clear())
-
-    def _auth_command(self, argument: str) -> _Result:
-        refusal = None
-        if not self.is_extended:
-            refusal = replies.NEED_HELLO
-        elif self.is_authenticated:
-            refusal = replies.AUTH_TWICE
-        elif not self.options.mechanisms:
-            refusal = replies.AUTH_NOT_OFFERED
-        elif not self.options.offers_auth(is_secure=self.is_secure):
-            refusal = replies.AUTH_NEEDS_TLS
-        return self._take_step(refusal or self._auth.begin(argument))
-
-    def _take_step(self, step: Step) -> _Result:
-        if isinstance(step, Challenge):
-            self._output.append(encode_challenge(step))
-            return None
-        if isinstance(step, Reply):
-            return self._error(step)
-        self._parked = type(step)
-        return step
-
-    # Small steps.
-
-    def _enter(self, state: State) -> None:
-        self.state = state
-        self._refused = REFUSED[state]
-
-    def _reset(self) -> None:
-        """Forget the transaction."""
-        self._transaction = None
-        if self.state is not State.START:
-            self._enter(State.READY)
-
-    def _say(self, reply: Reply) -> None:
-        self._output.append(replies.encode_reply(reply))
-
-    def _idle(self, reply: Reply) -> _Result:
-        """Answer a command that moves no mail; too many of them count as errors."""
-        self._idle_commands += 1
-        if self._idle_commands > self.options.max_idle_commands:
-            return self._error(reply)
-        self._say(reply)
-        return None
-
-    def _error(self, reply: Reply) -> _Result:
-        """Say no, and count it."""
-        self._say(reply)
-        self._errors += 1
-        if self._errors >= self.options.max_errors_hard:
-            return self.close(replies.TOO_MANY_ERRORS, "errors")
-        if self._errors > self.options.max_errors_soft:
-            self._parked = SlowedDown
-            return SlowedDown(self._errors)
-        return None
-
-    def _end(self, reason: str) -> Closing:
-        self._enter(State.CLOSED)
-        self._input.clear()
-        self._transaction = self._chunk = self._asked = None
-        self._parked = Closing
-        return Closing(reason)
-
-    def _end_refused(self) -> _Result:
-        return self._end("refused")
-
-
-_HANDLERS: Mapping[str, Callable[[ServerSession, str], _Result]] = {
-    "EHLO": ServerSession._ehlo,
-    "HELO": ServerSession._helo,
-    "MAIL": ServerSession._mail,
-    "RCPT": ServerSession._rcpt,
-    "DATA": ServerSession._data,
-    "BDAT": ServerSession._bdat,
-    "RSET": ServerSession._rset,
-    "NOOP": ServerSession._noop,
-    "QUIT": ServerSession._quit,
-    "HELP": ServerSession._help,
-    "VRFY": ServerSession._vrfy,
-    "EXPN": ServerSession._expn,
-    "AUTH": ServerSession._auth_command,
-    "STARTTLS": ServerSession._starttls,
-    **dict.fromkeys(
-        ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"),
-        ServerSession._http,
-    ),
-}
