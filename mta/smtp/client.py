@@ -1,11 +1,11 @@
 """The sending side of SMTP without I/O: bytes and transactions in, bytes and outcomes out.
 
-`receive` what came, `submit` transactions while `slots_free`, write what `take_output` gives in
-one go, and hand on what `take_finished` gives. This class joins the reply parser, the opening
+`receive` what came, `submit` transactions while `slots_free`, write what is in `output` in one go
+and hand on what is in `finished`, clearing both. This class joins the reply parser, the opening
 (greeting to AUTH) and the transfer (MAIL to QUIT).
 
-Every transaction that was submitted ends exactly once: in `take_finished` with one outcome per
-recipient or, when nothing of it was said to the peer, in `unsent`.
+Every transaction that was submitted ends exactly once: in `finished` with one outcome per
+recipient or, when nothing of it was said to the peer, in `take_unsent`.
 """
 
 from mta.model.outcome import Outcome
@@ -15,15 +15,26 @@ from mta.smtp.client_opening import Opening
 from mta.smtp.client_options import ClientOptions
 from mta.smtp.client_states import STEP_LABEL, State, Step
 from mta.smtp.client_transaction import Transaction
-from mta.smtp.client_transfer import MAX_FLIGHTS, Finished, Transfer
+from mta.smtp.client_transfer import Finished, Transfer
 from mta.smtp.client_verdicts import End, Verdicts
 from mta.smtp.replies import ReplyError, ReplyParser
+
+_READY = State.READY  # a global costs a tenth of a look-up in the class (Python 3.11)
 
 
 class ClientSession:
     """One connection to one peer, as its protocol sees it."""
 
-    __slots__ = ("_opening", "_parser", "_transfer", "ended_politely", "state", "verdicts")
+    __slots__ = (
+        "_opening",
+        "_parser",
+        "ended_politely",
+        "finished",
+        "output",
+        "state",
+        "transfer",
+        "verdicts",
+    )
 
     def __init__(self, options: ClientOptions, host: str, *, skip_starttls: bool = False) -> None:
         """`host` names the peer in outcomes: "mx1.example.org[192.0.2.1]"."""
@@ -32,24 +43,23 @@ class ClientSession:
         self.ended_politely = False  # QUIT was said and nothing is wrong with the transport
         self._parser = ReplyParser()
         self._opening = Opening(options, self.verdicts, skip_starttls=skip_starttls)
-        self._transfer = Transfer(self._parser, Extensions(), self.verdicts)
+        self.transfer = Transfer(self._parser, self.verdicts)
+        # Lists that whoever takes their content clears: what to write in one go, in order, and
+        # the transactions whose outcomes are known.
+        self.output = self.transfer.output
+        self.finished: list[Finished] = self.transfer.finished
 
     # What the transport asks
 
     @property
     def awaiting(self) -> Step | None:
         """Whose reply is outstanding; None while idle, in the TLS handshake or closed."""
-        return self._opening.step if self.state is State.OPENING else self._transfer.awaiting
-
-    @property
-    def progress(self) -> int:
-        """Grows when the awaited reply is another one: then deadlines start anew."""
-        return self._transfer.progress
+        return self._opening.step if self.state is State.OPENING else self.transfer.awaiting
 
     @property
     def extensions(self) -> Extensions:
         """What the peer offers, known when READY."""
-        return self._transfer.extensions
+        return self.transfer.extensions
 
     @property
     def failure(self) -> Outcome | None:
@@ -57,50 +67,13 @@ class ClientSession:
         return self._opening.failure
 
     @property
-    def messages_sent(self) -> int:
-        """Messages that the peer has taken."""
-        return self._transfer.messages_sent
-
-    @property
     def slots_free(self) -> int:
         """How many transactions may be submitted now: 0 to 2."""
-        transfer = self._transfer
-        if self.state is not State.READY or transfer.is_quitting:
-            return 0
-        return MAX_FLIGHTS - transfer.flights
-
-    @property
-    def is_quitting(self) -> bool:
-        """True when no further transaction will be taken."""
-        return self._transfer.is_quitting or self.state is State.CLOSED
-
-    @property
-    def has_flights(self) -> bool:
-        """True while a transaction is not finished."""
-        return self._transfer.flights > 0
-
-    @property
-    def has_finished(self) -> bool:
-        """True when `take_finished` would give something."""
-        return bool(self._transfer.finished)
-
-    def take_output(self) -> list[bytes]:
-        """The pieces to write, in order and in one go."""
-        out = self._transfer.out
-        if out:
-            self._transfer.out = []
-        return out
-
-    def take_finished(self) -> list[Finished]:
-        """Transactions whose outcomes are known since the last call."""
-        finished = self._transfer.finished
-        if finished:
-            self._transfer.finished = []
-        return finished
+        return self.transfer.slots_free
 
     def take_unsent(self) -> list[Transaction]:
         """Transactions of which nothing was said, when the connection is over."""
-        unsent, self._transfer.unsent = self._transfer.unsent, []
+        unsent, self.transfer.unsent = self.transfer.unsent, []
         return unsent
 
     # What the transport tells
@@ -110,45 +83,38 @@ class ClientSession:
 
         `dot_is_out` False: the transport still holds back a part of the body.
         """
-        if self.state is State.HANDSHAKE:
-            self._violate("data in clear after the reply to STARTTLS (response injection)")
-            return
-        parser, transfer = self._parser, self._transfer
+        transfer = self.transfer
         transfer.dot_is_out = dot_is_out
-        parser.feed(data)
+        self._parser.feed(data)
         try:
-            while self.state is State.READY or self.state is State.OPENING:
-                code = parser.next_code()
-                if not code:
+            if self.state is not _READY:
+                self._open()
+                if self.state is not _READY:
                     return
-                if self.state is State.OPENING:
-                    self._open()
-                elif code == 421:
-                    self._end(End.SERVICE_ENDED, parser.reply())
-                else:
-                    transfer.take(code)
-                    if transfer.has_quit and transfer.awaiting is None:
-                        self.state = State.CLOSED
-                        self.ended_politely = True
+            if not transfer.take_replies():
+                self._end(End.SERVICE_ENDED, self._parser.reply(), dot_is_out=dot_is_out)
+            elif transfer.has_quit and transfer.awaiting is None:
+                self.state = State.CLOSED
+                self.ended_politely = True
         except ReplyError as error:
             self._violate(str(error), dot_is_out=dot_is_out)
 
     def submit(self, transaction: Transaction) -> None:
         """Send a transaction as soon as its turn comes; `slots_free` must not be 0."""
         assert self.slots_free, "no slot is free"
-        self._transfer.submit(transaction)
+        self.transfer.submit(transaction)
 
     def quit(self) -> None:
         """Take no more; say QUIT behind the last transaction."""
-        if self.state is State.READY:
-            self._transfer.quit()
+        if self.state is _READY:
+            self.transfer.quit()
         else:
             self.state = State.CLOSED
 
     def tls_started(self, version: str) -> None:
         """The handshake that state HANDSHAKE asked for is done; `version` is "TLSv1.3"."""
         self.verdicts.tls = version
-        self._parser = self._transfer.parser = ReplyParser()
+        self._parser = self.transfer.parser = ReplyParser()
         self._opening.resume_in_tls()
         self._follow_opening()
 
@@ -177,22 +143,25 @@ class ClientSession:
     # Joining the parts
 
     def _open(self) -> None:
-        self._opening.receive(self._parser.reply())
-        self._follow_opening()
+        if self.state is State.HANDSHAKE:
+            self._violate("data in clear after the reply to STARTTLS (response injection)")
+        while self.state is State.OPENING and self._parser.next_code():
+            self._opening.receive(self._parser.reply())
+            self._follow_opening()
         if self.state is State.HANDSHAKE and self._parser.has_pending:
             self._violate("data in clear behind the reply to STARTTLS (response injection)")
 
     def _follow_opening(self) -> None:
-        opening, transfer = self._opening, self._transfer
+        opening, transfer = self._opening, self.transfer
         self.state = opening.state
         transfer.progress += 1
         if opening.output:
-            transfer.out.append(opening.output)
+            transfer.output.append(opening.output)
             opening.output = b""
         if self.state is State.READY:
-            transfer.extensions = opening.extensions
+            transfer.begin(opening.extensions)
         elif self.state is State.CLOSED and opening.says_quit:
-            transfer.out.append(b"QUIT\r\n")  # RFC 5321 §4.1.1.10, even after a refusal
+            transfer.output.append(b"QUIT\r\n")  # RFC 5321 §4.1.1.10, even after a refusal
             self.ended_politely = True
 
     def _violate(self, text: str, *, dot_is_out: bool = True) -> None:
@@ -203,7 +172,7 @@ class ClientSession:
         was_opening = self.state is not State.READY
         self.state = State.CLOSED
         if was_opening:
-            self._transfer.out.clear()
+            self.transfer.output.clear()
             self._opening.fail(reply)
         else:
-            self._transfer.end(why, reply, dot_is_out=dot_is_out)
+            self.transfer.end(why, reply, dot_is_out=dot_is_out)

@@ -9,9 +9,9 @@ from mta.smtp.client_transaction import OutgoingRecipient, Transaction
 
 # What could end a command line or a path early. `parse_address` lets none of it through; this is
 # the last gate before the wire (command injection: GHSA-v3q9-hj7j-63hq is the same hole elsewhere).
-_UNSAFE = re.compile(r"[\x00-\x20\x7f<>\ud800-\udfff]")
+_UNSAFE = re.compile(r'[\x00-\x20\x7f<>"\ud800-\udfff]')
 _UNSAFE_QUOTED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_QUOTED_PATH = re.compile(r'"(?:[^"\\]|\\.)*"@[^\x00-\x20\x7f<>\ud800-\udfff]+\Z', re.S)
+_QUOTED_PATH = re.compile(r'"(?:[^"\\]|\\.)*"@[^\x00-\x20\x7f<>"\ud800-\udfff]+\Z', re.S)
 _NOT_XTEXT = re.compile(rb"[^!-*,-<>-~]")
 _NOT_UTF8_XTEXT = re.compile(r"[^!-*,-<>-\[\]-~]")
 
@@ -55,7 +55,10 @@ def needs_smtputf8(transaction: Transaction) -> bool:
     """True when the message can only travel with SMTPUTF8 (RFC 6531 §3.4)."""
     if transaction.needs_utf8 or not transaction.sender.isascii():
         return True
-    return any(not recipient.address.isascii() for recipient in transaction.recipients)
+    for recipient in transaction.recipients:  # noqa: SIM110 (a generator costs more than it saves)
+        if not recipient.address.isascii():
+            return True
+    return False
 
 
 def mail_command(transaction: Transaction, extensions: Extensions) -> str:

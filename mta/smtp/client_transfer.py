@@ -24,7 +24,16 @@ MAX_FLIGHTS = 2  # one under way, one queued or pipelined behind it
 
 _FINAL_DOT = b".\r\n"
 _LINE_END = b"\r\n"
-_ONE_RECIPIENT = (Step.MAIL, Step.RCPT, Step.DATA)
+# Step.X looks the member up by a descriptor, ten times the cost of a global (Python 3.11).
+_MAIL, _RCPT, _DATA, _DOT, _LONE_DOT, _QUIT = (
+    Step.MAIL,
+    Step.RCPT,
+    Step.DATA,
+    Step.DOT,
+    Step.LONE_DOT,
+    Step.QUIT,
+)
+_ONE_RECIPIENT = (_MAIL, _RCPT, _DATA)
 
 Finished = tuple[Transaction, list[Outcome]]
 
@@ -45,13 +54,14 @@ class Transfer:
         "has_quit",
         "is_quitting",
         "messages_sent",
-        "out",
+        "output",
         "parser",
         "progress",
+        "slots_free",
         "unsent",
     )
 
-    def __init__(self, parser: ReplyParser, extensions: Extensions, verdicts: Verdicts) -> None:
+    def __init__(self, parser: ReplyParser, verdicts: Verdicts) -> None:
         """`parser` gives the text of the reply whose code is taken."""
         self.parser = parser
         self._verdicts = verdicts
@@ -59,17 +69,19 @@ class Transfer:
         self._expected: deque[Step] = deque()
         self._begun = 0
         self._needs_rset = False
-        self.extensions = extensions
-        self.out: list[bytes] = []
+        self.extensions = Extensions()
+        self.output: list[bytes] = []
         self.finished: list[Finished] = []
         self.unsent: list[Transaction] = []
         self.messages_sent = 0
         self.progress = 0
+        self.slots_free = 0  # until `begin`
         self.dot_is_out = True  # False while the transport holds back a part of a body
         self.is_quitting = False  # no further transaction is taken
         self.has_quit = False  # QUIT is said
-        # Indexed by Step from RSET on; the steps before belong to the opening.
+        # Indexed by Step; those before RSET belong to the opening and are never expected here.
         self._handlers: tuple[Callable[[int, Flight], None], ...] = (
+            *(self._on_rset,) * Step.RSET,
             self._on_rset,
             self._on_mail,
             self._on_rcpt,
@@ -82,6 +94,14 @@ class Transfer:
     def awaiting(self) -> Step | None:
         """Whose reply is outstanding, None while idle."""
         return self._expected[0] if self._expected else None
+
+    def begin(self, extensions: Extensions) -> None:
+        """Mail may be sent; the peer offers these."""
+        self.extensions = extensions
+        self._count_slots()
+
+    def _count_slots(self) -> None:
+        self.slots_free = 0 if self.is_quitting else MAX_FLIGHTS - len(self._flights)
 
     @property
     def flights(self) -> int:
@@ -104,32 +124,40 @@ class Transfer:
         if self._begun == self.extensions.mail_max:
             self.is_quitting = True
         self._flights.append(flight)
+        self._count_slots()
         self._advance()
 
     def quit(self) -> None:
         """Take no more; say QUIT behind the last transaction."""
         self.is_quitting = True
+        self.slots_free = 0
         self._advance()
 
-    def take(self, code: int) -> None:
-        """Take the code of the next reply. Raises `ReplyError` when it makes no sense there."""
-        expected = self._expected
-        if not expected:
-            raise ReplyError(f"unexpected reply {self.parser.reply()}")
-        step = expected.popleft()
-        self.progress += 1
-        if step is Step.QUIT:
-            return
-        try:
-            self._handlers[step - Step.RSET](code, self._flights[0])
-        except ReplyError:
-            expected.appendleft(step)
-            raise
+    def take_replies(self) -> bool:
+        """Take every complete reply; False when one was 421, which is the parser's last.
+
+        Raises `ReplyError` when a reply makes no sense where it stands.
+        """
+        next_code, handlers = self.parser.next_code, self._handlers
+        expected, flights = self._expected, self._flights
+        while code := next_code():
+            if code == 421:
+                return False
+            if not expected:
+                raise ReplyError(f"unexpected reply {self.parser.reply()}")
+            step = expected[0]
+            if step is not _QUIT:
+                handlers[step](code, flights[0])
+            expected.popleft()
+            self.progress += 1
+        return True
 
     def end(self, why: End, reply: Reply, *, dot_is_out: bool) -> None:
         """The connection is over: every transaction gets its outcomes, or is unsent."""
         step = self.awaiting
-        self.out.clear()
+        self.is_quitting = True
+        self.slots_free = 0
+        self.output.clear()
         self._expected.clear()
         for number, flight in enumerate(self._flights):
             if not flight.is_written:
@@ -177,36 +205,37 @@ class Transfer:
         if not flight.pipelined:
             self._say_mail(flight)
             return
-        self.out.append(flight.commands(self.extensions).encode())
+        self.output.append(flight.commands(self.extensions).encode())
         count = len(flight.open_recipients)
         if count == 1:
             expected.extend(_ONE_RECIPIENT)
         else:
-            expected.append(Step.MAIL)
-            expected.extend((Step.RCPT,) * count)
-            expected.append(Step.DATA)
+            expected.append(_MAIL)
+            expected.extend((_RCPT,) * count)
+            expected.append(_DATA)
 
     def _say(self, step: Step, line: str) -> None:
-        self.out.append(line.encode())
+        self.output.append(line.encode())
         self._expected.append(step)
 
     def _say_mail(self, flight: Flight) -> None:
-        self._say(Step.MAIL, mail_command(flight.transaction, self.extensions))
+        self._say(_MAIL, mail_command(flight.transaction, self.extensions))
 
     def _say_rcpt(self, flight: Flight) -> None:
         recipient = flight.transaction.recipients[flight.open_recipients[flight.position]]
-        self._say(Step.RCPT, rcpt_command(recipient, self.extensions))
+        self._say(_RCPT, rcpt_command(recipient, self.extensions))
 
     def _say_quit(self) -> None:
         if not self.has_quit:
             self.has_quit = True
             if not self._expected:
                 self.progress += 1
-            self._say(Step.QUIT, "QUIT\r\n")
+            self._say(_QUIT, "QUIT\r\n")
 
     def _finish(self) -> None:
         flight = self._flights.popleft()
         self.finished.append((flight.transaction, flight.settled()))
+        self._count_slots()
         self._advance()
 
     # What replies mean, one method per step
@@ -255,7 +284,7 @@ class Transfer:
         if flight.has_further_recipient:
             self._say_rcpt(flight)
         elif flight.accepted:
-            self._say(Step.DATA, "DATA\r\n")
+            self._say(_DATA, "DATA\r\n")
         else:
             self._needs_rset = True
             self._finish()
@@ -275,15 +304,15 @@ class Transfer:
         """The body and its dot, or the lone dot when nobody is to have it (RFC 2920 §3.1)."""
         if self.parser.has_pending:
             raise ReplyError("a reply to the end of data before its beginning")
-        out = self.out
+        out = self.output
         if flight.accepted:
             content = flight.transaction.content
             out.append(stuff(content))
             if not content.endswith(_LINE_END):
                 out.append(_LINE_END)  # or the dot would not stand alone
-            self._expected.append(Step.DOT)
+            self._expected.append(_DOT)
         else:
-            self._expected.append(Step.LONE_DOT)
+            self._expected.append(_LONE_DOT)
         out.append(_FINAL_DOT)
         flight.body_sent = True
         self._advance()

@@ -6,6 +6,8 @@ and nothing else. Accepted beside RFC 5321 §4.2: LF for CRLF, replies without t
 length up to the bounds, bytes that are not UTF-8, and odd lines within a multi-line reply.
 """
 
+import re
+
 from mta.model.errors import PeerError
 from mta.model.reply import ENHANCED_STATUS, Reply
 
@@ -15,6 +17,9 @@ MAX_LINE_CHARACTERS = 1_000  # of text kept for the records; RFC 5321 §4.5.3.1.
 
 _NEWLINE = b"\n"
 _HYPHEN = 0x2D
+_THREE = 0x33
+# Nearly every reply: one line that is complete.
+_ONE_LINE = re.compile(rb"([2-5][0-9][0-9])(?:[ \t][^\n]*|\r?)\n").match
 
 
 class ReplyError(PeerError):
@@ -24,16 +29,15 @@ class ReplyError(PeerError):
 class ReplyParser:
     """Turns a byte stream into replies; holds one incomplete reply at most."""
 
-    __slots__ = ("_buffer", "_lines", "_reply_end", "_reply_start", "_scanned", "_start", "_unread")
+    __slots__ = ("_buffer", "_lines", "_reply_start", "_scanned", "_start", "_unread")
 
     def __init__(self) -> None:
         self._buffer = b""
-        self._start = 0  # first octet of the reply being read
-        self._unread = 0  # first octet of its first line not yet judged
-        self._scanned = 0  # no line end lies between _unread and here
+        self._start = 0  # end of the last reply taken, first octet of the one being read
+        self._scanned = 0  # between _start and here no reply ends
         self._lines = 0  # complete lines of the reply being read
-        self._reply_start = 0
-        self._reply_end = 0
+        self._unread = 0  # when there are such lines: where the next one begins
+        self._reply_start = 0  # of the last reply taken
 
     @property
     def has_pending(self) -> bool:
@@ -45,7 +49,7 @@ class ReplyParser:
         start = self._start
         if start == len(self._buffer):
             self._buffer = data
-            self._unread = self._scanned = 0
+            self._scanned = 0
         else:
             self._buffer = self._buffer[start:] + data
             self._unread -= start
@@ -57,33 +61,47 @@ class ReplyParser:
 
         Raises `ReplyError`.
         """
+        start = self._start
+        if self._scanned == start:
+            match = _ONE_LINE(self._buffer, start)
+            if match is not None:
+                end = match.end()
+                if end - start <= MAX_REPLY_OCTETS:
+                    self._reply_start = start
+                    self._start = self._scanned = end
+                    return int(match[1])
+            elif start == len(self._buffer):
+                return 0
+        return self._next_code_of_any()
+
+    def _next_code_of_any(self) -> int:
+        """The same for replies of several lines, incomplete ones and bad ones."""
         buffer = self._buffer
         while True:
             end = buffer.find(_NEWLINE, self._scanned)
+            size = (len(buffer) if end < 0 else end + 1) - self._start
+            if size > MAX_REPLY_OCTETS:
+                raise ReplyError(f"reply longer than {MAX_REPLY_OCTETS} octets")
             if end < 0:
                 self._scanned = len(buffer)
-                if len(buffer) - self._start > MAX_REPLY_OCTETS:
-                    raise ReplyError(f"reply longer than {MAX_REPLY_OCTETS} octets")
                 return 0
-            line = self._unread
+            line = self._unread if self._lines else self._start
             self._unread = self._scanned = end + 1
             self._lines += 1
-            if end - self._start > MAX_REPLY_OCTETS or self._lines > MAX_REPLY_LINES:
-                raise ReplyError(
-                    f"reply longer than {MAX_REPLY_OCTETS} octets or {MAX_REPLY_LINES} lines"
-                )
-            code = buffer[line : line + 3]
-            if not code.isdigit() or buffer[line + 3 : line + 4].isdigit():
+            if self._lines > MAX_REPLY_LINES:
+                raise ReplyError(f"reply longer than {MAX_REPLY_LINES} lines")
+            head = buffer[line : line + 4]
+            if not _has_code(head):
                 if self._lines == 1:
-                    raise ReplyError(f"not an SMTP reply: {_printable(buffer[line : line + 80])}")
-            elif buffer[line + 3] != _HYPHEN:
-                return self._complete(int(code), end + 1)
+                    raise ReplyError(f"not an SMTP reply: {_printable(buffer[line:end][:80])}")
+            elif head[3] != _HYPHEN:
+                return self._complete(int(head[:3]))
 
-    def _complete(self, code: int, end: int) -> int:
+    def _complete(self, code: int) -> int:
         if not 200 <= code < 600:
-            raise ReplyError(f"reply code {code} is none of SMTP's")
+            raise ReplyError(f"reply code {code:03} is none of SMTP's")
         self._reply_start = self._start
-        self._reply_end = self._start = end
+        self._start = self._scanned
         self._lines = 0
         return code
 
@@ -93,21 +111,27 @@ class ReplyParser:
         Each line keeps at most `MAX_LINE_CHARACTERS`, control characters become `?`, and the
         enhanced status is taken off every line that repeats it.
         """
-        raw = self._buffer[self._reply_start : self._reply_end]
+        raw = self._buffer[self._reply_start : self._start]
+        if raw.find(_NEWLINE) == len(raw) - 1:
+            text = _printable(raw[4:])
+            match = ENHANCED_STATUS.match(text)
+            if match is None or raw[0] == _THREE:
+                return Reply(int(raw[:3]), "", (text,))
+            return Reply(int(raw[:3]), match[1], (text[match.end() :].lstrip(),))
         rows = raw.split(_NEWLINE)
         rows.pop()
         code = int(rows[-1][:3])
-        lines = [_text(row) for row in rows]
-        match = ENHANCED_STATUS.match(lines[0]) if code < 300 or code >= 400 else None
-        if match is None:
+        lines = [_printable(row[4:] if _has_code(row[:4]) else row) for row in rows]
+        match = ENHANCED_STATUS.match(lines[0])
+        if match is None or 300 <= code < 400:
             return Reply(code, "", tuple(lines))
         enhanced = match[1]
         return Reply(code, enhanced, tuple([_without(line, enhanced) for line in lines]))
 
 
-def _text(row: bytes) -> str:
-    has_code = row[:3].isdigit() and not row[3:4].isdigit()
-    return _printable(row[4:] if has_code else row)
+def _has_code(head: bytes) -> bool:
+    """Whether the first four octets of a line, its end included, begin a reply line."""
+    return head[:3].isdigit() and not head[3:].isdigit()
 
 
 def _printable(octets: bytes) -> str:
