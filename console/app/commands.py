@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from mta.engine.notify import Notifier
 
 from console.app.readiness import dns_findings
 from console.app.sandbox import prepare_sandbox
 from console.app.server import Server, run_server
 from console.app.services import run_without_server
+from mta.bounces.classifier import Classifier
 from mta.engine.control import SOCKET_NAME, ControlClient, NoServer
 from mta.model.errors import ConfigurationError
 from mta.settings import display, documents, hazards
 from mta.settings.loading import Loaded, load_settings
+from mta.shaping.rules import Shaping
 
 
 def load(config: Path) -> Loaded:
@@ -54,10 +55,35 @@ def check(config: Path, dns: bool) -> Mapping[str, Any]:
         }
         for w in hazards.warnings(loaded.settings)
     ]
+    findings += _rule_findings(loaded)
     if dns:
         findings += asyncio.run(dns_findings(loaded.settings))
     rows = [{"key": k, "value": v, "origin": o} for k, v, o in display.describe(loaded)]
     return {"settings": rows, "findings": findings}
+
+
+def _rule_findings(loaded: Loaded) -> list[dict[str, str]]:
+    """Rules whose own samples they do not match, and rule files that cannot be read."""
+    folder = loaded.path.parent if loaded.path is not None else Path("config")
+    findings = []
+    for name, problems in (
+        ("bounce_rules.toml", lambda path: Classifier.load(path).check_samples()),
+        ("shaping.toml", _shaping_problems),
+    ):
+        path = folder / name
+        try:
+            texts = problems(path if path.exists() else None)
+        except ConfigurationError as error:
+            texts = str(error).splitlines()
+        findings += [
+            {"severity": "error", "key": name, "text": text, "remedy": ""} for text in texts
+        ]
+    return findings
+
+
+def _shaping_problems(path: Path | None) -> list[str]:
+    Shaping.load(path)
+    return []
 
 
 def run_operation(config: Path, name: str, arguments: Mapping[str, Any]) -> Any:
@@ -75,11 +101,9 @@ def run_operation(config: Path, name: str, arguments: Mapping[str, Any]) -> Any:
 def serve(config: Path) -> None:
     """Run the server until SIGTERM."""
     loaded = load(config)
-    notifier = Notifier.from_environment(os.environ)
 
     def started(server: Server) -> None:
         addresses = ", ".join(f"{h}:{p}" for h, p in server.engine.listener.addresses)
-        notifier.ready(f"taking mail on {addresses}")
         structlog.get_logger("relevo").info("taking mail", listen=addresses)
 
     run_server(loaded, started)

@@ -16,7 +16,6 @@ from mta.dkim import record_text
 from mta.engine.control import SOCKET_NAME, ControlServer
 from mta.engine.dispatch_view import DispatchView
 from mta.engine.engine import Engine, Foundation, Ports
-from mta.events.log_config import configure_logging
 from mta.listener.authenticator import Authenticator
 from mta.sandbox.simulator import Simulator
 from mta.settings.loading import Loaded
@@ -36,14 +35,13 @@ class Server:
         self._control: ControlServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._started = started
-        self._log_output = configure_logging(self.settings.log)
         ports = Ports(
             packages=PACKAGES,
             authenticator=self._make_services,
             services=[self._start_simulator, self._start_control, self._start_console],
             closers=[self._close],
         )
-        self.engine = Engine(loaded, ports, self._log_output)
+        self.engine = Engine(loaded, ports)
         self._log = structlog.get_logger("relevo")
 
     async def run(self) -> int:
@@ -53,7 +51,7 @@ class Server:
             loop.add_signal_handler(number, self.engine.stop)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         status = await self.engine.run(lambda: self._started(self))
-        self._log_output.close()
+        self.engine.log_output.close()
         return status
 
     def _reload(self) -> None:

@@ -167,7 +167,9 @@ def assemble_delivery(
     signing = DkimSigning(ring)
     threads = settings.dkim.signing_threads
     executor = ThreadPoolExecutor(threads, thread_name_prefix="signer")
-    observer = Observer(classifier, metrics, mail_log, clock)
+    observer = Observer(
+        classifier, metrics, mail_log, clock, lambda site_id: sites.get(site_id).provider
+    )
     hooks = Hooks(
         ready_again=lambda _: None,
         scheduled=lambda _: None,

@@ -24,10 +24,10 @@ from mta.engine.gauges import QueueGauges
 from mta.engine.health import Health, HealthServer
 from mta.engine.housekeeping import Capacity, Housekeeping
 from mta.engine.secret import installation_key
-from mta.events.log_config import LogOutput
+from mta.events.log_config import LogOutput, configure_logging
 from mta.events.loop_lag import LoopLagMonitor
 from mta.events.mail_log import MailLog
-from mta.events.metrics import Metrics
+from mta.events.metrics import Metrics, register_process
 from mta.intake.admission import Admission
 from mta.intake.flow_lookup import FlowLookup
 from mta.intake.intake import Intake
@@ -106,7 +106,8 @@ async def open_foundation(
 class Engine:
     """The running mail half."""
 
-    def __init__(self, loaded: Loaded, ports: Ports, log_output: LogOutput) -> None:
+    def __init__(self, loaded: Loaded, ports: Ports, log_output: LogOutput | None = None) -> None:
+        """`log_output`: where the log goes; None: where the settings say."""
         self.loaded = loaded
         self.settings = loaded.settings
         self.health = Health()
@@ -122,7 +123,8 @@ class Engine:
         self.capacity: Capacity
         self.notice_flows: NoticeFlows
         self._ports = ports
-        self._log_output = log_output
+        register_process(self.registry)
+        self.log_output = log_output or configure_logging(self.settings.log, metrics=self.metrics)
         self._log = structlog.get_logger("mta.engine")
 
     async def run(self, started: Callable[[], None]) -> int:
@@ -211,7 +213,7 @@ class Engine:
         self.capacity = Capacity(settings.server.data_dir, settings)
         self.capacity.look()
         trace = TraceWriter(settings.server.hostname)
-        mail_log = MailLog(self._log_output, asyncio.get_running_loop().call_soon)
+        mail_log = MailLog(self.log_output, asyncio.get_running_loop().call_soon)
         return_paths = None
         if settings.inbound.return_path_domain:
             key = installation_key(settings.console.secret_file)
@@ -313,7 +315,7 @@ class Engine:
         """EIO under a commit: nothing can be promised any more, systemd starts us again."""
         self._log.critical("the disk failed, the process ends", error=str(error))
         self.exit_status = 1
-        self._log_output.close()
+        self.log_output.close()
         if isinstance(error, StoreFailed):
             os._exit(70)  # EX_SOFTWARE; no further fsync may run, so nothing is cleaned up
         self.stop()

@@ -1,5 +1,7 @@
 """What happened to mail, for the operator: metrics, log lines, bounce classes."""
 
+from collections.abc import Callable
+
 from mta.bounces.classifier import Classifier
 from mta.events.mail_log import MailLog
 from mta.events.metrics import Metrics
@@ -14,16 +16,24 @@ class Observer:
     """Classifies outcomes and counts them."""
 
     def __init__(
-        self, classifier: Classifier, metrics: Metrics, log: MailLog, clock: Clock
+        self,
+        classifier: Classifier,
+        metrics: Metrics,
+        log: MailLog,
+        clock: Clock,
+        provider_of: Callable[[int], str],
     ) -> None:
+        """`provider_of` names the provider behind a site's number."""
+        self._provider_of = provider_of
         self._classifier = classifier
         self._metrics = metrics
         self._log = log
         self._clock = clock
 
-    def classify(self, outcome: Outcome, _delivery: QueuedDelivery | None = None) -> str:
+    def classify(self, outcome: Outcome, delivery: QueuedDelivery) -> str:
         """The bounce class of an outcome that is not a success."""
-        return self._classifier.classify(outcome.reply, outcome.phase)
+        provider = self._provider_of(delivery.site)
+        return self._classifier.classify(outcome.reply, outcome.phase, provider)
 
     def is_greylisted(self, outcome: Outcome) -> bool:
         """Whether the peer only wants us to come again."""
@@ -43,13 +53,13 @@ class Observer:
                 if self._log.is_enabled:
                     self._log_delivered(delivery, outcome, now_ms, age_s)
             case DeliveryState.SCHEDULED:
-                reason = self.classify(outcome)
+                reason = self.classify(outcome, delivery)
                 self._metrics.deferred(klass, reason)
                 if outcome.kind is OutcomeKind.UNCERTAIN:
                     self._metrics.uncertain(klass)
                 self._other(EventType.DEFERRED, delivery, outcome, now_ms, reason)
             case DeliveryState.BOUNCED:
-                reason = self.classify(outcome)
+                reason = self.classify(outcome, delivery)
                 self._metrics.bounced(klass, reason)
                 self._other(EventType.BOUNCED, delivery, outcome, now_ms, reason)
             case DeliveryState.EXPIRED:
