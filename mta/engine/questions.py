@@ -166,7 +166,7 @@ class Questions:
             site=self._port.site_view(d.site) if self._port is not None and is_ready else None,
             site_hold=(await self._reader.site_holds()).get(d.site) if is_open(row) else None,
             before=await self._reader.ready_before(d.site, d.id) if is_ready and d.site else 0,
-            is_under_way=self._port is not None and self._port.is_under_way(d.id),
+            is_under_way=self._port is not None and bool(d.site) and self._port.is_under_way(d.id),
         )
         found = explain(facts)
         return {

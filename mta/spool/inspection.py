@@ -137,7 +137,8 @@ class QueueReader:
         self, statement: str, account: int, name: str, **more: int
     ) -> list[PickedFlow]:
         found: list[PickedFlow] = []
-        number = int(name) if name.isdecimal() and len(name) < 19 else 0
+        is_id = name.isascii() and name.isdecimal() and len(name) < 20
+        number = min(int(name), _FOREVER) if is_id else 0
         rows: list[tuple[Any, ...]] = []
         while not found or len(rows) == MAX_FLOWS:
             rows = await self._store.read(
