@@ -6,7 +6,6 @@ default. Secrets are in a result once: when they were made.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from console.accounts.credentials import OVERLAP_S
@@ -22,6 +21,7 @@ from console.accounts.values import (
     SendingDomain,
     State,
 )
+from mta.events.record import rfc3339
 from mta.model.address import parse_domain
 from mta.model.errors import PermanentError
 from mta.model.traffic import TrafficClass
@@ -270,9 +270,7 @@ def _network(text: str) -> Any:
 
 
 def _time(at_ms: int) -> str | None:
-    if not at_ms:
-        return None
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return rfc3339(at_ms) if at_ms else None
 
 
 def _account(account: Account) -> dict[str, object]:

@@ -14,7 +14,6 @@ from console.cli.application import ask
 from console.cli.options import config_option, json_option
 from console.cli.output import (
     Column,
-    columns_of,
     escape,
     print_json,
     print_record,
@@ -48,8 +47,28 @@ LANES = (
     Column("limit", "limit"),
     Column("rate", "rate"),
     Column("backoff", "back-off"),
+    Column("until", "until"),
     Column("wait", "waits for"),
 )
+PARTS = {
+    "deliveries": (
+        Column("id", "id"),
+        Column("state", "state"),
+        Column("site", "site"),
+        Column("recipient", "recipient"),
+        Column("attempts", "tries"),
+        Column("due", "due"),
+        Column("last_host", "last host"),
+        Column("last_reply", "last reply"),
+    ),
+    "history": (
+        Column("at", "time"),
+        Column("type", "event"),
+        Column("message", "message"),
+        Column("delivery", "delivery"),
+        Column("data", "details"),
+    ),
+}
 
 
 def selectors(command: Command) -> Command:
@@ -213,7 +232,7 @@ def queue_top(as_json: bool, config: Path, **chosen: str | None) -> None:
 def trace(address: str, as_json: bool, config: Path) -> None:
     """Tell everything that happened to mail for one person."""
     answer = ask(config, "trace", {"address": address})
-    if not as_json and not answer:
+    if not as_json and not (answer["deliveries"] or answer["history"]):
         click.echo(f"nothing is known of mail for {escape(address)}")
         return
     _show(answer, as_json, config)
@@ -249,7 +268,5 @@ def _change(
 def _show(answer: Any, as_json: bool, config: Path) -> None:
     if as_json:
         print_json(answer)
-    elif isinstance(answer, list):
-        print_table(columns_of(answer), answer, zone_of(config))
     else:
-        print_record(answer, zone_of(config))
+        print_record(answer, zone_of(config), PARTS)

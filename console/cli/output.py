@@ -9,7 +9,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from console.cli.options import settings_of
+from mta.events.record import rfc3339
 
 Row = Mapping[str, Any]
 TIMES = frozenset(
@@ -68,7 +69,8 @@ def table_lines(
     cells = [[column.title for column in columns]]
     cells += [[show(column.key, row.get(column.key), zone) for column in columns] for row in rows]
     is_number = [
-        bool(rows) and all(_is_number(row.get(column.key)) for row in rows) for column in columns
+        bool(rows) and all(_is_number(column.key, row.get(column.key)) for row in rows)
+        for column in columns
     ]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     if width:
@@ -80,16 +82,25 @@ def table_lines(
     ]
 
 
-def print_record(record: Row, zone: ZoneInfo) -> None:
-    """Values by name, one a line; lists of rows follow as tables under their name."""
-    plain = {k: v for k, v in record.items() if not _is_rows(v)}
+def print_record(
+    record: Row, zone: ZoneInfo, tables: Mapping[str, Sequence[Column]] | None = None
+) -> None:
+    """Values by name, one a line, then nested records and lists of rows under their name.
+
+    `tables` says which columns such a list shows; by default all.
+    """
+    plain = {k: v for k, v in record.items() if not _is_nested(v)}
     width = max((len(_title(key)) for key in plain), default=0)
     for key, value in plain.items():
         click.echo(f"{_title(key):<{width}}{_GAP}{show(key, value, zone)}".rstrip())
     for key, value in record.items():
-        if _is_rows(value):
-            click.echo(f"\n{_title(key)}:")
-            print_table(columns_of(value), value, zone)
+        if not _is_nested(value):
+            continue
+        click.echo(f"\n{_title(key)}:")
+        if isinstance(value, Mapping):
+            print_record({k: v for k, v in value.items() if v not in ("", None, [])}, zone)
+        else:
+            print_table((tables or {}).get(key) or columns_of(value), value, zone)
 
 
 def columns_of(rows: Iterable[Row]) -> list[Column]:
@@ -102,7 +113,7 @@ def show(key: str, value: object, zone: ZoneInfo) -> str:
     """A value as people read it."""
     if value is None or value == "":
         return "-"
-    if key in TIMES:
+    if key in TIMES or key.endswith("_ms"):
         return _show_time(value, zone)
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -111,7 +122,7 @@ def show(key: str, value: object, zone: ZoneInfo) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(show("", item, zone) for item in value) or "-"
     if isinstance(value, Mapping):
-        return ", ".join(f"{k} {show(k, v, zone)}" for k, v in value.items())
+        return ", ".join(f"{_title(k)} {show(k, v, zone)}" for k, v in value.items()) or "-"
     return escape(str(value))
 
 
@@ -142,8 +153,7 @@ def _for_programs(value: object, key: str = "") -> object:
         return [_for_programs(item, key) for item in value]
     if isinstance(value, int) and not isinstance(value, bool):
         if key in TIMES:
-            moment = datetime.fromtimestamp(value / 1000, UTC)
-            return moment.isoformat(timespec="milliseconds") if value else None
+            return rfc3339(value) if value else None
         if abs(value) > _MAX_SAFE_INTEGER:
             return str(value)
     return value
@@ -156,15 +166,17 @@ def _fit(text: str, width: int, *, right: bool) -> str:
 
 
 def _title(key: str) -> str:
-    return key.replace("_", " ")
+    return key.removesuffix("_ms").replace("_", " ")
 
 
-def _is_rows(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
+def _is_nested(value: object) -> bool:
+    if isinstance(value, list):
+        return bool(value) and isinstance(value[0], Mapping)
+    return isinstance(value, Mapping) and bool(value)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_number(key: str, value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and key not in TIMES
 
 
 def _terminal_width() -> int:

@@ -92,7 +92,7 @@ def test_every_limit_of_a_credential_can_be_given(relevo):
     assert made["networks"] == ["192.0.2.0/24", "2001:db8::1/128"]
     assert made["class"] == "urgent"
     assert made["rate_per_minute"] == 60
-    assert made["expires"] == "2030-01-01T05:00:00.000+00:00", "midnight in Lima"
+    assert made["expires"] == "2030-01-01T05:00:00.000Z", "midnight in Lima"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_rotation_gives_a_new_secret_and_tells_when_the_old_one_ends(relevo):
     old = _json(relevo("credential", "add", "--name", "ERP", "--json"))
     new = _json(relevo("credential", "rotate", old["username"], "--overlap", "2h", "--json"))
     assert new["replaces"] == old["id"]
-    assert new["replaced_until"] == "2027-01-15T10:00:00.000+00:00"
+    assert new["replaced_until"] == "2027-01-15T10:00:00.000Z"
     assert new["password"] != old["password"]
     listed = _json(relevo("credential", "list", "--json"))
     assert [c["status"] for c in listed] == ["replaced", "active"]
