@@ -28,6 +28,9 @@ from mta.smtp.client_states import State
 # What is handed to the transport at once; of bigger bodies the rest waits until that is with the
 # kernel. At 64 KiB a peer that takes 400 octets a second still makes progress in `Timeouts.block`.
 SLICE_OCTETS = 65_536
+# Pause as soon as anything is left over, resume when nothing is. Not 0 for the upper one: TLS
+# transports pause when their buffer reaches it, so they would be paused while empty, for ever.
+_WATER_MARKS = (1, 0)
 _CLOSED = State.CLOSED  # a global costs a tenth of a look-up in the class (Python 3.11)
 
 
@@ -91,12 +94,15 @@ class MxConnection(asyncio.Protocol):
         self._is_open = False  # `open` has returned it: the callbacks are owed
         self._is_pumping = False
         self._is_closing = False
+        self._is_encrypting = False
         self._is_paused = False
         self._backlog: deque[bytes | memoryview] = deque()
         self._step_timeouts = config.timeouts.by_step(is_known=target.is_known)
         self._watchdog = Watchdog(
             self._loop,
-            shortest_s=min(*self._step_timeouts, config.timeouts.block),
+            shortest_s=min(
+                *self._step_timeouts, config.timeouts.block, config.timeouts.transaction
+            ),
             allowed_s=self._allowed_s,
             on_expired=self._on_expired,
         )
@@ -201,7 +207,7 @@ class MxConnection(asyncio.Protocol):
         """Take the transport; every unsent octet counts as back-pressure."""
         # uvloop's transports are no subclasses of asyncio's, so this cannot be an isinstance.
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=0)
+        self._transport.set_write_buffer_limits(*_WATER_MARKS)
         self._watch()
 
     def data_received(self, data: bytes) -> None:
@@ -223,9 +229,11 @@ class MxConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end: whatever was open gets its outcome."""
+        self._is_closing = True
+        if self._is_encrypting:
+            return  # `start_tls` raises, and that is what counts
         detail = "" if exc is None else str(exc)
         self._session.connection_lost(detail, dot_is_out=not self._backlog)
-        self._is_closing = True
         self._backlog.clear()
         self._pump()
         self._watchdog.cancel()
@@ -256,28 +264,28 @@ class MxConnection(asyncio.Protocol):
         """TLS over the open connection (RFC 3207); the outcome when it fails."""
         target, transport, session = self.target, self._transport, self._session
         assert transport is not None
-        context = self._config.tls_contexts.for_mode(target.tls_mode)
+        self._is_encrypting = True
         try:
+            if transport.is_closing():  # start_tls would wait for its deadline
+                raise ConnectionResetError("connection lost")
             secured = await self._loop.start_tls(
                 transport,
                 self,
-                context,
+                self._config.tls_contexts.for_mode(target.tls_mode),
                 server_hostname=target.host_name.rstrip(".") or target.address,
                 ssl_handshake_timeout=self._config.timeouts.tls,
                 ssl_shutdown_timeout=self._config.timeouts.quit,
             )
-            if secured is None or session.state is not State.HANDSHAKE:
-                raise ConnectionResetError("connection lost in the handshake")
-            self._transport = secured
+            if secured is None or self._is_closing:
+                raise ConnectionResetError("connection lost")
             cipher = secured.get_extra_info("cipher")
-            if cipher is None:
-                raise ConnectionResetError("connection lost in the handshake")
         except OSError as error:  # ssl.SSLError and TimeoutError are
-            if session.failure is not None:
-                return session.failure
-            return self._handshake_failed(error)
-        secured.set_write_buffer_limits(high=0)
+            return session.failure or self._handshake_failed(error)
+        finally:
+            self._is_encrypting = False
+        self._transport = secured
         self._is_paused = False
+        secured.set_write_buffer_limits(*_WATER_MARKS)
         self.tls = f"{cipher[1]} {cipher[0]}"
         session.tls_started(cipher[1])
         self._flush()

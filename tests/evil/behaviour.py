@@ -21,8 +21,7 @@ DEFAULT_EXTENSIONS = (
 class Fault(Enum):
     """What goes wrong at a step."""
 
-    NEVER_REPLY = "never_reply"  # read on, say nothing
-    STOP_READING = "stop_reading"  # say nothing, read nothing
+    NEVER_REPLY = "never_reply"  # read on for ever, say nothing more
     DROP = "drop"  # close at once instead of replying
     RESET = "reset"  # TCP RST instead of replying
     DRIP = "drip"  # one octet per write
@@ -54,8 +53,9 @@ class Behaviour:
     tls: ssl.SSLContext | None = None  # offers STARTTLS
     tls_inject: bytes = b""  # in clear, in one segment with the 220
     tls_garbage: bool = False  # 220, then no TLS
+    tls_silent: bool = False  # 220, then nothing
     password: str = ""  # AUTH is offered and this password accepted
-    read_limit: int = 65_536
+    stops_reading: bool = False  # after 354: the body fills the buffers and stays there
 
     def without(self, *words: str) -> tuple[str, ...]:
         """The extensions but those that start with one of the words."""

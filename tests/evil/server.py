@@ -89,9 +89,14 @@ class EvilServer:
         session = _Session(self, reader, writer)
         try:
             await session.run()
-        except (_Ended, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except _Ended:
             pass
-        except asyncio.CancelledError:
+        except (
+            OSError,
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+            asyncio.CancelledError,
+        ):
             writer.transport.abort()
         finally:
             self._tasks.discard(task)
@@ -145,9 +150,8 @@ class _Session:
     async def misbehave(self, fault: Fault, data: bytes) -> None:
         write = self.writer.write
         if fault is Fault.NEVER_REPLY:
-            return
-        if fault is Fault.STOP_READING:
-            await asyncio.Event().wait()
+            while await self.reader.read(65_536):
+                pass
         elif fault is Fault.RESET:
             sock = self.writer.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -196,8 +200,11 @@ class _Session:
             return
         await self.reply("STARTTLS", b"220 go ahead\r\n")
         if behaviour.tls_garbage:
+            await self.reader.read(1)  # the client's hello has come
             self.writer.write(b"this is no TLS record, whatever it says\r\n" * 10)
             raise _Ended
+        if behaviour.tls_silent:
+            await self.misbehave(Fault.NEVER_REPLY, b"")
         if behaviour.tls is not None and "STARTTLS" not in behaviour.replies:
             await self.writer.start_tls(behaviour.tls, ssl_handshake_timeout=10)
             self.dialogue.is_tls = True
@@ -257,6 +264,9 @@ class _Session:
         holds = self.dialogue.messages >= self.behaviour.from_message
         if holds and not self.behaviour.replies.get("DATA", b"354").startswith(b"354"):
             return
+        if self.behaviour.stops_reading:
+            self.writer.transport.pause_reading()
+            await asyncio.Event().wait()
         content = await self.read_content()
         if self.recipients:
             message = Received(self.mail, self.recipients, content, self.dialogue.is_tls)
@@ -278,8 +288,7 @@ class _Session:
 
     async def on_quit(self, line: str) -> None:
         await self.reply("QUIT", b"221 2.0.0 Bye\r\n")
-        if self.behaviour.faults.get("QUIT") is not Fault.NEVER_REPLY:
-            raise _Ended
+        raise _Ended
 
 
 def _distorted(fault: Fault, data: bytes) -> bytes:
