@@ -23,7 +23,7 @@ from mta.model.outcome import Outcome, OutcomeKind, Phase
 from mta.model.reply import Reply
 from mta.smtp.client import ClientSession
 from mta.smtp.client_options import ClientOptions
-from mta.smtp.client_states import State
+from mta.smtp.client_states import State, Step
 
 # What is handed to the transport at once; of bigger bodies the rest waits until that is with the
 # kernel. At 64 KiB a peer that takes 400 octets a second still makes progress in `Timeouts.block`.
@@ -97,12 +97,9 @@ class MxConnection(asyncio.Protocol):
         self._is_encrypting = False
         self._is_paused = False
         self._backlog: deque[bytes | memoryview] = deque()
-        self._step_timeouts = config.timeouts.by_step(is_known=target.is_known)
         self._watchdog = Watchdog(
             self._loop,
-            shortest_s=min(
-                *self._step_timeouts, config.timeouts.block, config.timeouts.transaction
-            ),
+            shortest_s=config.timeouts.shortest,
             allowed_s=self._allowed_s,
             on_expired=self._on_expired,
         )
@@ -278,20 +275,21 @@ class MxConnection(asyncio.Protocol):
             )
             if secured is None or self._is_closing:
                 raise ConnectionResetError("connection lost")
-            cipher = secured.get_extra_info("cipher")
-        except OSError as error:  # ssl.SSLError and TimeoutError are
+            secured_by = secured.get_extra_info("ssl_object")
+            version, cipher = secured_by.version(), secured_by.cipher()[0]
+        except (OSError, ValueError) as error:  # ssl.SSLError is the one, a bad host name the other
             return session.failure or self._handshake_failed(error)
         finally:
             self._is_encrypting = False
         self._transport = secured
         self._is_paused = False
         secured.set_write_buffer_limits(*_WATER_MARKS)
-        self.tls = f"{cipher[1]} {cipher[0]}"
-        session.tls_started(cipher[1])
+        self.tls = f"{version} {cipher}"
+        session.tls_started(version)
         self._flush()
         return None
 
-    def _handshake_failed(self, error: OSError) -> Outcome:
+    def _handshake_failed(self, error: OSError | ValueError) -> Outcome:
         verdicts, target = self._session.verdicts, self.target
         if isinstance(error, ssl.SSLCertVerificationError):
             reason = error.verify_message
@@ -395,8 +393,12 @@ class MxConnection(asyncio.Protocol):
         step = session.awaiting
         if step is None:
             return None
-        is_sending = self._is_paused or self._backlog
-        allowed_s = timeouts.block if is_sending else self._step_timeouts[step]
+        if self._is_paused or self._backlog:
+            allowed_s = timeouts.block
+        elif step is Step.GREETING and self.target.is_known:
+            allowed_s = timeouts.greeting_known
+        else:
+            allowed_s = timeouts.of_step(step)
         if self._transfer.flights:
             end_s = self._transaction_since_s + timeouts.transaction
             allowed_s = min(allowed_s, end_s - self._watchdog.since_s)

@@ -1,6 +1,7 @@
 """Where a connection goes and how long it may take: values only."""
 
 from dataclasses import dataclass, fields
+from typing import cast
 
 from mta.smtp.client_options import ClientOptions, Credentials, TlsMode
 from mta.smtp.client_states import Step
@@ -58,23 +59,34 @@ class Timeouts:
                     f"timeout {field.name} = {getattr(self, field.name)}: not positive"
                 )
 
-    def by_step(self, *, is_known: bool = False) -> tuple[float, ...]:
-        """The seconds for each `Step`, indexed by it."""
-        table = {
-            Step.GREETING: self.greeting_known if is_known else self.greeting,
-            Step.EHLO: self.ehlo,
-            Step.HELO: self.ehlo,
-            Step.STARTTLS: self.tls,
-            Step.AUTH_PLAIN: self.auth,
-            Step.AUTH_LOGIN: self.auth,
-            Step.AUTH_USER: self.auth,
-            Step.AUTH_PASSWORD: self.auth,
-            Step.RSET: self.rset,
-            Step.MAIL: self.mail,
-            Step.RCPT: self.rcpt,
-            Step.DATA: self.data,
-            Step.DOT: self.dot,
-            Step.LONE_DOT: self.data,
-            Step.QUIT: self.quit,
-        }
-        return tuple(table[step] for step in Step)
+    def of_step(self, step: Step) -> float:
+        """Seconds to wait for the reply to a step."""
+        return cast(float, getattr(self, _FIELDS[step]))
+
+    @property
+    def shortest(self) -> float:
+        """The least of those that a wait for a reply can have."""
+        return min(
+            self.greeting, self.greeting_known, self.ehlo, self.tls, self.auth, self.mail, self.rcpt,
+            self.data, self.block, self.dot, self.rset, self.quit, self.transaction,
+        )  # fmt: skip
+
+
+# Indexed by Step: the field of Timeouts that counts.
+_FIELDS = (
+    "greeting",
+    "ehlo",
+    "ehlo",
+    "tls",
+    "auth",
+    "auth",
+    "auth",
+    "auth",
+    "rset",
+    "mail",
+    "rcpt",
+    "data",
+    "dot",
+    "data",
+    "quit",
+)

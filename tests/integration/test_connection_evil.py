@@ -496,7 +496,7 @@ async def test_peer_that_stops_reading_in_a_big_body_is_given_up():
 
 
 @on_both_loops
-async def test_transaction_is_capped_however_lively_it_looks():
+async def test_cap_of_a_transaction_ends_it_before_a_longer_wait():
     timeouts = Timeouts(transaction=0.3)
     async with EvilServer(Behaviour(faults={"RCPT": Fault.NEVER_REPLY})) as server:
         owner = Owner(timeouts)
