@@ -1,0 +1,140 @@
+"""Relevo as an operator runs it: settings file, commands, `relevo serve`."""
+
+import base64
+import json
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from bench.cases import SIGNED_FROM, Case
+from bench.children import Child, SubjectError, wait_for
+from bench.ground import Ground, free_port
+from bench.meter import SyncCounter
+
+_COMMAND_S = 60.0
+_READY_S = 60.0
+
+
+class RelevoSubject:
+    """The server of this working tree."""
+
+    name = "relevo"
+
+    def __init__(self, ground: Ground) -> None:
+        self.roots: tuple[int, ...] = ()
+        self.target = ""
+        self.credentials = ""
+        self.notes: list[str] = []
+        self._ground = ground
+        self._template = ground.directory / "relevo-template"
+        self._program = str(Path(sys.executable).parent / "relevo")
+        self._directory = self._template
+        self._monitor = ""
+        self._server: Child | None = None
+        self._environment: dict[str, str] = {}
+
+    def obstacle(self, case: Case) -> str:
+        return f"waits for {case.waits_for}" if case.waits_for else ""
+
+    def start(self, case: Case, directory: Path, syncs: SyncCounter) -> float:
+        if not self._template.exists():
+            self._prepare()
+        shutil.copytree(self._template, directory, dirs_exist_ok=True)
+        shutil.copy(case.shaping, directory / "shaping.toml")
+        self._directory = directory
+        self._environment = syncs.environment
+        self._configure(directory, is_signed=case.is_signed)
+        return self._serve()
+
+    def restart(self) -> float:
+        problems = self.stop()
+        if problems:
+            raise SubjectError("; ".join(problems))
+        self._configure(self._directory, is_signed=False)
+        return self._serve()
+
+    def counters(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for line in self._get("/metrics").splitlines():
+            name, _, value = line.rpartition(" ")
+            if name in ("relevo_store_commit_seconds_count", "relevo_store_commit_jobs_sum"):
+                found[name] = float(value)
+        return found
+
+    def stop(self) -> list[str]:
+        server, self._server, self.roots = self._server, None, ()
+        problem = server.stop() if server else ""
+        return [problem] if problem else []
+
+    def _serve(self) -> float:
+        command = [self._program, "serve", "--config", str(self._directory / "relevo.toml")]
+        self._server = Child(command, self._directory / "relevo.log", environment=self._environment)
+        self.roots = (self._server.pid,)
+        return wait_for("relevo", lambda: bool(self._get("/readyz")), self._server, _READY_S)
+
+    def _get(self, path: str) -> str:
+        try:
+            with urllib.request.urlopen(f"http://{self._monitor}{path}", timeout=5) as answer:
+                text: str = answer.read().decode()
+                return text
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return ""
+
+    def _prepare(self) -> None:
+        """Account, credential, sending domain and key, once: every run begins with a copy."""
+        self._template.mkdir()
+        self._configure(self._template, is_signed=True)
+        self._command("account", "add", "bench", "--json")
+        self._command("domain", "add", SIGNED_FROM, "--json")
+        self._command("dkim", "new", SIGNED_FROM, "--json")
+        made = json.loads(self._command("credential", "add", "--name", "bench", "--json"))
+        secret = f"\0{made['username']}\0{made['password']}"
+        self.credentials = base64.b64encode(secret.encode()).decode()
+
+    def _command(self, *arguments: str) -> str:
+        command = [self._program, *arguments, "--config", str(self._template / "relevo.toml")]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_COMMAND_S
+        )
+        if done.returncode:
+            raise SubjectError(f"{' '.join(command)}\n{done.stderr}{done.stdout}")
+        return done.stdout
+
+    def _configure(self, directory: Path, *, is_signed: bool) -> None:
+        port, monitor, console = free_port(), free_port(), free_port()
+        self.target = f"127.0.0.1:{port}"
+        self._monitor = f"127.0.0.1:{monitor}"
+        keys = "dkim_keys" if is_signed else "no_keys"
+        (directory / keys).mkdir(exist_ok=True)
+        (directory / "relevo.toml").write_text(
+            f"""[server]
+hostname = "relevo.test"
+data_dir = "queue"
+dkim_dir = "{keys}"
+
+[store]
+min_free_percent = 1
+
+[submission]
+listen = ["{self.target}"]
+tls_certificate = "{self._ground.certificate}"
+tls_key = "{self._ground.key}"
+trusted_networks = ["127.0.0.1/32"]
+trusted_account = "bench"
+max_connections_per_address = 1000
+
+[delivery]
+port = {self._ground.mx_port}
+nameservers = ["{self._ground.nameserver}"]
+allow_private_addresses = true
+
+[console]
+listen = "127.0.0.1:{console}"
+
+[metrics]
+listen = "{self._monitor}"
+"""
+        )
