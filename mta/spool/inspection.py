@@ -24,6 +24,7 @@ PAGE = 400  # rows handed to whoever changes them
 MAX_FLOWS = 1_000  # read at once
 MAX_DELIVERIES = 1_000  # of one message, shown
 MAX_EVENTS = 10_000
+MAX_SCANNED_EVENTS = 200_000  # of one message
 MAX_READY = 10_000  # what is counted exactly; beyond it is "many"
 BUDGET_S = 4.0
 LAST_OPEN = DeliveryState.DELIVERED - 1
@@ -260,13 +261,19 @@ class QueueReader:
         self, messages: Sequence[int], deliveries: Sequence[int] = ()
     ) -> list[EventRow]:
         """What happened to messages, in order; of those deliveries only, if there are any."""
-        rows = await self._store.read(
-            "events_of_messages",
-            messages=orjson.dumps(messages).decode(),
-            deliveries=orjson.dumps(deliveries).decode(),
-            count=MAX_EVENTS,
-        )
-        return [(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7]) for r in rows]
+        wanted = orjson.dumps(deliveries).decode()
+        found: list[EventRow] = []
+        for message in messages:
+            rows = await self._store.read(
+                "events_of_message",
+                message=message,
+                deliveries=wanted,
+                most=MAX_SCANNED_EVENTS,
+                count=MAX_EVENTS,
+            )
+            found += [(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7]) for r in rows]
+        found.sort()
+        return found[-MAX_EVENTS:]
 
     async def ready_before(self, site_id: int, delivery_id: int) -> int:
         """Ready deliveries of the site that are older, counted up to `MAX_READY`."""

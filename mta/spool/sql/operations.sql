@@ -124,13 +124,13 @@ SELECT m.id, m.flow, coalesce(f.name, ''), m.account, m.credential, m.sender, m.
        m.ret, m.envelope_id, m.header_id, m.subject, m.source, m.tags, m.metadata
 FROM message AS m LEFT JOIN flow AS f ON f.id = m.flow WHERE m.id = :message;
 
--- name: events_of_messages
--- What happened to messages, in order; of the deliveries in question and of all together.
--- `messages` and `deliveries` are JSON arrays; no deliveries: of all.
-SELECT id, type, at_ms, account, flow, message, delivery, data FROM event
-WHERE message > 0 AND message IN (SELECT value FROM json_each(:messages))
-  AND (:deliveries = '[]' OR delivery = 0
-       OR delivery IN (SELECT value FROM json_each(:deliveries)))
+-- name: events_of_message
+-- What happened to a message, in order: to it as a whole and to the deliveries in question (a JSON
+-- array, `[]` for all). Looks at no more than `most` of its events.
+SELECT id, type, at_ms, account, flow, message, delivery, data
+FROM (SELECT id, type, at_ms, account, flow, message, delivery, data FROM event
+      WHERE message > 0 AND message = :message ORDER BY id LIMIT :most)
+WHERE :deliveries = '[]' OR delivery = 0 OR delivery IN (SELECT value FROM json_each(:deliveries))
 ORDER BY id LIMIT :count;
 
 -- name: ready_before
