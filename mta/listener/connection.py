@@ -7,21 +7,26 @@ the session stands still and reading pauses once more has come than may wait.
 """
 
 import asyncio
+import contextlib
+import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from mta.intake.ports import Receipt
-from mta.listener.authenticator import Authenticator
-from mta.listener.clients import Client, ClientRegistry
-from mta.listener.deadlines import DeadlineWheel
-from mta.listener.limits import ListenerLimits
-from mta.listener.login import LoginDesk, Verdict
-from mta.listener.ports import IntakePort, ListenerMetrics
-from mta.listener.tls import ServerTls, describe
-from mta.model.clock import Clock
+from mta.listener.clients import Client
+from mta.listener.login import Verdict
+from mta.listener.refusals import (
+    NO_MEMORY,
+    NO_MEMORY_LEFT,
+    SHUTTING_DOWN,
+    STORE_FAILED,
+    TIMED_OUT,
+    TOO_MANY_CONNECTIONS,
+)
+from mta.listener.shared import Shared
+from mta.listener.tls import describe
 from mta.model.envelope import Identity, Origin, Submission
 from mta.model.reply import Reply
 from mta.smtp import server_replies as replies
@@ -36,51 +41,19 @@ from mta.smtp.server_events import (
     SlowedDown,
     TlsRequested,
 )
-from mta.smtp.server_options import ServerOptions
-
-SHUTTING_DOWN = Reply.of(421, "4.3.2", "Server is shutting down, try again later")
-TIMED_OUT = Reply.of(421, "4.4.2", "Timeout, closing connection")
-TOO_MANY_CONNECTIONS = Reply.of(421, "4.7.0", "Too many connections, try again later")
-NO_MEMORY = Reply.of(452, "4.3.1", "Too much mail is coming in, try again later")
-NO_MEMORY_LEFT = Reply.of(421, "4.3.1", "Too much mail is coming in, try again later")
-STORE_FAILED = Reply.of(451, "4.3.0", "Message was not stored, try again later")
-
-
-@dataclass(slots=True)
-class Shared:
-    """What the connections of a listener have in common."""
-
-    options: ServerOptions
-    limits: ListenerLimits
-    clock: Clock
-    loop: asyncio.AbstractEventLoop
-    intake: IntakePort
-    authenticator: Authenticator
-    metrics: ListenerMetrics
-    clients: ClientRegistry
-    logins: LoginDesk
-    wheel: DeadlineWheel
-    log: Any  # a structlog logger, whose methods take any field
-    tls: ServerTls | None
-    trust_all: bool  # require_auth = false
-    trusted_account: str
-    on_closed: Callable[[], None]
-    connections: set["Connection"] = field(default_factory=set)
-    handshakes: set[asyncio.Task[None]] = field(default_factory=set)
-    held_bytes: int = 0
-    is_stopping: bool = False
 
 
 class Connection(asyncio.Protocol):
     """Protocol of one accepted socket."""
 
-    def __init__(self, shared: Shared, *, implicit_tls: bool) -> None:
-        """`implicit_tls`: the handshake comes before the greeting (RFC 8314 §3.3)."""
+    def __init__(self, shared: Shared, client: Client | None = None) -> None:
+        """`client`: known and counted already, in TLS from the start; None: found when connected."""
         self._shared = shared
-        self._implicit_tls = implicit_tls
         self._transport: asyncio.Transport
         self._session: ServerSession
+        self._counted = client
         self._client: Client
+        self.has_begun = False  # the connection was made, and counts itself out when it is lost
         self._identity: Identity | None = None
         self._tls = ""
         self._pending: asyncio.Future[Receipt] | None = None
@@ -103,12 +76,18 @@ class Connection(asyncio.Protocol):
         """Greet the client, turn it away, or begin TLS."""
         shared = self._shared
         self._transport = cast(asyncio.Transport, transport)  # the stream servers give us no other
-        self._client = shared.clients.identify(transport.get_extra_info("peername"))
-        reason = "stopping" if shared.is_stopping else shared.clients.enter(self._client)
+        with contextlib.suppress(OSError):  # AF_UNIX by socket activation
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._client = self._counted or shared.clients.identify(
+            transport.get_extra_info("peername")
+        )
+        reason = "stopping" if shared.is_stopping else ""
+        if self._counted is None:
+            reason = reason or shared.clients.enter(self._client)
         if reason:
             self._turn_away(reason)
             return
-        self._is_open = True
+        self.has_begun = self._is_open = True
         shared.connections.add(self)
         shared.metrics.connection_opened("in")
         if shared.trust_all or self._client.is_trusted:
@@ -116,14 +95,13 @@ class Connection(asyncio.Protocol):
         self._session = ServerSession(
             shared.options,
             shared.clock,
-            is_secure=self._implicit_tls,
+            is_secure=self._counted is not None,
             is_trusted=self._identity is not None,
         )
+        if self._counted is not None:
+            self._note_tls()
         shared.wheel.add(self, self._active_s)
-        if self._implicit_tls:
-            self._begin_tls()
-        else:
-            self._advance()
+        self._advance()
 
     def data_received(self, data: bytes) -> None:
         """Work on what came."""
@@ -141,6 +119,9 @@ class Connection(asyncio.Protocol):
         self._advance()
         if session.is_receiving:
             self._note_progress(len(data))
+        elif self._receiving_since_s:  # it ended, and was refused
+            self._receiving_since_s = 0.0
+            self._hold(0)
 
     def eof_received(self) -> bool:
         """Keep a half-closed connection until all that it asked for is answered."""
@@ -183,8 +164,8 @@ class Connection(asyncio.Protocol):
 
     def expire(self) -> None:
         """421 4.4.2, or nothing more to say."""
-        if self._closing_s or self._is_write_paused or not self._is_open:
-            self._abort()
+        if self._closing_s or self._is_write_paused or self._is_shaking_hands:
+            self.abort()
             return
         self._shared.metrics.connection_refused("timeout")
         self._session.close(TIMED_OUT, "timeout")
@@ -198,8 +179,9 @@ class Connection(asyncio.Protocol):
             self._finish()
 
     def abort(self) -> None:
-        """The deadline of the shutdown has passed."""
-        self._abort()
+        """Cut the client off."""
+        self._transport.abort()
+        self._forget()
 
     # Work
 
@@ -332,14 +314,10 @@ class Connection(asyncio.Protocol):
             self._shared.log.warning(
                 "starttls_injection", peer=self._client.address, octets=event.discarded
             )
-        self._begin_tls()
-
-    def _begin_tls(self) -> None:
-        """Nothing may be read between our 220 and the handshake, so reading pauses first."""
+        # Nothing may be read between our 220 and the handshake.
         self._is_shaking_hands = True
         self._transport.pause_reading()
-        if not self._implicit_tls:
-            self._transport.write(self._session.take_output())
+        self._transport.write(self._session.take_output())
         task = self._shared.loop.create_task(self._shake_hands())
         self._shared.handshakes.add(task)
         task.add_done_callback(self._shared.handshakes.discard)
@@ -356,34 +334,31 @@ class Connection(asyncio.Protocol):
                 ssl_handshake_timeout=shared.limits.handshake_s,
                 ssl_shutdown_timeout=shared.limits.farewell_s,
             )
-        except (OSError, ssl.SSLError, TimeoutError) as error:
+        except (OSError, ssl.SSLError) as error:
             shared.metrics.tls_failed("in")
             shared.log.info("tls_failed", peer=self._client.address, error=str(error))
-            self._abort()
+            self.abort()
             return
         if transport is None or not self._is_open:
-            self._abort()
+            self.abort()
             return
         self._is_shaking_hands = False
         self._transport = transport
-        self._tls = describe(transport.get_extra_info("ssl_object"))
-        shared.metrics.tls_session("in", self._tls.partition(" ")[0])
+        self._note_tls()
         self._active_s = shared.clock.monotonic_s()
-        if self._implicit_tls:
-            self._implicit_tls = False
-        else:
-            if not self._session.is_trusted:
-                self._identity = None
-            self._session.tls_started()
+        self._session.tls_started()
         self._advance()
+
+    def _note_tls(self) -> None:
+        self._tls = describe(self._transport.get_extra_info("ssl_object"))
+        self._shared.metrics.tls_session("in", self._tls.partition(" ")[0])
 
     # Small steps
 
     def _turn_away(self, reason: str) -> None:
         self._shared.metrics.connection_refused(reason)
-        if not self._implicit_tls:
-            reply = SHUTTING_DOWN if reason == "stopping" else TOO_MANY_CONNECTIONS
-            self._transport.write(reply.encode())
+        reply = SHUTTING_DOWN if reason == "stopping" else TOO_MANY_CONNECTIONS
+        self._transport.write(reply.encode())
         self._transport.close()
 
     def _note_progress(self, count: int) -> None:
@@ -404,7 +379,8 @@ class Connection(asyncio.Protocol):
         self._held_bytes = count
 
     def _is_busy(self) -> bool:
-        return self._session.is_waiting or self._session.is_receiving
+        session = self._session
+        return session.is_waiting or session.is_receiving or self._is_shaking_hands
 
     def _pause(self) -> None:
         if self._is_reading and self._is_open:
@@ -424,10 +400,6 @@ class Connection(asyncio.Protocol):
         if output:
             self._transport.write(output)
         self._transport.close()
-
-    def _abort(self) -> None:
-        self._transport.abort()
-        self._forget()
 
     def _forget(self) -> None:
         if not self._is_open:

@@ -13,11 +13,13 @@ import structlog
 from mta.listener.auth_guard import AuthGuard
 from mta.listener.authenticator import Authenticator
 from mta.listener.clients import ClientRegistry
-from mta.listener.connection import Connection, Shared
+from mta.listener.connection import Connection
 from mta.listener.deadlines import DeadlineWheel
+from mta.listener.implicit_tls import ImplicitTlsServer
 from mta.listener.limits import ListenerLimits
 from mta.listener.login import LoginDesk
 from mta.listener.ports import IntakePort, ListenerMetrics, NoMetrics
+from mta.listener.shared import Shared
 from mta.listener.tls import ServerTls
 from mta.model.clock import Clock
 from mta.model.errors import ConfigurationError
@@ -70,6 +72,7 @@ class Listener:
             max_errors_hard=submission.max_errors_hard,
         )
         self._servers: list[asyncio.Server] = []
+        self._tls_servers: list[ImplicitTlsServer] = []
         self._shared: Shared | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_empty = asyncio.Event()
@@ -85,19 +88,19 @@ class Listener:
         """
         loop = asyncio.get_running_loop()
         shared = self._shared = self._share(loop)
+        factory = partial(Connection, shared)
+        is_given = sockets is not None or implicit_tls_sockets is not None
         try:
-            for implicit, given, listen in (
-                (False, sockets, self._submission.listen),
-                (True, implicit_tls_sockets, self._submission.implicit_tls_listen),
-            ):
-                factory = partial(Connection, shared, implicit_tls=implicit)
-                for sock in given or ():
-                    self._servers.append(
-                        await loop.create_server(factory, sock=sock, backlog=self._limits.backlog)
-                    )
-                if sockets is None and implicit_tls_sockets is None:
-                    for address in listen:
-                        self._servers.append(await self._bind(factory, address, implicit=implicit))
+            if not is_given:
+                sockets = await self._bind("listen", self._submission.listen)
+                implicit_tls_sockets = await self._bind(
+                    "implicit_tls_listen", self._submission.implicit_tls_listen
+                )
+            for sock in sockets or ():
+                server = await loop.create_server(factory, sock=sock, backlog=self._limits.backlog)
+                self._servers.append(server)
+            for sock in implicit_tls_sockets or ():
+                self._tls_servers.append(ImplicitTlsServer(shared, sock))
         except BaseException:
             self.stop_accepting()
             raise
@@ -106,12 +109,13 @@ class Listener:
     @property
     def addresses(self) -> list[tuple[str, int]]:
         """Where it listens, in the order of the settings: clear first, implicit TLS last."""
-        return [sock.getsockname()[:2] for server in self._servers for sock in server.sockets]
+        clear = [sock.getsockname()[:2] for server in self._servers for sock in server.sockets]
+        return clear + [server.address for server in self._tls_servers]
 
     @property
     def connections(self) -> int:
-        """Clients connected now."""
-        return len(self._shared.connections) if self._shared is not None else 0
+        """Clients connected now, those in a first handshake included."""
+        return self._shared.clients.total if self._shared is not None else 0
 
     def reload_certificates(self) -> None:
         """Use the certificate files as they are now for new handshakes (SIGHUP).
@@ -130,6 +134,8 @@ class Listener:
         """Take no new connections; those that are open go on."""
         for server in self._servers:
             server.close()
+        for tls_server in self._tls_servers:
+            tls_server.close()
         self._servers.clear()
 
     async def close(self, deadline_s: float) -> None:
@@ -154,6 +160,9 @@ class Listener:
         for task in list(shared.handshakes):
             task.cancel()
         await asyncio.gather(*shared.handshakes, return_exceptions=True)
+        for tls_server in self._tls_servers:
+            await tls_server.wait_closed()
+        self._tls_servers.clear()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -192,20 +201,20 @@ class Listener:
             on_closed=self._note_empty,
         )
 
-    async def _bind(
-        self, factory: partial[Connection], address: HostPort, *, implicit: bool
-    ) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.create_server(
-                factory, address.host, address.port, backlog=self._limits.backlog
-            )
-        except OSError as error:
-            key = "implicit_tls_listen" if implicit else "listen"
-            raise ConfigurationError(
-                f'[submission] {key} = "{address}": {error.strerror or error}; is another server '
-                "running there? Ports below 1024 need socket activation or CAP_NET_BIND_SERVICE"
-            ) from error
+    async def _bind(self, key: str, listen: Sequence[HostPort]) -> list[socket.socket]:
+        sockets: list[socket.socket] = []
+        for address in listen:
+            try:
+                sockets += await _bound(address)
+            except OSError as error:
+                for sock in sockets:
+                    sock.close()
+                raise ConfigurationError(
+                    f'[submission] {key} = "{address}": {error.strerror or error}; is another '
+                    "server running there? Ports below 1024 need socket activation or "
+                    "CAP_NET_BIND_SERVICE"
+                ) from error
+        return sockets
 
     def _note_empty(self) -> None:
         if self._shared is not None and self._shared.is_stopping and not self._shared.connections:
@@ -214,6 +223,27 @@ class Listener:
     def _tick(self) -> None:
         self.check_deadlines()
         self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+
+
+async def _bound(address: HostPort) -> list[socket.socket]:
+    """Sockets on every address that the host stands for."""
+    found = await asyncio.get_running_loop().getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    sockets: list[socket.socket] = []
+    try:
+        for family, where in dict.fromkeys((info[0], info[4]) for info in found):
+            sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+            sockets.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind(where)
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
 
 
 def _affordable_connections() -> int:

@@ -7,6 +7,7 @@ from mta.listener.authenticator import Authenticator
 from mta.listener.clients import Client
 from mta.listener.limits import ListenerLimits
 from mta.listener.ports import ListenerMetrics
+from mta.listener.refusals import TOO_MANY_LOGINS
 from mta.model.clock import Clock
 from mta.model.envelope import Identity
 from mta.model.errors import TransientError
@@ -14,8 +15,6 @@ from mta.model.reply import Reply
 from mta.smtp import server_replies as replies
 from mta.smtp.sasl import PasswordOffered, ScramFinished, ScramStarted
 from mta.smtp.scram import ScramKeys
-
-TOO_MANY_LOGINS = Reply.of(421, "4.7.0", "Too many failed logins, try again later")
 
 
 class Verdict(NamedTuple):

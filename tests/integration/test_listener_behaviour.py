@@ -5,6 +5,7 @@ import contextlib
 import socket
 import ssl
 import struct
+import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -404,7 +405,57 @@ async def test_client_that_never_reads_is_read_no_more_and_then_cut_off() -> Non
             assert stand.listener.connections == 0
 
 
+async def test_refused_message_gives_its_memory_back() -> None:
+    async with running(max_message_bytes=100_000, **TRUSTED) as stand:
+        async with connected(stand.port) as client:
+            client.write(MAIL + b"DATA\r\n" + b"x\r\n" * 20_000)
+            for _ in range(3):
+                await client.reply()
+            while not stand.listener._shared.held_bytes:
+                await settled(client, stand)
+            client.write(b"x\r\n" * 20_000 + b".\r\n")
+            assert (await client.reply()).startswith(b"552 5.3.4")
+            assert stand.listener._shared.held_bytes == 0
+
+
 # Life
+
+
+@on_both_loops
+async def test_shutdown_ends_handshakes_without_a_word_in_clear(certificate) -> None:
+    async with running(certificate=certificate) as stand:
+        async with connected(stand.tls_port, hello=False) as client:
+            while not stand.listener.connections:
+                await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                await stand.listener.close(0.05)
+            with contextlib.suppress(ConnectionError):
+                assert await client.rest() == b""
+
+
+async def test_descriptors_may_run_out_without_harm() -> None:
+    """A process with few descriptors serves those it has, spins never and recovers."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.integration.listener_starved",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdin is not None
+    port = int(await process.stdout.readline())
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connected(port, hello=False)) for _ in range(40)]
+        greetings = [await client.reader.read(4) for client in clients]
+        assert greetings.count(b"220 ") >= 5
+        assert set(greetings) <= {b"220 ", b"421 ", b""}
+    process.stdin.write(b"idle\n")
+    before = float(await process.stdout.readline())
+    process.stdin.write(b"idle\n")
+    async with connected(port) as client:
+        assert (await client.ask(b"QUIT")).startswith(b"221")
+    assert float(await process.stdout.readline()) - before < 1.0
+    process.stdin.close()
+    assert await process.wait() == 0
 
 
 @on_both_loops

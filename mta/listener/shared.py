@@ -1,0 +1,53 @@
+"""What the connections of one listener have in common."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from mta.listener.authenticator import Authenticator
+from mta.listener.clients import ClientRegistry
+from mta.listener.deadlines import DeadlineWheel
+from mta.listener.limits import ListenerLimits
+from mta.listener.login import LoginDesk
+from mta.listener.ports import IntakePort, ListenerMetrics
+from mta.listener.tls import ServerTls
+from mta.model.clock import Clock
+from mta.smtp.server_options import ServerOptions
+
+
+class Served(Protocol):
+    """An open connection, as the shutdown sees it."""
+
+    def shut_down(self) -> None:
+        """End as soon as no message is under way."""
+        ...
+
+    def abort(self) -> None:
+        """End now."""
+        ...
+
+
+@dataclass(slots=True)
+class Shared:
+    """What the connections of a listener have in common."""
+
+    options: ServerOptions
+    limits: ListenerLimits
+    clock: Clock
+    loop: asyncio.AbstractEventLoop
+    intake: IntakePort
+    authenticator: Authenticator
+    metrics: ListenerMetrics
+    clients: ClientRegistry
+    logins: LoginDesk
+    wheel: DeadlineWheel
+    log: Any  # a structlog logger, whose methods take any field
+    tls: ServerTls | None
+    trust_all: bool  # require_auth = false
+    trusted_account: str
+    on_closed: Callable[[], None]
+    connections: set[Served] = field(default_factory=set)
+    handshakes: set[asyncio.Task[None]] = field(default_factory=set)
+    held_bytes: int = 0
+    is_stopping: bool = False
