@@ -82,8 +82,13 @@ class Board:
             self.release(delivery)
         return stream
 
+    def current(self, stream: Stream) -> Stream:
+        """The stream that stands for the same mail now: an idle one may have been forgotten."""
+        return self.stream(stream.site, stream.klass, stream.flow)
+
     def put_back(self, delivery: QueuedDelivery, stream: Stream) -> None:
         """A delivery that was picked and not sent goes to the head of its window again."""
+        stream = self.current(stream)
         stream.window.appendleft(delivery)
         board = self.sites[stream.site]
         board.waiting += 1

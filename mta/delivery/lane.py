@@ -108,24 +108,28 @@ class Lane:
         if self._is_stopping or self.held_reason:
             return
         now_s, now_ms = self._clock.monotonic_s(), self._clock.now_ms()
-        self._give(now_s, now_ms)
+        is_throttled = self._give(now_s, now_ms)
         self._hooks.refill(self.site)
-        self._open_more(now_s)
+        if not is_throttled:
+            self._open_more(now_s)
 
-    def _give(self, now_s: float, now_ms: int) -> None:
+    def _give(self, now_s: float, now_ms: int) -> bool:
+        """Fill free slots; True when a rate holds the lane: then more connections help nothing."""
         per_connection = self.limits.messages_per_connection
         for link in list(self.links):
             while link.has_slot(per_connection):
                 wait_s = self.limits.message_wait_s(now_s)
                 if wait_s > 0:
-                    self._arm(wait_s, now_s, self.limits.limiter.held_by(now_s))
-                    return
+                    if self.waiting:
+                        self._arm(wait_s, now_s, self.limits.limiter.held_by(now_s))
+                    return True
                 picked = self._next_for(link, now_ms)
                 if picked is None:
                     break
                 self._start(link, *picked, now_s)
             if link.given >= per_connection:
                 self._retire(link)
+        return False
 
     def _next_for(self, link: Link, now_ms: int) -> tuple[Stream, QueuedDelivery] | None:
         for index, (stream, delivery) in enumerate(self._parked):
@@ -380,10 +384,15 @@ class Lane:
             link.connection.quit()
 
     def _arm(self, wait_s: float, now_s: float, reason: str) -> None:
-        self.wait_reason, self.wait_until_s = reason, now_s + wait_s
-        if self._timer is None:
-            self._hooks.throttled(reason)
-            self._timer = asyncio.get_running_loop().call_later(max(wait_s, 0.001), self._wake)
+        """Pump again after `wait_s`, or sooner if a sooner moment is armed already."""
+        until_s = now_s + wait_s
+        if self._timer is not None:
+            if until_s >= self.wait_until_s:
+                return
+            self._timer.cancel()
+        self._hooks.throttled(reason)
+        self.wait_reason, self.wait_until_s = reason, until_s
+        self._timer = asyncio.get_running_loop().call_later(max(wait_s, 0.001), self._wake)
 
     def _wake(self) -> None:
         self._timer = None

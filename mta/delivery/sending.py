@@ -104,7 +104,7 @@ class Sending:
         lane = self._lane_of[attempt]
         for delivery in attempt.deliveries:
             self._board.release(delivery)
-            attempt.stream.rewind(delivery.id)
+            self._board.current(attempt.stream).rewind(delivery.id)
         self._end(lane, attempt, pump=False)
         asyncio.get_running_loop().call_later(RETRY_S, self._lanes.kick, lane.site.site.id)
 
