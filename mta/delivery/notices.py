@@ -6,6 +6,7 @@ what it tells of: so there is no settlement without its notice, and no notice tw
 `settled` may be called again for the same settlement while the store cannot take it.
 """
 
+import weakref
 from collections.abc import Callable
 
 from mta.delivery.notice_text import SUBJECTS, Action, Notice, compose
@@ -38,6 +39,8 @@ class NoticeFlows:
         self._ids = ids
         self._by_account: dict[int, Flow] = {}
         self._fresh: set[int] = set()  # made by this process, perhaps not committed
+        self._job: weakref.ref[JobBuilder] | None = None
+        self._in_job: set[int] = set()  # fresh flows that the last job makes durable
 
     async def load(self, store: Store) -> None:
         """Read what earlier processes made. Raises `StoreError`."""
@@ -52,10 +55,22 @@ class NoticeFlows:
             flow = Flow(self._ids.new(), account, FLOW_NAME, FLOW_KIND, TrafficClass.AUTOMATED)
             self._by_account[account] = self._directory.add(flow)
             self._fresh.add(flow.id)
-        if flow.id in self._fresh:  # the statement does nothing for a flow that is there
-            row = (flow.id, account, flow.name, flow.kind, flow.klass, now_ms)
-            job.add("flow_ensure", row)
+        if flow.id in self._fresh:
+            self._ensure(job, flow, now_ms)
         return flow
+
+    def _ensure(self, job: JobBuilder, flow: Flow, now_ms: int) -> None:
+        """Once in each job, for nobody tells whether an earlier one was committed.
+
+        The statement does nothing for a flow that is there.
+        """
+        if self._job is None or self._job() is not job:
+            self._job = weakref.ref(job)
+            self._in_job.clear()
+        if flow.id not in self._in_job:
+            self._in_job.add(flow.id)
+            row = (flow.id, flow.account, flow.name, flow.kind, flow.klass, now_ms)
+            job.add("flow_ensure", row)
 
 
 class DsnNotices:

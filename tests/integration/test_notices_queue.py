@@ -87,6 +87,18 @@ async def test_many_notices_of_one_account_share_one_flow(stand):
     assert len(rows) == 1
 
 
+async def test_a_job_makes_the_flow_durable_once_and_so_does_the_next(stand):
+    flow = await stand.flow()
+    notices = await _notices(stand)
+    mails = await stand.put(flow, 4)
+    for pair in (mails[:2], mails[2:]):
+        job = JobBuilder()
+        for mail in pair:
+            notices.settled(job, mail, DeliveryState.BOUNCED, REFUSAL, 1)
+        (made,) = [w.rows for w in job.work(1) if w.statement == "flow_ensure"]
+        assert len(made) == 1
+
+
 async def test_the_flow_of_an_earlier_process_is_used_again(stand):
     flow = await stand.flow()
     first, second = await stand.put(flow, 2)
