@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from console.app.readiness import dns_findings
 from console.app.sandbox import prepare_sandbox
-from console.app.server import Server, run_server
+from console.app.server import run_server
 from console.app.services import run_without_server
 from mta.bounces.classifier import Classifier
 from mta.engine.control import SOCKET_NAME, ControlClient, NoServer
@@ -100,13 +98,7 @@ def run_operation(config: Path, name: str, arguments: Mapping[str, Any]) -> Any:
 
 def serve(config: Path) -> None:
     """Run the server until SIGTERM."""
-    loaded = load(config)
-
-    def started(server: Server) -> None:
-        addresses = ", ".join(f"{h}:{p}" for h, p in server.engine.listener.addresses)
-        structlog.get_logger("relevo").info("taking mail", listen=addresses)
-
-    run_server(loaded, started)
+    run_server(load(config), lambda _server: None)
 
 
 def sandbox(config: Path) -> None:

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from console.app.server import Server
 from console.app.services import run_without_server
-from mta.dkim import KeyType, generate_key
+from mta.dkim import KeyRing, KeyType, generate_key
 from mta.model.errors import ConfigurationError
 from mta.settings import documents
 from mta.settings.loading import Loaded, base_directory, load_settings
@@ -103,17 +103,19 @@ def _logins(loaded: Loaded) -> Mapping[str, str]:
     def ask(operation: str, **arguments: Any) -> Any:
         return run_without_server(loaded, operation, arguments)
 
-    account = ask("account.add", name=ACCOUNT)
-    ask("domain.add", domain=DOMAIN, account=account["id"])
-    user = ask("user.add", email=ADMINISTRATOR, role="administrator", account=account["id"])
+    accounts = [a for a in ask("account.list") if a["name"] == ACCOUNT]
+    if accounts:  # the file with the logins was removed: make new ones
+        account = accounts[0]
+        user = ask("user.reset", email=ADMINISTRATOR)
+    else:
+        account = ask("account.add", name=ACCOUNT)
+        ask("domain.add", domain=DOMAIN, account=account["id"])
+        user = ask("user.add", email=ADMINISTRATOR, role="administrator", account=account["id"])
     credential = ask("credential.add", account=account["id"], name="sandbox")
-    generate_key(
-        loaded.settings.server.dkim_dir,
-        DOMAIN,
-        today=dt.datetime.now(dt.UTC).date(),
-        selector="",
-        key_type=KeyType.RSA2048,
-    )
+    dkim_dir = loaded.settings.server.dkim_dir
+    if not KeyRing.load(dkim_dir).keys(DOMAIN):
+        today = dt.datetime.now(dt.UTC).date()
+        generate_key(dkim_dir, DOMAIN, today=today, selector="", key_type=KeyType.RSA2048)
     logins = {
         "email": ADMINISTRATOR,
         "admin_password": str(user["password"]),

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
@@ -16,9 +17,13 @@ from mta.dkim import record_text
 from mta.engine.control import SOCKET_NAME, ControlServer
 from mta.engine.dispatch_view import DispatchView
 from mta.engine.engine import Engine, Foundation, Ports
+from mta.engine.notify import Notifier, listen_fds
 from mta.listener.authenticator import Authenticator
+from mta.model.errors import StoreError
 from mta.sandbox.simulator import Simulator
 from mta.settings.loading import Loaded
+
+IMPLICIT_TLS_SOCKET = "submissions"  # FileDescriptorName= of the socket for port 465
 
 Started = Callable[["Server"], None]
 
@@ -33,14 +38,21 @@ class Server:
         self.simulator: Simulator | None = None
         self.console: ConsoleServer | None = None
         self._control: ControlServer | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[object]] = []
         self._started = started
         ports = Ports(
             packages=PACKAGES,
             authenticator=self._make_services,
             services=[self._start_simulator, self._start_control, self._start_console],
             closers=[self._close],
+            still_valid=lambda identity: self.services.authenticator.is_still_valid(identity),
         )
+        self.notifier = Notifier.from_environment(os.environ)
+        for activated in listen_fds(os.environ):
+            if activated.name == IMPLICIT_TLS_SOCKET:
+                ports.tls_sockets = [*(ports.tls_sockets or ()), activated.socket]
+            else:
+                ports.sockets = [*(ports.sockets or ()), activated.socket]
         self.engine = Engine(loaded, ports)
         self._log = structlog.get_logger("relevo")
 
@@ -48,17 +60,39 @@ class Server:
         """Serve until told to stop; gives the exit status."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.engine.stop)
+            loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
-        status = await self.engine.run(lambda: self._started(self))
+        status = await self.engine.run(self._begin)
         self.engine.log_output.close()
         return status
 
-    def _reload(self) -> None:
-        self.engine.reload()
-        self._spawn(self.services.authenticator.refresh())
+    def _begin(self) -> None:
+        addresses = ", ".join(f"{host}:{port}" for host, port in self.engine.listener.addresses)
+        self.notifier.ready(f"taking mail on {addresses}")
+        self._spawn(self.notifier.keep_alive())
+        self._log.info("taking mail", listen=addresses)
+        self._started(self)
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _stop(self) -> None:
+        self.notifier.stopping("finishing what is on the wire")
+        self.engine.stop()
+
+    def _reload(self) -> None:
+        self.notifier.reloading(time.monotonic())
+        self._spawn(self._reload_all())
+
+    async def _reload_all(self) -> list[str]:
+        """Certificates, keys, rules and accounts; what cannot be used leaves the old in place."""
+        problems = self.engine.reload()
+        try:
+            await self.services.authenticator.refresh()
+        except StoreError as error:
+            problems.append(f"accounts: {error}")
+            self._log.error("accounts were not read anew", error=str(error))
+        self.notifier.ready("; ".join(problems) or "reloaded")
+        return problems
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, object]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.append(task)
 
@@ -96,9 +130,7 @@ class Server:
         await self._control.start()
 
     async def _reload_operation(self, _: Mapping[str, Any]) -> object:
-        problems = self.engine.reload()
-        await self.services.authenticator.refresh()
-        return {"problems": problems}
+        return {"problems": await self._reload_all()}
 
     async def _start_console(self, engine: Engine) -> None:
         self.console = ConsoleServer(
@@ -119,6 +151,7 @@ class Server:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.services.last_use.flush()
+        self.services.close()
         if self.simulator is not None:
             await self.simulator.close()
 

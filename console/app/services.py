@@ -1,6 +1,7 @@
 """What operations work on: built over an open store, in the server or in a command of its own."""
 
 import asyncio
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,10 @@ class Services:
         await self._accounts.observe_ids()
         await self.authenticator.refresh()
 
+    def close(self) -> None:
+        """End the threads that hash passwords."""
+        self.hasher.close()
+
     async def run(self, name: str, arguments: Mapping[str, Any]) -> object:
         """Carry out a named operation. Raises `PermanentError` for an unknown name."""
         operation = account_operations().get(name)
@@ -71,15 +76,28 @@ def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) 
     """Take the lock, open the store, carry the operation out, close."""
     data_dir: Path = loaded.settings.server.data_dir
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _become_owner(data_dir)
 
     async def work() -> object:
         with DataDirLock(data_dir):
             foundation = await open_foundation(loaded, PACKAGES)
             try:
                 services = Services(foundation)
-                await services.load()
-                return await services.run(name, arguments)
+                try:
+                    await services.load()
+                    return await services.run(name, arguments)
+                finally:
+                    services.close()
             finally:
                 await foundation.store.close()
 
     return asyncio.run(work())
+
+
+def _become_owner(data_dir: Path) -> None:
+    """As root, work as the user whose data it is: root's files would lock the server out."""
+    status = data_dir.stat()
+    if os.geteuid() == 0 and status.st_uid != 0:
+        os.setgroups([])
+        os.setgid(status.st_gid)
+        os.setuid(status.st_uid)

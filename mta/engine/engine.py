@@ -7,6 +7,7 @@ flush, close. Whoever asks twice to stop is served faster.
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from mta.intake.trace import TraceWriter
 from mta.listener.authenticator import Authenticator
 from mta.listener.listener import Listener
 from mta.model.clock import Clock, SystemClock
+from mta.model.envelope import Identity
 from mta.model.errors import ConfigurationError, StoreFailed
 from mta.model.ids import IdGenerator
 from mta.settings.loading import Loaded
@@ -75,6 +77,9 @@ class Ports:
     authenticator: Callable[[Foundation], Awaitable[Authenticator]]
     services: list[Callable[["Engine"], Awaitable[None]]] = field(default_factory=list)
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    still_valid: Callable[[Identity], bool] = lambda _identity: True
+    sockets: list[socket.socket] | None = None  # already open (socket activation)
+    tls_sockets: list[socket.socket] | None = None
 
 
 async def open_foundation(
@@ -191,7 +196,7 @@ class Engine:
                 self.foundation.clock,
                 self.metrics,
             )
-            await self.listener.start()
+            await self.listener.start(self._ports.sockets, self._ports.tls_sockets)
             started()
             await self.stopping.wait()
             await self._stop()
@@ -256,6 +261,7 @@ class Engine:
             clock=base.clock,
             max_hops=settings.submission.max_hops,
             capacity=self.capacity.refusal,
+            still_valid=self._ports.still_valid,
             metrics=self.metrics,
             mail_log=mail_log,
         )

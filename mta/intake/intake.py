@@ -31,7 +31,7 @@ STORE_FAILED = Reply.of(451, "4.3.0", "Cannot store the message now, try again l
 RATE_EXCEEDED = Reply.of(450, "4.7.1", "Rate of this credential exceeded, try again later")
 KEY_REUSED = Reply.of(554, "5.5.4", "Idempotency key was used for another message")
 NULL_SENDER = Reply.of(550, "5.7.1", "This credential may not use the null sender")
-ALL_REFUSED = Reply.of(554, "5.5.1", "No valid recipients")
+REVOKED = Reply.of(535, "5.7.8", "This credential is no longer valid")
 
 
 class IntakeMetrics(Protocol):
@@ -60,10 +60,13 @@ class Intake:
         max_hops: int,
         policy: SubmissionPolicy | None = None,
         capacity: Callable[[], Reply | None] = lambda: None,
+        still_valid: Callable[[Identity], bool] = lambda _identity: True,
         metrics: IntakeMetrics,
         mail_log: MailLog,
     ) -> None:
-        """`capacity` says when nothing can be taken now (disk low, stopping)."""
+        """`capacity` says when nothing can be taken now (disk low, stopping); `still_valid` whether
+        a credential that logged in a while ago has been revoked since.
+        """
         self._store = store
         self._flows = flows
         self._admission = admission
@@ -72,6 +75,7 @@ class Intake:
         self._max_hops = max_hops
         self._policy = policy or AllowAll()
         self._capacity = capacity
+        self._still_valid = still_valid
         self._metrics = metrics
         self._mail_log = mail_log
         self._rates = CredentialRates()
@@ -82,6 +86,8 @@ class Intake:
 
     def check_sender(self, identity: Identity, sender: Address | None) -> Reply | None:
         """A refusal unless the account owns the envelope sender (RFC 6409 §6.1)."""
+        if not self._still_valid(identity):
+            return REVOKED
         if sender is None:
             return None if identity.may_use_null_sender else NULL_SENDER
         if identity.may_send_as(sender):
