@@ -7,7 +7,20 @@ from aiohttp import web
 
 from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.service import AccountService
+from console.api.bearer import BearerCheck
+from console.api.sandbox import SandboxApi
+from console.pages.rendering import Renderer
+from console.pages.sandbox import SandboxPages
+from console.pages.sessions import Sessions
+from console.pages.sign_in import SignInPages
+from console.pages.status import StatusPage
+from console.web.access import Access
+from console.web.failures import Failures
+from console.web.forwarded import forwarded_middleware
+from console.web.headers import add_headers
 from mta.engine.health import Health, add_health_routes
+from mta.listener.tls import CIPHERS
+from mta.model.clock import Clock, SystemClock
 from mta.model.errors import ConfigurationError
 from mta.sandbox.simulator import Simulator
 from mta.settings.schema import Settings
@@ -15,6 +28,7 @@ from mta.settings.schema import Settings
 BACKLOG = 1024
 SHUTDOWN_S = 1.0  # for requests that run when the server stops; live pages are told to end
 CLOSE_TIMEOUT_S = 5.0
+MAX_REQUEST_BYTES = 64 * 1024  # forms are small; uploads come with routes of their own
 
 
 class ConsoleServer:
@@ -27,6 +41,8 @@ class ConsoleServer:
         accounts: AccountService,
         authenticator: CredentialAuthenticator,
         simulator: Simulator | None,
+        *,
+        clock: Clock | None = None,
     ) -> None:
         """Nothing is opened yet; `simulator` is None unless in sandbox mode."""
         self._settings = settings
@@ -34,6 +50,9 @@ class ConsoleServer:
         self._accounts = accounts
         self._authenticator = authenticator
         self._simulator = simulator
+        self._clock = clock or SystemClock()
+        self._pages: SandboxPages | None = None
+        self._first_mail = _first_mail(settings)
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -66,9 +85,48 @@ class ConsoleServer:
                 await self._runner.cleanup()
             self._runner = None
 
+    @property
+    def first_mail(self) -> str:
+        """The command that the empty sandbox shows, ready to paste."""
+        return self._first_mail
+
+    @first_mail.setter
+    def first_mail(self, command: str) -> None:
+        self._first_mail = command
+        if self._pages is not None:
+            self._pages.first_mail = command
+
     def _application(self) -> web.Application:
-        app = web.Application()
+        settings = self._settings
+        renderer = Renderer(
+            language=settings.server.language,
+            timezone=settings.server.timezone,
+            is_sandbox=self._simulator is not None,
+        )
+        sessions = Sessions(self._clock)
+        access = Access(sessions, self._accounts, BearerCheck(self._authenticator), self._clock)
+        app = web.Application(
+            middlewares=[
+                forwarded_middleware(settings.console.trusted_proxies),
+                Failures(renderer).middleware(),
+                access.middleware(),
+            ],
+            client_max_size=MAX_REQUEST_BYTES,
+        )
+        app.on_response_prepare.append(add_headers)
+        renderer.setup(app)
         add_health_routes(app, self._health)
+        SignInPages(renderer, sessions, self._accounts, self._clock).add_routes(app)
+        status = StatusPage(renderer, self._health, _facts(settings))
+        app.router.add_get("/status", status.show)
+        app.router.add_get("/", status.show if self._simulator is None else _go_to_sandbox)
+        inbox = None if self._simulator is None else self._simulator.inbox
+        if inbox is not None:
+            self._pages = SandboxPages(
+                renderer, sessions, inbox, self._health, first_mail=self._first_mail
+            )
+            self._pages.add_routes(app)
+        SandboxApi(inbox).add_routes(app)
         return app
 
     def _tls_context(self) -> ssl.SSLContext | None:
@@ -77,6 +135,7 @@ class ConsoleServer:
             return None
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(CIPHERS)
         try:
             context.load_cert_chain(console.tls_certificate, console.tls_key)
         except (OSError, ssl.SSLError) as error:
@@ -84,3 +143,24 @@ class ConsoleServer:
                 f"[console] tls_certificate = {console.tls_certificate}: {error}"
             ) from error
         return context
+
+
+async def _go_to_sandbox(_: web.Request) -> web.StreamResponse:
+    raise web.HTTPSeeOther("/sandbox")
+
+
+def _facts(settings: Settings) -> dict[str, str]:
+    return {
+        "hostname": settings.server.hostname,
+        "mode": settings.delivery.mode,
+        "submission": ", ".join(
+            str(listen)
+            for listen in (*settings.submission.listen, *settings.submission.implicit_tls_listen)
+        ),
+    }
+
+
+def _first_mail(settings: Settings) -> str:
+    """Without a login of the sandbox: the user fills that in."""
+    server = next(iter(settings.submission.listen), "127.0.0.1:587")
+    return f"relevo send --server {server} --user USER --password PASSWORD --to ok@example.com"

@@ -1,0 +1,135 @@
+"""Tells open pages that something changed: server-sent events, one watcher for all of them.
+
+An event carries no content: the page asks for its list again, with its own filter and its own
+session. A burst of a thousand mails is a few events, because the watcher rests after each.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from console.pages.sessions import Sessions, cookie_name
+from mta.engine.health import Health
+from mta.sandbox.inbox import Inbox
+
+REST_S = 0.4  # between two events; also how soon the check of a signature is looked for
+SOON_LOOKS = 10  # for the check of the newest mail's signature, which takes milliseconds
+LOOK_S = 5.0  # what does not announce itself (health, a cleared list) is looked at this often
+KEEPALIVE_S = 15.0  # below the idle time-outs of proxies
+WRITE_TIMEOUT_S = 10.0
+MAX_STREAMS = 100
+_RETRY_MS = 2000
+
+
+class LiveFeed:
+    """The watcher; `watch` is an aiohttp clean-up context."""
+
+    def __init__(self, inbox: Inbox, health: Health) -> None:
+        self._inbox = inbox
+        self._health = health
+        self._changed = asyncio.Event()
+        self._is_closed = False
+        self.version = 0
+
+    @property
+    def is_closed(self) -> bool:
+        """True once the server stops: streams have to end."""
+        return self._is_closed
+
+    async def watch(self, app: web.Application) -> AsyncIterator[None]:
+        """Run the watcher while the application runs."""
+        app.on_shutdown.append(self._close)
+        task = asyncio.create_task(self._run(), name="relevo-console-live")
+        yield
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def wait_change(self, version: int) -> int:
+        """Return the version once it is another one, or the server stops; the caller has a deadline."""
+        while self.version == version and not self._is_closed:
+            await self._changed.wait()
+        return self.version
+
+    async def _close(self, _: web.Application) -> None:
+        self._is_closed = True
+        self._pulse()
+
+    def _pulse(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _run(self) -> None:
+        seen = self._state()
+        last_id, soon = 0, 0
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REST_S if soon else LOOK_S):
+                    await self._inbox.wait_newer(last_id)
+            newest = next(iter(self._inbox.list(limit=1)), None)
+            if newest is not None and newest.id > last_id:
+                last_id, soon = newest.id, SOON_LOOKS
+            soon = 0 if newest is None or newest.dkim else max(soon - 1, 0)
+            state = self._state()
+            if state != seen:
+                seen = state
+                self.version += 1
+                self._pulse()
+            await asyncio.sleep(REST_S)
+
+    def _state(self) -> tuple[object, ...]:
+        newest = next(iter(self._inbox.list(limit=1)), None)
+        problems = tuple(sorted(self._health.why_not_ready().items()))
+        shown = (newest.id, newest.dkim) if newest else None
+        return (self._inbox.total, len(self._inbox), shown, problems)
+
+
+class LiveStreams:
+    """The event streams of the pages that are open."""
+
+    def __init__(self, feed: LiveFeed, sessions: Sessions) -> None:
+        self._feed = feed
+        self._sessions = sessions
+        self._open = 0
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """Say `change` after each change, until the browser, the session or the server ends it."""
+        if self._open >= MAX_STREAMS:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "30"})
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",  # nginx would hold events back
+            }
+        )
+        self._open += 1
+        try:
+            await response.prepare(request)
+            await self._write(response, f"retry: {_RETRY_MS}\n\n".encode())
+            await self._follow(request, response)
+        except (ConnectionError, TimeoutError):  # the browser is gone
+            pass
+        finally:
+            self._open -= 1
+        return response
+
+    async def _follow(self, request: web.Request, response: web.StreamResponse) -> None:
+        identifier = request.cookies.get(cookie_name(request), "")
+        version = -1  # the first event comes at once: something may have come since the page
+        while not self._feed.is_closed:
+            message = b": still here\n\n"
+            try:
+                async with asyncio.timeout(KEEPALIVE_S):
+                    version = await self._feed.wait_change(version)
+                message = b"event: change\ndata: %d\n\n" % version
+            except TimeoutError:
+                pass
+            if self._feed.is_closed or self._sessions.find(identifier, is_use=False) is None:
+                return
+            await self._write(response, message)
+
+    async def _write(self, response: web.StreamResponse, data: bytes) -> None:
+        async with asyncio.timeout(WRITE_TIMEOUT_S):
+            await response.write(data)

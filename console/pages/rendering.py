@@ -1,0 +1,83 @@
+"""Turns a template and its values into a page in the language of who asks."""
+
+import importlib.metadata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from console.pages.assets import Assets
+from console.pages.language import language_of, remember
+from console.pages.sessions import SESSION
+from console.pages.texts import LANGUAGES, Texts, load_texts
+
+
+class Renderer:
+    """Knows the templates, the texts and what every page needs."""
+
+    def __init__(self, *, language: str, timezone: str, is_sandbox: bool) -> None:
+        """`language` serves who does not say; `timezone` is an IANA name."""
+        self.assets = Assets()
+        self._texts = load_texts()
+        self._language = language
+        self._zone = ZoneInfo(timezone)
+        self._is_sandbox = is_sandbox
+        self._version = importlib.metadata.version("relevo")
+
+    def setup(self, app: web.Application) -> None:
+        """Prepare the application; HTML is escaped, an unknown name is an error."""
+        environment = aiohttp_jinja2.setup(
+            app,
+            loader=jinja2.PackageLoader("console.pages"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+            default_helpers=False,
+        )
+        environment.globals.update(asset=self.assets.url, version=self._version)
+        environment.filters.update(moment=self._moment, rfc3339=_rfc3339)
+        self.assets.add_routes(app)
+
+    def texts(self, request: web.Request) -> Texts:
+        """In the language of who asks."""
+        return self._texts[language_of(request, self._language)]
+
+    def page(
+        self,
+        request: web.Request,
+        template: str,
+        values: Mapping[str, Any],
+        *,
+        status: int = 200,
+    ) -> web.Response:
+        """The page as a response."""
+        texts = self.texts(request)
+        context = {
+            "t": texts,
+            "session": request.get(SESSION),
+            "path": request.path,
+            "is_sandbox": self._is_sandbox,
+            "languages": [
+                (code, str(request.rel_url.update_query(lang=code))) for code in LANGUAGES
+            ],
+            **values,
+        }
+        response = aiohttp_jinja2.render_template(template, request, context, status=status)
+        response.headers["Content-Language"] = texts.language
+        response.headers["Vary"] = "Accept-Language, Cookie"
+        remember(request, response)
+        return response
+
+    def _moment(self, at_ms: int) -> str:
+        """Local time to the second, in the order that sorts and that both languages read."""
+        return f"{datetime.fromtimestamp(at_ms / 1000, self._zone):%Y-%m-%d %H:%M:%S}"
+
+
+def _rfc3339(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")

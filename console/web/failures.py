@@ -1,0 +1,75 @@
+"""What people and programs see when a request cannot be answered."""
+
+from collections.abc import Mapping
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from console.api.problems import ApiRefusal, problem
+from console.pages.rendering import Renderer
+from console.web.access import API
+from console.web.forwarded import Handler
+from mta.model.errors import TransientError
+
+RETRY_AFTER_S = 5
+_KINDS = {401: "refused", 403: "refused", 404: "missing", 503: "busy"}
+_CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    503: "unavailable",
+}
+
+
+class Failures:
+    """The middleware that turns exceptions into pages, or into problem details for the API."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+        self._log = structlog.get_logger("relevo.console")
+
+    def middleware(self) -> Middleware:
+        """For the application."""
+
+        @web.middleware
+        async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except ApiRefusal as refusal:
+                return problem(refusal.status, refusal.code, refusal.detail)
+            except web.HTTPException as error:
+                if error.status < 400:
+                    raise
+                return self._failed(request, error.status, error.headers)
+            except TransientError as error:
+                self._log.warning("request_not_answered", path=request.path, error=str(error))
+                return self._failed(request, 503, {"Retry-After": str(RETRY_AFTER_S)})
+            except Exception:
+                self._log.exception("request_failed", method=request.method, path=request.path)
+                return self._failed(request, 500, {})
+
+        return answer
+
+    def _failed(
+        self, request: web.Request, status: int, headers: Mapping[str, str]
+    ) -> web.Response:
+        if request.path.startswith(API):
+            code = _CODES.get(status, "internal" if status >= 500 else "refused")
+            response = problem(status, code, _DETAILS.get(status, "see the log of the server"))
+        else:
+            kind = _KINDS.get(status, "failed" if status >= 500 else "refused")
+            values = {"kind": kind, "status": status}
+            response = self._renderer.page(request, "error.html", values, status=status)
+        for name in ("Allow", "Retry-After"):
+            if name in headers:
+                response.headers[name] = headers[name]
+        return response
+
+
+_DETAILS = {
+    404: "there is no such resource",
+    405: "that method is not for this resource",
+    413: "the request is too large",
+    503: "the server cannot answer now; try again later",
+}

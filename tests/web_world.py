@@ -1,0 +1,147 @@
+"""A console over real accounts, a real simulator and a real socket, and a client that signs in."""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+
+import aiohttp
+import aiosmtplib
+
+from console.accounts.values import Role
+from console.web.application import ConsoleServer
+from mta.engine.health import Health
+from mta.sandbox.simulator import Simulator
+from mta.settings.loading import load_settings
+from tests.accounts_world import World, open_world
+
+EMAIL = "ana@example.org"
+PASSWORD = "correcto caballo"
+_TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
+
+
+@dataclass
+class WebWorld:
+    """The console under test and everything behind it."""
+
+    accounts: World
+    health: Health
+    simulator: Simulator | None
+    console: ConsoleServer
+    url: str
+    api_key: str
+
+    @asynccontextmanager
+    async def browser(self, **headers: str) -> AsyncIterator[aiohttp.ClientSession]:
+        """A client with cookies that does not follow redirects by itself."""
+        jar = aiohttp.CookieJar(unsafe=True)  # cookies for an IP address
+        async with aiohttp.ClientSession(self.url, cookie_jar=jar, headers=headers) as session:
+            yield session
+
+    @asynccontextmanager
+    async def signed_in(self, **headers: str) -> AsyncIterator[aiohttp.ClientSession]:
+        """A client whose person has signed in."""
+        async with self.browser(**headers) as browser:
+            response = await sign_in(browser)
+            assert response.status == 303, await response.text()
+            yield browser
+
+    async def deliver(self, message: EmailMessage, *, to: str = "ok@example.com") -> None:
+        """Hand a mail to the simulator over SMTP."""
+        assert self.simulator is not None
+        host, port = self.simulator.addresses[0]
+        await aiosmtplib.send(
+            message,
+            sender=str(message["From"]),
+            recipients=[to],
+            hostname=host,
+            port=port,
+            start_tls=False,
+        )
+
+
+@asynccontextmanager
+async def open_web(
+    folder: Path, *, is_sandbox: bool = True, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[WebWorld]:
+    """Start everything on loopback; `settings` are environment variables."""
+    environ = {
+        "RELEVO_CONSOLE__LISTEN": "127.0.0.1:0",
+        "RELEVO_SERVER__DATA_DIR": str(folder),
+        "RELEVO_DELIVERY__MODE": "sandbox" if is_sandbox else "internet",
+        **(settings or {}),
+    }
+    loaded = load_settings(None, environ)
+    async with open_world(folder) as world:
+        account = await world.accounts.add("Principal")
+        await world.accounts.users.add(EMAIL, Role.ADMINISTRATOR, account.id, PASSWORD)
+        credential = await world.accounts.credentials.add(account.id, "aplicación")
+        health = Health()
+        simulator = Simulator(clock=world.clock) if is_sandbox else None
+        if simulator is not None:
+            await simulator.start()
+        console = ConsoleServer(
+            loaded.settings,
+            health,
+            world.accounts,
+            world.authenticator,
+            simulator,
+            clock=world.clock,
+        )
+        await console.start()
+        host, port = console.addresses[0]
+        scheme = "https" if loaded.settings.console.tls_certificate else "http"
+        try:
+            yield WebWorld(
+                world, health, simulator, console, f"{scheme}://{host}:{port}/", credential.secret
+            )
+        finally:
+            await console.close()
+            if simulator is not None:
+                await simulator.close()
+
+
+def token_of(page: str) -> str:
+    """The token of the forms on a page."""
+    found = _TOKEN.search(page)
+    assert found is not None, page
+    return found[1]
+
+
+async def sign_in(
+    browser: aiohttp.ClientSession,
+    *,
+    email: str = EMAIL,
+    password: str = PASSWORD,
+    next_path: str = "/",
+) -> aiohttp.ClientResponse:
+    """Fill in the form of the login page; gives the answer, not followed."""
+    async with browser.get("/login") as page:
+        token = token_of(await page.text())
+    form = {"csrf": token, "email": email, "password": password, "next": next_path}
+    response = await browser.post("/login", data=form, allow_redirects=False)
+    await response.read()
+    return response
+
+
+def mail(
+    subject: str = "Primer correo",
+    *,
+    text: str = "Hola",
+    html: str = "",
+    sender: str = "Tienda <hola@sandbox.example>",
+    to: str = "ok@example.com",
+) -> EmailMessage:
+    """A mail as an application makes it."""
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = to
+    message["Subject"] = subject
+    message["Date"] = "Sun, 22 Nov 2026 10:00:00 -0500"
+    message["Message-ID"] = "<1@sandbox.example>"
+    message.set_content(text)
+    if html:
+        message.add_alternative(html, subtype="html")
+    return message
