@@ -1,6 +1,7 @@
 """Makes the outgoing TCP connection: from the right source address, without delay."""
 
 import asyncio
+import errno
 import socket
 
 from mta.delivery.target import Target
@@ -26,18 +27,26 @@ async def connect_socket(target: Target, timeout_s: float) -> socket.socket | Ou
     try:
         async with asyncio.timeout(timeout_s):
             await asyncio.get_running_loop().sock_connect(sock, (target.address, target.port))
-    except OSError as error:  # TimeoutError is one
+    except OSError as error:
         sock.close()
-        if isinstance(error, TimeoutError) and error.errno is None:
-            text = f"no connection to {target.peer} within {timeout_s:.0f} s"
-        else:
-            text = f"no connection to {target.peer}: {error.strerror or error}"
-        reply = Reply.of(451, "4.4.1", text)
-        return Outcome(OutcomeKind.DEFERRED, reply, Phase.CONNECT, target.host, host_fault=True)
+        return _unreachable(target, error, timeout_s)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _unreachable(target: Target, error: OSError, timeout_s: float) -> Outcome:
+    """4.4.1: no answer; 4.4.4: no route; 4.4.2: an answer that was a refusal (RFC 3463 §3.5)."""
+    reason = error.strerror or str(error)
+    if isinstance(error, TimeoutError):
+        enhanced = "4.4.1"
+        reason = reason or f"no answer within {timeout_s:.0f} s"
+    else:
+        is_unroutable = error.errno in {errno.EHOSTUNREACH, errno.ENETUNREACH}
+        enhanced = "4.4.4" if is_unroutable else "4.4.2"
+    reply = Reply.of(451, enhanced, f"no connection to {target.peer}: {reason}")
+    return Outcome(OutcomeKind.DEFERRED, reply, Phase.CONNECT, target.host, host_fault=True)
 
 
 def _bound_socket(target: Target) -> socket.socket:

@@ -1,6 +1,7 @@
 """MxConnection against a server that misbehaves, on asyncio's loop and on uvloop."""
 
 import asyncio
+import socket
 
 import pytest
 
@@ -10,6 +11,7 @@ from mta.delivery.tls import TlsContexts
 from mta.delivery.tls_memory import TlsMemory
 from mta.delivery.transaction import OutgoingRecipient, Transaction
 from mta.model.clock import ManualClock
+from mta.model.envelope import Notify
 from mta.model.errors import InternalError
 from mta.model.outcome import Outcome, OutcomeKind, Phase
 from tests.evil.behaviour import Behaviour, Fault
@@ -247,6 +249,32 @@ async def test_missing_extension_bounces_what_needs_it(
         assert len(server.received) == 1
 
 
+@on_both_loops
+async def test_dsn_wishes_are_passed_on():
+    async with EvilServer() as server:
+        owner = Owner()
+        connection = await owner.ready(server)
+        assert connection.offers_dsn
+        recipient = OutgoingRecipient("ok@x.test", Notify.FAILURE, "rfc822;first@x.test")
+        wish = Transaction("a@example.com", (recipient,), CONTENT, ret="HDRS", envelope_id="id 1")
+        await owner.deliver(connection, wish)
+        assert server.received[0].mail.endswith(" RET=HDRS ENVID=id+201")
+        assert server.received[0].recipients == [
+            "RCPT TO:<ok@x.test> NOTIFY=FAILURE ORCPT=rfc822;first@x.test"
+        ]
+
+
+@on_both_loops
+async def test_message_above_the_announced_size_bounces_and_the_next_goes():
+    async with EvilServer(Behaviour(extensions=("PIPELINING", "SIZE 100"))) as server:
+        owner = Owner()
+        big = mail(content=CONTENT + b"x" * 100 + b"\r\n")
+        await owner.deliver(await owner.ready(server), big, mail())
+        by_mail = {transaction: outcomes[0] for transaction, outcomes in owner.done}
+        assert by_mail.pop(big).reply.enhanced == "5.3.4"
+        assert [outcome.kind for outcome in by_mail.values()] == [DELIVERED]
+
+
 # Faults while opening
 
 
@@ -314,6 +342,26 @@ async def test_refused_connection_is_the_hosts_fault():
     outcome = await Owner().open(server)
     assert isinstance(outcome, Outcome)
     assert (outcome.kind, outcome.phase, outcome.host_fault) == (DEFERRED, Phase.CONNECT, True)
+    assert outcome.reply.enhanced == "4.4.2"
+
+
+@on_both_loops
+async def test_address_that_does_not_answer_is_given_up():
+    # A full accept queue drops SYNs: a host that does not answer, without leaving loopback.
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        fillers = [socket.socket() for _ in range(3)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        server = EvilServer()
+        server.port = full.getsockname()[1]
+        outcome = await Owner(Timeouts(connect=0.2)).open(server)
+        for filler in fillers:
+            filler.close()
+    assert isinstance(outcome, Outcome)
+    assert (outcome.phase, outcome.host_fault) == (Phase.CONNECT, True)
     assert outcome.reply.enhanced == "4.4.1"
 
 
