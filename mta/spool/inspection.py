@@ -235,7 +235,12 @@ class QueueReader:
         self, identifier: int, *, after: int = 0, limit: int = MAX_DELIVERIES
     ) -> list[QueueRow]:
         """The delivery of that id, or the deliveries of the message of that id."""
-        rows = await self._store.read("rows_of_id", id=identifier, after=after, count=limit)
+        rows = await self._store.read("row_of_id", id=identifier)
+        if rows:  # an id is one or the other
+            return rows_of(rows) if identifier > after else []
+        rows = await self._store.read(
+            "rows_of_message", message=identifier, after=after, count=limit
+        )
         return rows_of(rows)
 
     async def to_addresses(

@@ -126,7 +126,7 @@ class Stand:
         await self.store.submit(job.work(now_ms))
 
     async def row(self, delivery: QueuedDelivery):
-        (found,) = await self.store.read("rows_of_id", id=delivery.id, after=0, count=2)
+        (found,) = await self.store.read("row_of_id", id=delivery.id)
         return found
 
     async def counts(self, flow: Flow) -> dict[DeliveryState, int]:

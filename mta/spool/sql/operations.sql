@@ -92,8 +92,8 @@ WHERE d.id >= :low AND d.id < :before AND d.state = :state
   AND (:source = '' OR m.source = :source)
 ORDER BY d.id DESC LIMIT :count;
 
--- name: rows_of_id
--- A delivery by its id, or the deliveries of a message.
+-- name: row_of_id
+-- A delivery by its id.
 SELECT d.id, d.message, d.n, d.flow, d.class, d.kind, d.site, d.domain, d.address, d.attempts,
        d.first_attempt_ms, d.expires_ms, d.flags, d.notify, d.original, d.source,
        m.account, m.sender, m.segment, m."offset", m.length, m.checksum, m.flags, m.ret,
@@ -102,7 +102,19 @@ SELECT d.id, d.message, d.n, d.flow, d.class, d.kind, d.site, d.domain, d.addres
        coalesce(s.name, ''), coalesce(f.name, '')
 FROM delivery AS d JOIN message AS m ON m.id = d.message
      LEFT JOIN site AS s ON s.id = d.site LEFT JOIN flow AS f ON f.id = d.flow
-WHERE (d.id = :id OR d.message = :id) AND d.id > :after
+WHERE d.id = :id;
+
+-- name: rows_of_message
+-- The deliveries of a message, in the order of the index.
+SELECT d.id, d.message, d.n, d.flow, d.class, d.kind, d.site, d.domain, d.address, d.attempts,
+       d.first_attempt_ms, d.expires_ms, d.flags, d.notify, d.original, d.source,
+       m.account, m.sender, m.segment, m."offset", m.length, m.checksum, m.flags, m.ret,
+       m.envelope_id, m.header_id, d.state,
+       d.due_ms, d.changed_ms, d.last_reply, d.last_host, m.subject, m.source,
+       coalesce(s.name, ''), coalesce(f.name, '')
+FROM delivery AS d JOIN message AS m ON m.id = d.message
+     LEFT JOIN site AS s ON s.id = d.site LEFT JOIN flow AS f ON f.id = d.flow
+WHERE d.message = :message AND d.id > :after
 ORDER BY d.id LIMIT :count;
 
 -- name: rows_of_address
