@@ -15,16 +15,9 @@ from functools import partial
 from typing import cast
 
 from mta.intake.ports import Receipt
+from mta.listener import refusals
 from mta.listener.clients import Client
 from mta.listener.login import Verdict
-from mta.listener.refusals import (
-    NO_MEMORY,
-    NO_MEMORY_LEFT,
-    SHUTTING_DOWN,
-    STORE_FAILED,
-    TIMED_OUT,
-    TOO_MANY_CONNECTIONS,
-)
 from mta.listener.shared import Shared
 from mta.listener.tls import describe
 from mta.model.envelope import Identity, Origin, Submission
@@ -153,11 +146,8 @@ class Connection(asyncio.Protocol):
         if self._pending is not None and not self._is_write_paused:
             return self._shared.clock.monotonic_s() + limits.idle_s  # it waits for us
         if self._receiving_since_s and self._session.is_receiving:
-            earned_s = self._received_bytes / limits.min_rate
-            return min(
-                self._active_s + limits.block_s,
-                self._receiving_since_s + limits.message_s + earned_s,
-            )
+            earned_s = limits.message_s + self._received_bytes / limits.min_rate
+            return min(self._active_s + limits.block_s, self._receiving_since_s + earned_s)
         if self._identity is None:
             return min(self._active_s + limits.login_s, self._opened_s + limits.login_total_s)
         return self._active_s + limits.idle_s
@@ -168,14 +158,14 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self._shared.metrics.connection_refused("timeout")
-        self._session.close(TIMED_OUT, "timeout")
+        self._session.close(refusals.TIMED_OUT, "timeout")
         self._finish()
         self._shared.wheel.add(self, self._shared.clock.monotonic_s())
 
     def shut_down(self) -> None:
         """Say 421 4.3.2 as soon as no message is under way."""
         if self._is_open and not self._closing_s and not self._is_busy():
-            self._session.close(SHUTTING_DOWN, "shutdown")
+            self._session.close(refusals.SHUTTING_DOWN, "shutdown")
             self._finish()
 
     def abort(self) -> None:
@@ -208,7 +198,8 @@ class Connection(asyncio.Protocol):
         if session.is_waiting or self._is_write_paused:
             return
         if not self._is_reading:
-            self._resume()
+            self._is_reading = True
+            self._transport.resume_reading()
         if self._has_ended:
             self._finish()
         elif self._shared.is_stopping:
@@ -218,7 +209,7 @@ class Connection(asyncio.Protocol):
         shared = self._shared
         self._receiving_since_s = 0.0
         if shared.held_bytes + event.size_bytes > shared.limits.max_held:
-            return NO_MEMORY
+            return refusals.NO_MEMORY
         refusal = shared.intake.check_capacity()
         return refusal or shared.intake.check_sender(identity, event.sender)
 
@@ -274,7 +265,7 @@ class Connection(asyncio.Protocol):
     def _answer(self, future: asyncio.Future[Receipt]) -> None:
         self._hold(0)
         failed = future.cancelled() or future.exception() is not None
-        reply = STORE_FAILED if failed else future.result().reply
+        reply = refusals.STORE_FAILED if failed else future.result().reply
         if self._is_open and not self._closing_s:
             self._session.answer(reply)
 
@@ -357,7 +348,7 @@ class Connection(asyncio.Protocol):
 
     def _turn_away(self, reason: str) -> None:
         self._shared.metrics.connection_refused(reason)
-        reply = SHUTTING_DOWN if reason == "stopping" else TOO_MANY_CONNECTIONS
+        reply = refusals.SHUTTING_DOWN if reason == "stopping" else refusals.TOO_MANY_CONNECTIONS
         self._transport.write(reply.encode())
         self._transport.close()
 
@@ -371,7 +362,7 @@ class Connection(asyncio.Protocol):
         shared = self._shared
         if shared.held_bytes > 2 * shared.limits.max_held:
             shared.metrics.connection_refused("memory")
-            self._session.close(NO_MEMORY_LEFT, "memory")
+            self._session.close(refusals.NO_MEMORY_LEFT, "memory")
             self._finish()
 
     def _hold(self, count: int) -> None:
@@ -386,10 +377,6 @@ class Connection(asyncio.Protocol):
         if self._is_reading and self._is_open:
             self._is_reading = False
             self._transport.pause_reading()
-
-    def _resume(self) -> None:
-        self._is_reading = True
-        self._transport.resume_reading()
 
     def _finish(self) -> None:
         """Write what is left and close; whoever does not read it is cut off by the deadline."""
