@@ -55,6 +55,13 @@ def cpu_s(pids: Iterable[int]) -> float:
     return total / TICKS_PER_S
 
 
+def first_thread_cpu_s(pid: int) -> float:
+    """User and system time of a process's first thread: of Relevo's, that is the event loop."""
+    text = _read(PROC / str(pid) / "task" / str(pid) / "stat")
+    fields = text[text.rindex(")") + 2 :].split() if text else ["0"] * 13
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
 def written_bytes(pids: Iterable[int]) -> int:
     """Octets that the processes made the kernel write to block devices."""
     total = 0
@@ -146,6 +153,7 @@ class Snapshot:
 
     at_s: float
     cpu_s: float
+    loop_s: float  # of the first process's first thread
     written_bytes: int
     busy_s: float
     stolen_s: float
@@ -153,9 +161,11 @@ class Snapshot:
     @classmethod
     def of(cls, roots: Iterable[int]) -> "Snapshot":
         """Look at the trees of processes below `roots`, and at the machine."""
-        pids = tree(roots)
+        kept = tuple(roots)
+        pids = tree(kept)
+        loop = first_thread_cpu_s(kept[0])
         busy, stolen = machine_cpu_s()
-        return cls(time.monotonic(), cpu_s(pids), written_bytes(pids), busy, stolen)
+        return cls(time.monotonic(), cpu_s(pids), loop, written_bytes(pids), busy, stolen)
 
 
 def wait_until_idle(roots: Iterable[int], deadline_s: float) -> None:

@@ -16,6 +16,7 @@ from bench.meter import SyncCounter
 
 _COMMAND_S = 60.0
 _READY_S = 60.0
+_COMMITS = "relevo_store_commit_"
 
 
 class RelevoSubject:
@@ -60,8 +61,8 @@ class RelevoSubject:
         found: dict[str, float] = {}
         for line in self._get("/metrics").splitlines():
             name, _, value = line.rpartition(" ")
-            if name in ("relevo_store_commit_seconds_count", "relevo_store_commit_jobs_sum"):
-                found[name] = float(value)
+            if name.startswith(_COMMITS) and name.endswith(("_sum", "_count")):
+                found[name.removeprefix("relevo_store_")] = float(value)
         return found
 
     def stop(self) -> list[str]:

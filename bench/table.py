@@ -46,7 +46,7 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield from _table(_LATENCY, [_latency(row) for row in rows])
     yield ""
-    yield from _backlogs(rows)
+    yield from _store(rows)
     for ratio in report["ratios"]:
         yield (
             f"  {ratio['case']}: Relevo delivers {ratio['delivered_s']:.2f} times as many a second as "
@@ -111,8 +111,14 @@ def _latency(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _backlogs(rows: list[dict[str, Any]]) -> Iterator[str]:
+def _store(rows: list[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
+        if row["commits"]:
+            yield (
+                f"  {row['case']}: {row['commits']:.3f} group commits per message, each "
+                f"{row['commit_ms']:.2f} ms and {row['commit_jobs']:.1f} jobs on average; the event "
+                f"loop's share of the CPU is {row['loop_cpu_s_per_1000']:.2f} s/1000"
+            )
         if row["backlog"]:
             yield (
                 f"  {row['case']}: {row['backlog']:,} deliveries queued at "

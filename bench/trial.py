@@ -46,6 +46,7 @@ class Run:
     accepted_s: float = 0.0
     delivered_s: float = 0.0
     cpu_s_per_1000: float = 0.0
+    loop_cpu_s_per_1000: float = 0.0  # the first thread's: of Relevo, the event loop's
     cores: float = 0.0
     resident_mib: float = 0.0
     anonymous_mib: float = 0.0
@@ -63,6 +64,8 @@ class Run:
     disk_mib: float = 0.0
     connections_peak: int = 0
     commits: float = 0.0
+    commit_ms: float = 0.0
+    commit_jobs: float = 0.0
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -178,8 +181,7 @@ class Trial:
         run.resident_mib = round(sampler.peak.resident / MIB, 1)
         run.anonymous_mib = round(sampler.peak.anonymous / MIB, 1)
         run.processes = sampler.peak.processes
-        key = "relevo_store_commit_seconds_count"
-        run.commits = round((subject.counters().get(key, 0) - counters.get(key, 0)) / copies, 4)
+        _fill_commits(run, counters, subject.counters())
         if case.is_signed and got["signed"] < got["received"]:
             run.problems.append(f"only {got['signed']} of {got['received']} were signed")
         if case.receivers.tls and got["encrypted"] < got["received"]:
@@ -229,11 +231,24 @@ def _fill_costs(
     thousands = max(1, run.delivered) / 1000
     cpu_s, span_s = after.cpu_s - before.cpu_s, after.at_s - before.at_s
     run.cpu_s_per_1000 = round(cpu_s / thousands, 3)
+    run.loop_cpu_s_per_1000 = round((after.loop_s - before.loop_s) / thousands, 3)
     run.cores = round(cpu_s / run.seconds, 2) if run.seconds else 0.0
     run.written_kib = round((after.written_bytes - before.written_bytes) / thousands / 1024_000, 2)
     run.generator_cpu_s_per_1000 = round(load_cpu / thousands, 3)
     run.other_cores = round((after.busy_s - before.busy_s - cpu_s - helpers) / span_s, 2)
     run.stolen_cores = round((after.stolen_s - before.stolen_s) / span_s, 2)
+
+
+def _fill_commits(run: Run, before: dict[str, float], after: dict[str, float]) -> None:
+    """Relevo's own count of its group commits; the last seconds of the run included."""
+    count, seconds, jobs = (
+        after.get(name, 0.0) - before.get(name, 0.0)
+        for name in ("commit_seconds_count", "commit_seconds_sum", "commit_jobs_sum")
+    )
+    if count > 0:
+        run.commits = round(count / max(1, run.delivered), 4)
+        run.commit_ms = round(1000 * seconds / count, 2)
+        run.commit_jobs = round(jobs / count, 1)
 
 
 def _disk_bytes(directory: Path) -> int:
