@@ -100,7 +100,7 @@ class Opener:
                 self._remember(candidate.address)
                 return Opened(result, candidate)
             last = result
-            if result.phase is Phase.CONNECT:
+            if result.phase is Phase.CONNECT and result.host_fault:
                 self._note_dead(candidate.address, result)
             else:
                 sessions += 1

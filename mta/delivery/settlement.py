@@ -23,7 +23,7 @@ from mta.spool.jobs import JobBuilder
 from mta.spool.rows import DeliveryFlag, QueuedDelivery
 from mta.store.base import Store
 
-MAX_ROWS = 400  # deliveries in one job: each makes up to four rows
+MAX_ROWS = 300  # deliveries in one job: with a notice each makes six rows of the store's 2,000
 RETRY_S = 1.0
 
 _EVENTS = {
@@ -46,9 +46,10 @@ class Notices(Protocol):
         state: DeliveryState,
         outcome: Outcome,
         now_ms: int,
+        due_ms: int = 0,
     ) -> QueuedDelivery | None:
-        """Add a notice if the sender is to get one; gives its delivery."""
-        ...  # fmt: skip
+        """Add a notice if the sender is to get one; gives its delivery. `due_ms`: the next try."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -202,7 +203,7 @@ class Settlement:
     ) -> None:
         delivery, state, outcome = settled.delivery, settled.state, settled.outcome
         if state != DeliveryState.READY:
-            notice = self._notices.settled(job, delivery, state, outcome, now_ms)
+            notice = self._notices.settled(job, delivery, state, outcome, now_ms, settled.due_ms)
             if notice is not None:
                 notices.append(notice)
         job.settle(
