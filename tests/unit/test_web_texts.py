@@ -1,0 +1,169 @@
+"""What people read: complete in both languages, readable in both colour schemes."""
+
+import re
+import string
+from importlib.resources import files
+
+import pytest
+
+from console.pages.language import preferred
+from console.pages.texts import LANGUAGES, Texts, load_texts
+
+TEXTS = load_texts()
+ROOT = files("console")
+_USES = re.compile(r"""\bt(?:\.count)?\(\s*["']([a-z_.]+)["']""")
+_COMPOSED = re.compile(r"""\bt\(\s*["']([a-z_.]+)["']\s*~""")
+_IN_PYTHON = re.compile(r'"(login\.(?!html)[a-z_]+)"')
+
+
+def _templates() -> str:
+    folder = ROOT / "pages" / "templates"
+    return "\n".join(item.read_text("utf-8") for item in folder.iterdir())
+
+
+def _python() -> str:
+    return (ROOT / "pages" / "sign_in.py").read_text("utf-8")
+
+
+def _used() -> tuple[set[str], set[str]]:
+    """Whole keys, and beginnings of keys that a value completes."""
+    beginnings = set(_COMPOSED.findall(_templates()))
+    whole = set(_USES.findall(_templates())) | set(_IN_PYTHON.findall(_python()))
+    return whole - beginnings, beginnings
+
+
+def _is_known(key: str) -> bool:
+    keys = TEXTS["es"].by_key
+    return key in keys or f"{key}.one" in keys
+
+
+def test_all_languages_have_the_same_texts():
+    keys = {language: set(TEXTS[language].by_key) for language in LANGUAGES}
+    assert keys["es"] ^ keys["en"] == set()
+
+
+def test_all_languages_fill_in_the_same_values():
+    def names(text: str) -> set[str]:
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+    for key, text in TEXTS["es"].by_key.items():
+        assert names(text) == names(TEXTS["en"].by_key[key]), key
+
+
+def test_no_text_is_empty_or_the_key_itself():
+    for texts in TEXTS.values():
+        for key, text in texts.by_key.items():
+            assert text.strip(), key
+            assert text != key
+
+
+def test_every_text_that_a_page_uses_exists():
+    whole, beginnings = _used()
+    assert whole
+    assert {key for key in whole if not _is_known(key)} == set()
+    for start in beginnings:
+        assert any(key.startswith(start) for key in TEXTS["es"].by_key), start
+
+
+def test_every_text_is_used_by_a_page():
+    whole, beginnings = _used()
+    for key in TEXTS["es"].by_key:
+        plain = key.removesuffix(".one").removesuffix(".other")
+        assert plain in whole or any(key.startswith(start) for start in beginnings), key
+
+
+def test_counting_chooses_the_form():
+    texts = TEXTS["es"]
+    assert texts.count("sandbox.kept", 1) == "1 correo guardado"
+    assert texts.count("sandbox.kept", 0) == "0 correos guardados"
+    assert TEXTS["en"].count("sandbox.kept", 2) == "2 mails kept"
+
+
+@pytest.mark.parametrize(
+    ("language", "number", "text"),
+    [
+        ("es", 1234, "1234"),
+        ("es", 12345, "12\N{NARROW NO-BREAK SPACE}345"),
+        ("en", 12345, "12,345"),
+        ("es", -3, "-3"),
+    ],
+)
+def test_numbers_are_written_as_the_language_does(language: str, number: int, text: str):
+    assert TEXTS[language].number(number) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "spanish", "english"),
+    [(999, "999 B", "999 B"), (2100, "2,1 KB", "2.1 KB"), (3_400_000, "3,4 MB", "3.4 MB")],
+)
+def test_sizes_are_written_as_the_language_does(size: int, spanish: str, english: str):
+    assert TEXTS["es"].size(size) == spanish
+    assert TEXTS["en"].size(size) == english
+
+
+def test_an_unknown_text_is_an_error():
+    with pytest.raises(KeyError):
+        Texts("es", {})("no.such.text")
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("en-US,en;q=0.9", "en"),
+        ("es-PE,es;q=0.9,en;q=0.8", "es"),
+        ("fr,en;q=0.3,es;q=0.7", "es"),
+        ("fr", ""),
+        ("en;q=0", ""),
+        ("en;q=abc", ""),
+        ("", ""),
+        (",;q=,", ""),
+    ],
+)
+def test_the_browser_says_which_language(header: str, language: str):
+    assert preferred(header) == language
+
+
+def _schemes() -> list[dict[str, str]]:
+    css = (ROOT / "pages" / "static" / "relevo.css").read_text("utf-8")
+    blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6})", block)) for block in blocks)
+    return [light, {**light, **dark}]
+
+
+def _luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(c * 2 for c in colour[1:])
+    channels = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one: str, other: str) -> float:
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", _schemes(), ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("ink", "ground", "least"),
+    [
+        ("ink", "page", 4.5),
+        ("ink", "card", 4.5),
+        ("ink", "tint", 4.5),
+        ("soft", "page", 4.5),
+        ("soft", "card", 4.5),
+        ("soft", "tint", 4.5),
+        ("accent", "page", 4.5),
+        ("accent", "card", 4.5),
+        ("accent", "tint", 4.5),
+        ("accent-ink", "accent", 4.5),
+        ("good", "good-tint", 4.5),
+        ("good", "page", 4.5),
+        ("bad", "bad-tint", 4.5),
+        ("bad", "page", 4.5),
+        ("card", "bad", 4.5),  # the button that deletes
+        ("field", "page", 3.0),  # WCAG 2.1 §1.4.11: the edge of a field
+        ("field", "card", 3.0),
+    ],
+)
+def test_colours_contrast_enough(scheme: dict[str, str], ink: str, ground: str, least: float):
+    assert _contrast(scheme[ink], scheme[ground]) >= least
