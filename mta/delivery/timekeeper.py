@@ -4,7 +4,8 @@ Each is a long-lived loop that waits for its next moment or an event, and works 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 
@@ -12,7 +13,7 @@ from mta.delivery.board import Board
 from mta.delivery.refill import shared_messages
 from mta.delivery.settlement import Settlement
 from mta.model.clock import Clock
-from mta.model.errors import StoreError
+from mta.model.errors import JobRefused, StoreError
 from mta.model.outcome import OutcomeKind, Phase, local_outcome
 from mta.model.traffic import DeliveryState, Gate
 from mta.spool.jobs import JobBuilder
@@ -94,18 +95,29 @@ class Timekeeper:
             self._due_ms = FOREVER_MS  # what is noted from here on is lower
             rows = await self._store.read("due", now_ms=now_ms, count=BATCH)
             if rows:
-                job = JobBuilder()
-                for row in rows:
-                    job.add("delivery_promote", (row[0], now_ms))
-                    job.count(row[3], DeliveryState.SCHEDULED, -1)
-                    job.count(row[3], DeliveryState.READY, 1)
-                await self._store.submit(job.work(now_ms))
-                self._now_ready([(r[0], r[1], r[2], r[3], r[5]) for r in rows])
+                await self._make_ready(rows, now_ms)
             if len(rows) < BATCH:
                 break
         found = await self._store.read("next_due")
         next_ms = found[0][0] if found and found[0][0] is not None else FOREVER_MS
         return min(next_ms, self._due_ms)
+
+    async def _make_ready(self, rows: Sequence[tuple[Any, ...]], now_ms: int) -> None:
+        """Promote those of the rows that are still scheduled: some may have ended meanwhile."""
+        job = JobBuilder()
+        for row in rows:
+            job.add("delivery_promote", (row[0], now_ms), guarded=True)
+            job.count(row[3], DeliveryState.SCHEDULED, -1)
+            job.count(row[3], DeliveryState.READY, 1)
+        try:
+            await self._store.submit(job.work(now_ms))
+        except JobRefused:
+            if len(rows) > 1:
+                middle = len(rows) // 2
+                await self._make_ready(rows[:middle], now_ms)
+                await self._make_ready(rows[middle:], now_ms)
+            return
+        self._now_ready([(r[0], r[1], r[2], r[3], r[5]) for r in rows])
 
     # -- rows whose time is over ---------------------------------------------------------------
 
@@ -120,30 +132,41 @@ class Timekeeper:
 
     async def expire_now(self) -> int:
         """One pass; gives how many deliveries it ended."""
-        ended = 0
         now_ms = self._clock.now_ms()
-        after = 0
+        ended = flow = expires_ms = after = 0
         while True:
-            rows = await self._store.read("expired", now_ms=now_ms, after=after, count=BATCH)
-            batch = [d for d in self._idle(rows) if self._is_past(d, now_ms)]
+            rows = await self._store.read(
+                "expired",
+                now_ms=now_ms,
+                flow=flow,
+                expires_ms=expires_ms,
+                after=after,
+                count=BATCH,
+            )
+            batch = self._take(rows, lambda d: self._is_past(d, now_ms))
             await self._end_all(batch, DeliveryState.EXPIRED)
             ended += len(batch)
             if len(rows) < BATCH:
                 return ended
-            # Rows of one millisecond that did not fit are seen by the next pass.
-            after = max(after + 1, rows[-1][11])
+            flow, expires_ms, after = rows[-1][3], rows[-1][11], rows[-1][0]
 
     def _is_past(self, delivery: QueuedDelivery, now_ms: int) -> bool:
         flow = self._board.flows.get(delivery.flow)
         return delivery.expires_ms <= (flow.time_ms(now_ms) if flow else now_ms)
 
-    def _idle(self, rows: list[tuple[object, ...]]) -> list[QueuedDelivery]:
-        """Deliveries of rows that no attempt is working on, taken out of their windows."""
+    def _take(
+        self,
+        rows: list[tuple[Any, ...]],
+        fits: Callable[[QueuedDelivery], bool] = lambda _: True,
+    ) -> list[QueuedDelivery]:
+        """Deliveries of rows that fit and that no attempt is working on, out of their windows."""
         loaded = self._board.loaded
         return [
             d
             for d in shared_messages(rows, self._board)
-            if d.state != DeliveryState.CLAIMED and (d.id not in loaded or self.withdraw(d))
+            if d.state != DeliveryState.CLAIMED
+            and fits(d)
+            and (d.id not in loaded or self.withdraw(d))
         ]
 
     def withdraw(self, delivery: QueuedDelivery) -> bool:
@@ -185,14 +208,14 @@ class Timekeeper:
             "flow_open_rows", flow=flow_id, after=after, count=BATCH
         ):
             after = rows[-1][0]
-            batch = self._idle(rows)
+            batch = self._take(rows)
             left = left or len(batch) < len(rows)
             await self._end_all(batch, DeliveryState.CANCELLED)
         return left
 
-    async def cancel_rows(self, rows: list[tuple[object, ...]]) -> int:
+    async def cancel_rows(self, rows: list[tuple[Any, ...]]) -> int:
         """Finish single rows (an operator's command); gives how many."""
-        batch = self._idle(rows)
+        batch = self._take(rows)
         await self._end_all(batch, DeliveryState.CANCELLED)
         return len(batch)
 

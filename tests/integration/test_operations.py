@@ -176,7 +176,9 @@ async def test_a_delivery_on_hold_is_seen_neither_as_due_nor_as_expired(stand):
     stand.clock.advance(10 * 3600)
     later_ms = stand.clock.now_ms()
     assert await stand.store.read("due", now_ms=later_ms, count=9) == []
-    expired = await stand.store.read("expired", now_ms=later_ms, after=0, count=9)
+    expired = await stand.store.read(
+        "expired", now_ms=later_ms, flow=0, expires_ms=0, after=0, count=9
+    )
     assert [row[0] for row in expired] == [other.id]
 
 

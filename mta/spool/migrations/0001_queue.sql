@@ -85,7 +85,7 @@ CREATE INDEX delivery_ready ON delivery (site, class, flow, id) WHERE state = 1;
 CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 0;
 CREATE INDEX delivery_claimed ON delivery (id) WHERE state = 2;
 CREATE INDEX delivery_unresolved ON delivery (domain, id) WHERE site = 0 AND state = 1;
-CREATE INDEX delivery_expiry ON delivery (expires_ms) WHERE state < 10 AND expires_ms > 0;
+CREATE INDEX delivery_expiry ON delivery (flow, expires_ms) WHERE state < 10 AND expires_ms > 0;
 CREATE INDEX delivery_message ON delivery (message);
 CREATE INDEX delivery_flow_open ON delivery (flow, id) WHERE state < 10;
 CREATE INDEX delivery_address ON delivery (address);

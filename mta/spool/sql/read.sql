@@ -95,14 +95,21 @@ WHERE d.site = 0 AND d.state = 1 AND d.domain = :domain AND d.id > :after
 ORDER BY d.id LIMIT :count;
 
 -- name: expired
--- Rows, scheduled or ready, whose wall-clock deadline has passed (the flow's time on hold is looked at afterwards).
+-- Rows, scheduled or ready, past their deadline in their flow's own time, from a place on: flow,
+-- deadline and id of the last row seen. Held mail is passed over in the index, not read.
 SELECT d.id, d.message, d.n, d.flow, d.class, d.kind, d.site, d.domain, d.address, d.attempts,
        d.first_attempt_ms, d.expires_ms, d.flags, d.notify, d.original, d.source,
        m.account, m.sender, m.segment, m."offset", m.length, m.checksum, m.flags, m.ret,
        m.envelope_id, m.header_id, d.state
-FROM delivery AS d JOIN message AS m ON m.id = d.message
-WHERE d.state < 10 AND d.expires_ms > :after AND d.expires_ms <= :now_ms
-ORDER BY d.expires_ms LIMIT :count;
+FROM flow AS f
+CROSS JOIN delivery AS d ON d.flow = f.id AND d.state < 10 AND d.expires_ms > 0
+       AND d.expires_ms <= :now_ms - f.held_ms
+             - CASE WHEN f.held_since_ms > 0 THEN max(0, :now_ms - f.held_since_ms) ELSE 0 END
+JOIN message AS m ON m.id = d.message
+WHERE f.id >= :flow AND d.state <> 2
+  AND (d.flow, d.expires_ms, d.id) > (:flow, :expires_ms, :after)
+  AND EXISTS (SELECT 1 FROM flow_count AS c WHERE c.flow = f.id AND c.state < 10 AND c.n > 0)
+ORDER BY f.id, d.expires_ms, d.id LIMIT :count;
 
 -- name: flow_open_rows
 -- Rows of a flow that are not final, by key: for cancelling and operators' selections.
@@ -134,9 +141,14 @@ WHERE c.n <> 0 GROUP BY f.class, c.state;
 SELECT site, source, value FROM lane_state;
 
 -- name: past_deadline
--- Rows not final whose wall-clock deadline is well past, by flow (held flows are no fault).
-SELECT flow, count(*), min(expires_ms) FROM delivery
-WHERE state < 10 AND expires_ms > 0 AND expires_ms <= :now_ms GROUP BY flow;
+-- Rows not final whose deadline, in their flow's own time, is past: by flow.
+SELECT f.id, count(*), min(d.expires_ms)
+FROM flow AS f
+CROSS JOIN delivery AS d ON d.flow = f.id AND d.state < 10 AND d.expires_ms > 0
+       AND d.expires_ms <= :now_ms - f.held_ms
+             - CASE WHEN f.held_since_ms > 0 THEN max(0, :now_ms - f.held_since_ms) ELSE 0 END
+WHERE EXISTS (SELECT 1 FROM flow_count AS c WHERE c.flow = f.id AND c.state < 10 AND c.n > 0)
+GROUP BY f.id;
 
 -- name: live_in_segment
 -- Messages of a segment that still have deliveries not final.

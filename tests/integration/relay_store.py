@@ -1,0 +1,140 @@
+"""The store and the clock of a relay under test: real ones, that can be made to fail, wait and move."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from mta.model.clock import SystemClock
+from mta.store.base import Store
+from mta.store.work import Content, ContentRef, Rows
+
+
+class Beats(Protocol):
+    def beat(self) -> None: ...
+
+
+class SteeredClock(SystemClock):
+    """The machine's clocks, moved on when told; intervals can be made to stand still."""
+
+    def __init__(self) -> None:
+        self._offset_s = 0.0
+        self._frozen_s: float | None = None
+
+    def now_ms(self) -> int:
+        return super().now_ms() + round(self._offset_s * 1000)
+
+    def monotonic_s(self) -> float:
+        if self._frozen_s is not None:
+            return self._frozen_s
+        return super().monotonic_s() + self._offset_s
+
+    def advance(self, seconds: float) -> None:
+        self._offset_s += seconds
+        if self._frozen_s is not None:
+            self._frozen_s += seconds
+
+    def freeze(self) -> None:
+        """From now on the monotonic clock moves by `advance` only."""
+        self._frozen_s = self.monotonic_s()
+
+
+class WatchedStore:
+    """A store that tells of its commits; single jobs and reads can be failed or kept waiting."""
+
+    def __init__(self, store: Store, pulse: Beats) -> None:
+        self._store = store
+        self._pulse = pulse
+        self._faults: dict[str, list[BaseException]] = {}
+        self._gates: dict[str, asyncio.Event] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.gated = 0  # jobs and answers that are kept waiting
+        self.is_dead = False  # as after SIGKILL: nothing more gets in
+        self.submitted: list[tuple[str, int]] = []  # (statement, rows), in order
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def fail(self, statement: str, error: BaseException, times: int = 1) -> None:
+        """The next jobs with that statement, or reads of it, fail."""
+        self._faults.setdefault(statement, []).extend([error] * times)
+
+    def gate(self, statement: str) -> asyncio.Event:
+        """Jobs with that statement wait, and reads keep their answer back, until the event is set."""
+        self._gates[statement] = event = asyncio.Event()
+        return event
+
+    def submit(
+        self, work: Sequence[Rows], contents: Sequence[Content] = (), *, bulk: bool = False
+    ) -> "asyncio.Future[None]":
+        names = [rows.statement for rows in work]
+        error = next((e for name in names if (e := self._fault(name)) is not None), None)
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.is_dead:
+            return answer  # never answered
+        if error is not None:
+            answer.set_exception(error)
+            return answer
+        self.submitted += [(rows.statement, len(rows.rows)) for rows in work]
+        gate = next((g for name in names if (g := self._closed(name)) is not None), None)
+        if gate is None:
+            committed = self._store.submit(work, contents, bulk=bulk)
+            committed.add_done_callback(self._tell)
+            return committed
+        self._later(self._submit_after(gate, answer, work, contents, bulk=bulk))
+        return answer
+
+    async def read(self, statement: str, /, **params: Any) -> list[tuple[Any, ...]]:
+        error = self._fault(statement)
+        if error is not None:
+            raise error
+        rows = await self._store.read(statement, **params)
+        gate = self._closed(statement)
+        if gate is not None:
+            self.gated += 1
+            self._pulse.beat()
+            await gate.wait()
+            self.gated -= 1
+        return rows
+
+    async def read_content(self, ref: ContentRef) -> bytes:
+        error = self._fault("read_content")
+        if error is not None:
+            raise error
+        return await self._store.read_content(ref)
+
+    async def _submit_after(
+        self,
+        gate: asyncio.Event,
+        answer: "asyncio.Future[None]",
+        work: Sequence[Rows],
+        contents: Sequence[Content],
+        *,
+        bulk: bool,
+    ) -> None:
+        self.gated += 1
+        self._pulse.beat()
+        await gate.wait()
+        self.gated -= 1
+        try:
+            await self._store.submit(work, contents, bulk=bulk)
+        except Exception as error:
+            answer.set_exception(error)
+        else:
+            answer.set_result(None)
+        self._pulse.beat()
+
+    def _later(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _tell(self, _: "asyncio.Future[None]") -> None:
+        asyncio.get_running_loop().call_soon(self._pulse.beat)
+
+    def _fault(self, name: str) -> BaseException | None:
+        waiting = self._faults.get(name)
+        return waiting.pop(0) if waiting else None
+
+    def _closed(self, name: str) -> asyncio.Event | None:
+        gate = self._gates.get(name)
+        return gate if gate is not None and not gate.is_set() else None
