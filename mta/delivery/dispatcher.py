@@ -15,6 +15,7 @@ import structlog
 from mta.delivery.arrivals import Arrivals
 from mta.delivery.board import Board
 from mta.delivery.domains import WORKERS, Domains
+from mta.delivery.flow_clock import FlowClock
 from mta.delivery.lane import LaneHooks
 from mta.delivery.lanes import Lanes
 from mta.delivery.parts import DispatcherParts
@@ -67,6 +68,9 @@ class Dispatcher:
             clock=parts.clock,
             now_ready=self.arrivals.promoted,
         )
+        self.flow_clock = FlowClock(
+            parts.flows, parts.clock, woken=self.gate_changed, ended=self.timekeeper.note_ended
+        )
         rerouting = Rerouting(parts, self.board, self.lanes, self.sending, self._tasks)
         parts.hooks.ready_again = self.arrivals.ready_again
         parts.hooks.accepted = self.accepted
@@ -82,6 +86,7 @@ class Dispatcher:
             companions=lambda: parts.transactions.companions,
             find_route=rerouting.find_route,
             throttled=parts.throttled,
+            paced=self.flow_clock.watch,
         )
         self._log = structlog.get_logger("mta.delivery")
 
@@ -109,6 +114,7 @@ class Dispatcher:
             group.create_task(self.timekeeper.expire(), name="expire")
             group.create_task(self.timekeeper.cancel(), name="cancel")
             group.create_task(self.lanes.sweep(), name="sweep")
+            group.create_task(self.flow_clock.run(), name="flow clock")
             group.create_task(self.lanes.remember(), name="lane memory")
             started()
 
@@ -156,6 +162,7 @@ class Dispatcher:
         flow = self.board.flows.get(flow_id)
         if flow is None:
             return
+        self.flow_clock.watch(flow)
         if flow.gate == Gate.OPEN:
             for stream in self.board.by_flow.get(flow_id, ()):
                 if stream.wants_refill:

@@ -26,6 +26,7 @@ from mta.model.outcome import Outcome, OutcomeKind, Phase
 from mta.model.reply import Reply
 from mta.scheduler.site_queue import FIRST_BULK
 from mta.scheduler.stream import Stream
+from mta.spool.flows import Flow
 from mta.spool.rows import QueuedDelivery
 
 MAX_PARKED = 200  # picked deliveries that wait for a connection to their own hosts
@@ -48,6 +49,7 @@ class LaneHooks:
     companions: Callable[[], int]
     find_route: Callable[["Lane", str], None]
     throttled: Callable[[str], None]
+    paced: Callable[[Flow], None]
 
 
 class Lane:
@@ -109,6 +111,8 @@ class Lane:
             return
         now_s, now_ms = self._clock.monotonic_s(), self._clock.now_ms()
         is_throttled = self._give(now_s, now_ms)
+        while self.site.queue.paced:
+            self._hooks.paced(self.site.queue.paced.pop())
         self._hooks.refill(self.site)
         if not is_throttled:
             self._open_more(now_s)

@@ -20,7 +20,8 @@ from mta.spool.jobs import JobBuilder
 from mta.spool.rows import QueuedDelivery
 from mta.store.base import Store
 
-BATCH = 400
+BATCH = 300
+ATTEMPTS = 9  # the column in the reads of whole rows
 LONGEST_WAIT_S = 60.0  # a clock that was set must not put anything off for longer
 EXPIRY_STEP_S = 5.0
 RETRY_S = 1.0
@@ -68,6 +69,10 @@ class Timekeeper:
         """The flow was cancelled: finish its rows."""
         self._cancelled.add(flow_id)
         self._cancel_event.set()
+
+    def note_ended(self, flow_id: int) -> None:
+        """A campaign's own end has passed: what was never attempted is cancelled."""
+        self.note_cancelled(flow_id)
 
     # -- rows whose time has come --------------------------------------------------------------
 
@@ -202,12 +207,18 @@ class Timekeeper:
             await self._cancel_event.wait()
 
     async def cancel_flow(self, flow_id: int) -> bool:
-        """Finish what can be finished now; True when something was on its way out."""
+        """Finish what can be finished now; True when something was on its way out.
+
+        Of a flow that was not cancelled but has ended, only what was never attempted.
+        """
+        flow = self._board.flows.get(flow_id)
+        is_cancelled = flow is None or flow.gate == Gate.CANCELLED
         after, left = 0, False
         while rows := await self._store.read(
             "flow_open_rows", flow=flow_id, after=after, count=BATCH
         ):
             after = rows[-1][0]
+            rows = rows if is_cancelled else [row for row in rows if not row[ATTEMPTS]]
             batch = self._take(rows)
             left = left or len(batch) < len(rows)
             await self._end_all(batch, DeliveryState.CANCELLED)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from mta.model.traffic import TrafficClass
 from mta.scheduler.fair import FairQueue, Member
 from mta.scheduler.stream import Stream
+from mta.spool.flows import Flow
 from mta.spool.rows import QueuedDelivery
 
 WEIGHTS = (8, 4, 2, 1)
@@ -32,6 +33,7 @@ class SiteQueue:
         self._classes: list[FairQueue[_Tenant]] = [FairQueue() for _ in WEIGHTS]
         self._deficits = [0.0] * len(WEIGHTS)
         self._turn = 0
+        self.paced: set[Flow] = set()  # flows with a rate of their own that were just served
 
     def wake(self, stream: Stream) -> None:
         """The stream has rows in its window and its flow is open."""
@@ -86,10 +88,14 @@ class SiteQueue:
             streams = tenant.streams
             while (stream := streams.first()) is not None:
                 window = stream.window
-                if not window or not stream.flow.is_open(now_ms):
+                flow = stream.flow
+                if not window or not flow.is_open(now_ms):
                     streams.retire()
                     continue
                 delivery = window.popleft()
+                if flow.rate_per_hour:
+                    flow.take(now_ms)
+                    self.paced.add(flow)
                 if window:
                     streams.served(1.0)
                 else:

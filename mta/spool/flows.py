@@ -1,9 +1,13 @@
 """Flows: what is steered together, and its own clock that stands still while it is held."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mta.model.traffic import Gate
+
+HOUR_MS = 3_600_000
+BURST_MS = 100
 
 
 class Flow:
@@ -11,6 +15,7 @@ class Flow:
 
     __slots__ = (
         "account",
+        "due_ms",
         "end_ms",
         "gate",
         "gate_reason",
@@ -20,6 +25,7 @@ class Flow:
         "kind",
         "klass",
         "name",
+        "next_ms",
         "not_before_ms",
         "rate_per_hour",
     )
@@ -51,6 +57,8 @@ class Flow:
         self.not_before_ms = not_before_ms
         self.end_ms = end_ms
         self.rate_per_hour = rate_per_hour
+        self.due_ms = 0.0
+        self.next_ms = 0.0  # with a rate of its own: when the next delivery may go
 
     def time_ms(self, now_ms: int) -> int:
         """The flow's own time: wall time less all time on hold. Deadlines are kept in it."""
@@ -61,7 +69,31 @@ class Flow:
 
     def is_open(self, now_ms: int) -> bool:
         """Whether its deliveries may go out now."""
-        return self.gate == Gate.OPEN and self.not_before_ms <= now_ms
+        return self.gate == Gate.OPEN and self.not_before_ms <= now_ms and self.next_ms <= now_ms
+
+    def take(self, now_ms: int, count: int = 1) -> None:
+        """`count` deliveries go now: a flow with a rate of its own waits for its next turn.
+
+        A tenth of a second's worth may go at once, so that the rate needs no timer for each.
+        """
+        if self.rate_per_hour:
+            step = HOUR_MS / self.rate_per_hour
+            due = max(self.due_ms, now_ms - BURST_MS) + count * step
+            self.due_ms = due
+            self.next_ms = due - step if due - step > now_ms else 0.0
+
+    def next_change_ms(self, now_ms: int) -> int:
+        """The next moment at which time changes what the flow may do; 0: time changes nothing."""
+        moments = [
+            math.ceil(m)
+            for m in (self.not_before_ms, self.next_ms, self.end_ms)
+            if m > now_ms and self.gate == Gate.OPEN
+        ]
+        return min(moments, default=0)
+
+    def has_ended(self, now_ms: int) -> bool:
+        """Whether a campaign's own end has passed."""
+        return 0 < self.end_ms <= now_ms
 
     def gated(self, gate: Gate, reason: str, now_ms: int) -> tuple[int, int, str, int, int]:
         """The row for `flow_gate` that sets the gate at `now_ms`; the object is not changed."""

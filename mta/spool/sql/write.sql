@@ -22,6 +22,15 @@ FROM (SELECT value->>0 AS id, value->>1 AS gate, value->>2 AS reason,
              value->>3 AS since, value->>4 AS held FROM json_each(:rows)) AS v
 WHERE flow.id = v.id;
 
+-- name: flow_plan
+-- order: 4
+-- When a flow begins, its rate and its end. rows: id, not_before_ms, rate_per_hour, end_ms
+UPDATE flow
+SET not_before_ms = v.begin, rate_per_hour = v.rate, end_ms = v.finish
+FROM (SELECT value->>0 AS id, value->>1 AS begin, value->>2 AS rate, value->>3 AS finish
+      FROM json_each(:rows)) AS v
+WHERE flow.id = v.id;
+
 -- name: idempotency_insert
 -- order: 5
 -- Claim a key; a key that exists makes the job fail its guard. rows: account, key, message, digest, created_ms

@@ -1,0 +1,77 @@
+"""What time does to flows: they begin at their hour, keep to their rate, and have an end.
+
+A flow that may not go now is closed by `Flow.is_open`; this clock opens it again at the right
+moment (one timer for all flows), and after a campaign's end it cancels what was never attempted.
+"""
+
+import asyncio
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+from mta.model.clock import Clock
+from mta.spool.flows import Flow, FlowDirectory
+
+LONGEST_WAIT_S = 60.0  # a clock that was set must not put anything off for longer
+
+
+class FlowClock:
+    """Wakes flows; used from the event loop only."""
+
+    def __init__(
+        self,
+        flows: FlowDirectory,
+        clock: Clock,
+        *,
+        woken: Callable[[int], None],
+        ended: Callable[[int], None],
+    ) -> None:
+        """`woken(flow id)`: it may go again. `ended(flow id)`: its end has passed."""
+        self._flows = flows
+        self._clock = clock
+        self._woken = woken
+        self._ended = ended
+        self._moments: list[tuple[int, int]] = []  # (wall clock ms, flow id)
+        self._armed: dict[int, int] = {}
+        self._event = asyncio.Event()
+
+    def watch(self, flow: Flow) -> None:
+        """Look at the flow again when its hour, its rate or its end says so."""
+        moment = flow.next_change_ms(self._clock.now_ms())
+        if moment and self._armed.get(flow.id, moment + 1) > moment:
+            self._armed[flow.id] = moment
+            heappush(self._moments, (moment, flow.id))
+            self._event.set()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        now_ms = self._clock.now_ms()
+        for flow in self._flows:
+            if flow.has_ended(now_ms):
+                self._ended(flow.id)
+            self.watch(flow)
+        while True:
+            self._event.clear()
+            self._look()
+            wait_s = LONGEST_WAIT_S
+            if self._moments:
+                wait_s = min(wait_s, (self._moments[0][0] - self._clock.now_ms()) / 1000)
+            try:
+                async with asyncio.timeout(max(0.001, wait_s)):
+                    await self._event.wait()
+            except TimeoutError:
+                pass
+
+    def _look(self) -> None:
+        now_ms = self._clock.now_ms()
+        while self._moments and self._moments[0][0] <= now_ms:
+            moment, flow_id = heappop(self._moments)
+            if self._armed.get(flow_id) == moment:
+                del self._armed[flow_id]
+            flow = self._flows.get(flow_id)
+            if flow is None:
+                continue
+            if flow.has_ended(now_ms):
+                self._ended(flow_id)
+            elif flow.is_open(now_ms):
+                self._woken(flow_id)
+            self.watch(flow)
