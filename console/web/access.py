@@ -40,7 +40,9 @@ class Access:
 
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-            path = request.path
+            # What counts is the route that was found, however its path was written.
+            resource = request.match_info.route.resource
+            path = request.path if resource is None else resource.canonical
             if path in _OPEN or path.startswith(_STATIC):
                 return await handler(request)
             if path.startswith(API):

@@ -54,18 +54,21 @@ class ConsoleServer:
         self._pages: SandboxPages | None = None
         self._first_mail = _first_mail(settings)
         self._runner: web.AppRunner | None = None
+        self._tls: ssl.SSLContext | None = None
 
     async def start(self) -> None:
         """Listen. Raises `ConfigurationError` when the address is taken or the certificate is bad."""
         listen = self._settings.console.listen
-        tls = self._tls_context()
+        if self._settings.console.tls_certificate is not None:
+            self._tls = _tls_context()
+            self._load_certificate(self._tls)
         self._runner = web.AppRunner(
             self._application(), access_log=None, shutdown_timeout=SHUTDOWN_S
         )
         await self._runner.setup()
         try:
             await web.TCPSite(
-                self._runner, listen.host, listen.port, ssl_context=tls, backlog=BACKLOG
+                self._runner, listen.host, listen.port, ssl_context=self._tls, backlog=BACKLOG
             ).start()
         except OSError as error:
             await self._runner.cleanup()
@@ -129,20 +132,36 @@ class ConsoleServer:
         SandboxApi(inbox).add_routes(app)
         return app
 
-    def _tls_context(self) -> ssl.SSLContext | None:
+    def reload(self) -> None:
+        """Use the certificate's files as they are now for new connections.
+
+        Raises `ConfigurationError` and keeps the old certificate when they do not fit.
+        """
+        if self._tls is not None:
+            self._load_certificate(_tls_context())  # a try, so that a failure changes nothing
+            self._load_certificate(self._tls)
+
+    def _load_certificate(self, context: ssl.SSLContext) -> None:
         console = self._settings.console
         if console.tls_certificate is None:
-            return None
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_ciphers(CIPHERS)
+            return
         try:
-            context.load_cert_chain(console.tls_certificate, console.tls_key)
-        except (OSError, ssl.SSLError) as error:
+            # An empty password: an encrypted key is an error and never a question at the terminal.
+            context.load_cert_chain(console.tls_certificate, console.tls_key, password="")
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             raise ConfigurationError(
-                f"[console] tls_certificate = {console.tls_certificate}: {error}"
+                f'[console] tls_certificate = "{console.tls_certificate}", '
+                f'tls_key = "{console.tls_key}": {error}; '
+                "expected a PEM chain, leaf first, and its private key without a password"
             ) from error
-        return context
+
+
+def _tls_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    context.set_ciphers(CIPHERS)
+    return context
 
 
 async def _go_to_sandbox(_: web.Request) -> web.StreamResponse:

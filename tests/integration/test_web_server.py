@@ -179,6 +179,23 @@ async def test_with_tls_the_cookie_belongs_to_this_host_alone(tmp_path: Path):
             assert "max-age=" in response.headers["Strict-Transport-Security"]
 
 
+async def test_a_certificate_is_renewed_while_it_runs(tmp_path: Path):
+    async with open_web(tmp_path, settings=_certificate(tmp_path)) as web:
+        first = await _served(web)
+        (tmp_path / "tls.crt").write_text("rubbish")
+        with pytest.raises(ConfigurationError):
+            web.console.reload()
+        assert await _served(web) == first
+        _certificate(tmp_path)
+        web.console.reload()
+        assert await _served(web) != first
+
+
+async def _served(web: WebWorld) -> str:
+    host, port = web.console.addresses[0]
+    return await asyncio.to_thread(ssl.get_server_certificate, (host, port), timeout=20)
+
+
 async def test_a_trusted_proxy_says_who_asks_and_how(tmp_path: Path):
     settings = {"RELEVO_CONSOLE__TRUSTED_PROXIES": "127.0.0.1"}
     async with open_web(tmp_path, settings=settings) as web:

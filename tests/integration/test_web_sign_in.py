@@ -1,5 +1,6 @@
 """Signing in and out over a real socket: cookies, tokens, throttling, doors that stay closed."""
 
+import asyncio
 import re
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -11,7 +12,7 @@ from console.accounts.values import Role
 from console.pages.sessions import IDLE_S
 from console.pages.sign_in import MAX_FAILURES, WINDOW_S
 from console.web.access import CHECK_PERSON_S
-from tests.web_world import EMAIL, PASSWORD, WebWorld, open_web, sign_in, token_of
+from tests.web_world import EMAIL, PASSWORD, WebWorld, mail, open_web, sign_in, token_of
 
 
 @pytest.fixture
@@ -194,6 +195,34 @@ async def test_nothing_is_shown_without_a_sign_in(web: WebWorld, method: str, pa
         async with browser.request(method, url, allow_redirects=False) as response:
             assert response.status == 303
             assert response.headers["Location"].startswith("/login")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../sandbox",
+        "/login/../sandbox",
+        "/static/..%2fsandbox",
+        "/api/../sandbox",
+        "/%73andbox",
+        "/sandbox/",
+        "/./sandbox",
+        "/healthz/%2e%2e/sandbox",
+        "/sandbox;/login",
+        "/sandbox?/login",
+        "http://x/login/../sandbox",
+    ],
+)
+async def test_no_way_of_writing_a_path_opens_a_door(web: WebWorld, path: str):
+    host, port = web.console.addresses[0]
+    await web.deliver(mail("Secreto"))
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert answer.split()[1] in (b"303", b"400", b"401", b"404")
+    assert b"Secreto" not in answer
 
 
 async def test_who_had_to_sign_in_comes_back_to_the_page(web: WebWorld):
