@@ -85,7 +85,7 @@ class Dispatcher:
             connected=self.lanes.connected,
             companions=lambda: parts.transactions.companions,
             find_route=rerouting.find_route,
-            throttled=parts.throttled,
+            metrics=parts.metrics,
             paced=self.flow_clock.watch,
         )
         self._log = structlog.get_logger("mta.delivery")

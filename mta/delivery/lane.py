@@ -6,7 +6,7 @@ limit. Nothing here waits; opening a connection is a task of the dispatcher's gr
 """
 
 import asyncio
-from collections import deque
+import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,9 @@ from mta.delivery.board import Board, SiteBoard
 from mta.delivery.connection import MxConnection
 from mta.delivery.limits import LaneLimits
 from mta.delivery.link import Link
+from mta.delivery.metering import DeliveryMetrics
 from mta.delivery.opening import Opened, Opener, Source
+from mta.delivery.picker import Picker
 from mta.delivery.routing import Route, Router
 from mta.delivery.transaction import Transaction
 from mta.model.clock import Clock
@@ -29,7 +31,6 @@ from mta.scheduler.stream import Stream
 from mta.spool.flows import Flow
 from mta.spool.rows import QueuedDelivery
 
-MAX_PARKED = 200  # picked deliveries that wait for a connection to their own hosts
 REST_AFTER_FAILURE_S = 5.0  # no connection is tried again sooner after one failed
 MAX_WAIT_S = 3_600.0
 CLOSED = Reply.of(451, "4.4.2", "the connection ended before the mail was sent")
@@ -48,7 +49,7 @@ class LaneHooks:
     connected: Callable[[int], None]
     companions: Callable[[], int]
     find_route: Callable[["Lane", str], None]
-    throttled: Callable[[str], None]
+    metrics: DeliveryMetrics
     paced: Callable[[Flow], None]
 
 
@@ -82,26 +83,16 @@ class Lane:
         self._opener = opener
         self._clock = clock
         self._hooks = hooks
-        self._parked: deque[tuple[Stream, QueuedDelivery]] = deque()
+        self.picker = Picker(board, site, router, lambda domain: hooks.find_route(self, domain))
         self._by_connection: dict[MxConnection, Link] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._is_stopping = False
         self._log = structlog.get_logger("mta.delivery")
 
     @property
-    def waiting(self) -> int:
-        """Deliveries in memory that wait for a connection."""
-        return self.site.waiting + len(self._parked)
-
-    @property
-    def parked(self) -> int:
-        """Deliveries that were picked and wait for a connection to their own hosts."""
-        return len(self._parked)
-
-    @property
     def is_idle(self) -> bool:
         """Whether the lane may be forgotten: nothing waits, nothing is open."""
-        return not (self.links or self.opening or self._parked or self._timer)
+        return not (self.links or self.opening or self.picker.parked or self._timer)
 
     # -- giving out mail -----------------------------------------------------------------------
 
@@ -124,10 +115,10 @@ class Lane:
             while link.has_slot(per_connection):
                 wait_s = self.limits.message_wait_s(now_s)
                 if wait_s > 0:
-                    if self.waiting:
+                    if self.picker.waiting:
                         self._arm(wait_s, now_s, self.limits.limiter.held_by(now_s))
                     return True
-                picked = self._next_for(link, now_ms)
+                picked = self.picker.next_for(link, now_ms, bulk=self._may_take_bulk(link))
                 if picked is None:
                     break
                 self._start(link, *picked, now_s)
@@ -135,36 +126,10 @@ class Lane:
                 self._retire(link)
         return False
 
-    def _next_for(self, link: Link, now_ms: int) -> tuple[Stream, QueuedDelivery] | None:
-        for index, (stream, delivery) in enumerate(self._parked):
-            if self._fits(link, delivery):
-                del self._parked[index]
-                return stream, delivery
-        bulk = link.bulk > 0 or self._bulk_links() < self.limits.bulk_connections
-        while len(self._parked) < MAX_PARKED:
-            picked = self.site.queue.pick(now_ms, bulk=bulk)
-            if picked is None:
-                return None
-            self.site.waiting -= 1
-            if self._fits(link, picked[1]):
-                return picked
-            self._parked.append(picked)
-        return None
-
-    def _fits(self, link: Link, delivery: QueuedDelivery) -> bool:
-        """Whether the connection goes to one of the domain's own hosts."""
-        if delivery.domain == link.domain:
-            return True
-        route = self._router.known(delivery.domain)
-        if route is None:
-            self._hooks.find_route(self, delivery.domain)
-            return False
-        return link.host in route.hosts and link.port == route.port
-
     def _start(self, link: Link, stream: Stream, delivery: QueuedDelivery, now_s: float) -> None:
         deliveries = [delivery]
         if stream.window and stream.window[0].message is delivery.message:
-            self._add_companions(stream, deliveries)
+            self.picker.add_companions(stream, deliveries, self._hooks.companions())
         attempt = Attempt(delivery.message, deliveries, stream)
         attempt.started_s = now_s
         attempt.connection = link.connection
@@ -175,23 +140,11 @@ class Lane:
             link.bulk += 1
         self._hooks.prepare(self, attempt)
 
-    def _add_companions(self, stream: Stream, deliveries: list[QueuedDelivery]) -> None:
-        first, window = deliveries[0], stream.window
-        limit = self._hooks.companions()
-        while (
-            window
-            and len(deliveries) < limit
-            and window[0].message is first.message
-            and window[0].domain == first.domain
-        ):
-            deliveries.append(window.popleft())
-        extra = len(deliveries) - 1
-        if extra:
-            self.site.waiting -= extra
-            self.site.queue.charge(stream, extra)
-
-    def _bulk_links(self) -> int:
-        return sum(1 for link in self.links if link.bulk)
+    def _may_take_bulk(self, link: Link) -> bool:
+        """One connection is kept for urgent and transactional mail, where there are two."""
+        if link.bulk:
+            return True
+        return sum(1 for one in self.links if one.bulk) < self.limits.bulk_connections
 
     # -- what comes back -----------------------------------------------------------------------
 
@@ -256,7 +209,7 @@ class Lane:
     # -- connections ---------------------------------------------------------------------------
 
     def _open_more(self, now_s: float) -> None:
-        waiting = self.waiting
+        waiting = self.picker.waiting
         if not waiting or now_s < self.rest_until_s:
             if waiting:
                 self._arm(self.rest_until_s - now_s, now_s, "rest")
@@ -265,7 +218,7 @@ class Lane:
         urgent = self.site.queue.has_work(bulk=False)
         open_now = len(self.links) + self.opening
         more = self.limits.limiter.connections_wanted(waiting, open_now)
-        if free and not self._parked:
+        if free and not self.picker.parked:
             return
         for _ in range(more):
             wait_s = self.limits.limiter.connection_wait_s(now_s, open_now, waiting)
@@ -273,7 +226,7 @@ class Lane:
                 if wait_s < MAX_WAIT_S:
                     self._arm(wait_s, now_s, "connections_per_minute")
                 return
-            domain = self._domain_to_open()
+            domain = self.picker.domain_to_open()
             route = self._router.known(domain) if domain else None
             if route is None:
                 if domain:
@@ -289,21 +242,13 @@ class Lane:
             open_now += 1
             self._hooks.connected(1)
             self._hooks.spawn(self._open(route))
-        if self._parked and not more:
+        if self.picker.parked and not more:
             self._make_room()
-
-    def _domain_to_open(self) -> str:
-        if self._parked:
-            return self._parked[0][1].domain
-        for stream in self.site.queue.streams():
-            if stream.window:
-                return stream.window[0].domain
-        return ""
 
     def _make_room(self) -> None:
         """All connections go to other hosts than what is parked: end one that is idle."""
         for link in self.links:
-            if not link.attempts and not any(self._fits(link, d) for _, d in self._parked):
+            if not link.attempts and not self.picker.fits_any(link):
                 self._retire(link)
                 return
 
@@ -328,6 +273,8 @@ class Lane:
             return
         link = Link(opened.connection, opened.candidate.host, route.port, route.domain)
         link.idle_since_s = self._clock.monotonic_s()
+        if opened.connection.tls:
+            self._hooks.metrics.tls_session("out", opened.connection.tls.partition(" ")[0])
         self._by_connection[opened.connection] = link
         self.links.append(link)
         self.rest_outcome = None
@@ -337,6 +284,7 @@ class Lane:
 
     def _could_not_open(self, route: Route, outcome: Outcome) -> None:
         now_s = self._clock.monotonic_s()
+        self._hooks.metrics.connection_failed(outcome.phase)
         self.limits.observe(outcome, now_s)
         served = any(link.host in route.hosts for link in self.links)
         self.rest_until_s = max(self.rest_until_s, now_s + REST_AFTER_FAILURE_S)
@@ -344,37 +292,8 @@ class Lane:
         if served or self.opening:
             self._arm(REST_AFTER_FAILURE_S, now_s, "rest")
             return
-        self._hooks.refused(self, self._take_for(route), outcome)
+        self._hooks.refused(self, self.picker.take_for(route, self._clock.now_ms()), outcome)
         self.pump_soon()
-
-    def _take_for(self, route: Route) -> list[QueuedDelivery]:
-        """What is in memory for the hosts that could not be reached; others stay."""
-        taken: list[tuple[Stream, QueuedDelivery]] = []
-        kept: list[tuple[Stream, QueuedDelivery]] = []
-        now_ms = self._clock.now_ms()
-        while (picked := self.site.queue.pick(now_ms)) is not None:
-            self.site.waiting -= 1
-            self._parked.append(picked)
-        for stream, delivery in self._parked:
-            known = self._router.known(delivery.domain)
-            same = delivery.domain == route.domain or (known and known.hosts == route.hosts)
-            (taken if same else kept).append((stream, delivery))
-        self._parked.clear()
-        for stream, delivery in reversed(kept):
-            self.board.put_back(delivery, stream)
-        return [delivery for _, delivery in taken]
-
-    def take_domain(self, domain: str) -> list[QueuedDelivery]:
-        """What waits in memory for a domain; it leaves the lane."""
-        taken = [d for _, d in self._parked if d.domain == domain]
-        self._parked = deque((s, d) for s, d in self._parked if d.domain != domain)
-        for stream in self.site.streams.values():
-            mine = [d for d in stream.window if d.domain == domain]
-            if mine:
-                stream.window = deque(d for d in stream.window if d.domain != domain)
-                self.site.waiting -= len(mine)
-                taken += mine
-        return taken
 
     def sweep_idle(self, now_s: float) -> None:
         """Close connections that had nothing to do for the site's idle time."""
@@ -394,7 +313,7 @@ class Lane:
             if until_s >= self.wait_until_s:
                 return
             self._timer.cancel()
-        self._hooks.throttled(reason)
+        self._hooks.metrics.throttle_wait(limit_of(reason))
         self.wait_reason, self.wait_until_s = reason, until_s
         self._timer = asyncio.get_running_loop().call_later(max(wait_s, 0.001), self._wake)
 
@@ -409,9 +328,7 @@ class Lane:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for stream, delivery in reversed(self._parked):
-            self.board.put_back(delivery, stream)
-        self._parked.clear()
+        self.picker.give_back()
         for link in list(self.links):
             self._retire(link)
 
@@ -419,3 +336,8 @@ class Lane:
         """Drop the connections; what was under way is uncertain or comes back."""
         for link in list(self.links):
             link.connection.abort()
+
+
+def limit_of(reason: str) -> str:
+    """The name of a limit without its numbers, for a metric's label: `messages_per_second`."""
+    return re.split(r"[ :,=]", reason, maxsplit=1)[0]

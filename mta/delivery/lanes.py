@@ -128,7 +128,10 @@ class Lanes:
     def connected(self, difference: int) -> None:
         """A connection was begun (+1) or ended (-1)."""
         self.connections_open += difference
-        self._parts.connected(difference)
+        if difference > 0:
+            self._parts.metrics.connection_opened("out")
+        else:
+            self._parts.metrics.connection_closed("out")
 
     def change_shaping(self, shaping: Shaping) -> None:
         """Other rules from now on; what was used of the old limits counts on."""
@@ -160,8 +163,9 @@ class Lanes:
                 for lane in lanes:
                     lane.limits.tick(now_s)
                     lane.sweep_idle(now_s)
-                board = self._board.sites.get(site_id)
-                if board is not None and board.waiting:
+            for site_id, board in list(self._board.sites.items()):
+                self.hooks.refill(board)
+                if board.waiting:
                     self.kick(site_id)
             self._board.forget_idle()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from mta.delivery.connection import ConnectionConfig
+from mta.delivery.metering import DeliveryMetrics
 from mta.delivery.opening import Source
 from mta.delivery.routing import Router
 from mta.delivery.settlement import Hooks, Notices
@@ -46,6 +47,5 @@ class DispatcherParts:
     default_tls: TlsMode
     smarthost_login: Credentials | None
     is_suppressed: Callable[[QueuedDelivery], str]
-    connected: Callable[[int], None]
-    throttled: Callable[[str], None]
+    metrics: DeliveryMetrics
     rng: Random

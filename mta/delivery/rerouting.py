@@ -41,11 +41,11 @@ class Rerouting:
             self._routing.discard(domain)
         site_id = lane.site.site.id
         if isinstance(found, Outcome):
-            self._sending.refused(lane, lane.take_domain(domain), found)
+            self._sending.refused(lane, lane.picker.take_domain(domain), found)
             return
         site = await self._sites.ensure(found.site, found.provider)
         if site.id != site_id:
-            await self._change_lane(lane.take_domain(domain), site.id)
+            await self._change_lane(lane.picker.take_domain(domain), site.id)
         lane.pump()
 
     async def _change_lane(self, deliveries: list[QueuedDelivery], site_id: int) -> None:

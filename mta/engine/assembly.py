@@ -1,6 +1,7 @@
 """Builds the parts of the mail half out of the settings; no part starts anything by itself."""
 
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from mta.delivery.transactions import TransactionBuilder
 from mta.dkim.author import from_domain
 from mta.dkim.keys import DkimKey, KeyRing
 from mta.dkim.signing import Signer
-from mta.dns.lookup import Lookup
+from mta.dns.lookup import Absent, Failed, Found, Lookup, Records
 from mta.dns.reachable import AddressPolicy
 from mta.dns.resolver import Resolver
 from mta.engine.observer import Observer
@@ -87,7 +88,23 @@ def smarthost_login(settings: Settings) -> Credentials | None:
     return Credentials(delivery.smarthost_user, lines[0])
 
 
-def make_resolver(settings: Settings, clock: Clock) -> Resolver:
+class MeteredLookup(Lookup):
+    """Asks DNS and counts the answers."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        super().__init__(settings.delivery.nameservers)
+        self._metrics = metrics
+
+    async def ask(self, name: str, rdtype: str, *, urgent: bool = False) -> Found:
+        """See `Lookup.ask`."""
+        begin_s = time.monotonic()
+        found = await super().ask(name, rdtype, urgent=urgent)
+        result = {Records: "ok", Absent: "absent", Failed: "failed"}[type(found)]
+        self._metrics.dns_lookup(rdtype, result, time.monotonic() - begin_s)
+        return found
+
+
+def make_resolver(settings: Settings, clock: Clock, metrics: Metrics) -> Resolver:
     """The resolver; addresses that mail must not go to follow from the settings."""
     own = {
         str(listen.host)
@@ -99,7 +116,7 @@ def make_resolver(settings: Settings, clock: Clock) -> Resolver:
         own_addresses=own,
         own_names=(settings.server.hostname,),
     )
-    return Resolver(Lookup(settings.delivery.nameservers), clock, policy)
+    return Resolver(MeteredLookup(settings, metrics), clock, policy)
 
 
 class DkimSigning:
@@ -160,7 +177,7 @@ def assemble_delivery(
     return_paths: ReturnPaths | None,
 ) -> DeliveryAssembly:
     """Everything between a durable row and the wire."""
-    resolver = make_resolver(settings, clock)
+    resolver = make_resolver(settings, clock, metrics)
     router = Router(
         settings.delivery, settings.sandbox, resolver=resolver, shaping=shaping, clock=clock
     )
@@ -178,12 +195,6 @@ def assemble_delivery(
         classify=observer.classify,
         is_greylisted=observer.is_greylisted,
     )
-
-    def connected(difference: int) -> None:
-        if difference > 0:
-            metrics.connection_opened("out")
-        else:
-            metrics.connection_closed("out")
 
     parts = DispatcherParts(
         store=store,
@@ -207,8 +218,7 @@ def assemble_delivery(
         default_tls=TlsMode(settings.delivery.tls),
         smarthost_login=smarthost_login(settings),
         is_suppressed=_never_suppressed,
-        connected=connected,
-        throttled=metrics.throttle_wait,
+        metrics=metrics,
         rng=random.Random(),  # noqa: S311 - jitter
     )
     return DeliveryAssembly(Dispatcher(parts), router, resolver, sites, signing, executor, shaping)

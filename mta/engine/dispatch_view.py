@@ -89,7 +89,7 @@ class DispatchView:
         return SiteView(
             site.id,
             site.name,
-            waiting=board.waiting + sum(one.parked for one in lanes),
+            waiting=board.waiting + sum(one.picker.parked for one in lanes),
             claimed=sum(link.attempts for one in lanes for link in one.links),
             connections=sum(len(one.links) for one in lanes),
             limit=sum(one.limits.limiter.connection_limit for one in lanes),

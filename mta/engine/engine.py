@@ -93,6 +93,10 @@ async def open_foundation(
     """Open the store (whose lock the caller holds) and what is read from it first."""
     clock = clock or SystemClock()
     data_dir = loaded.settings.server.data_dir
+    if loaded.settings.server.store != "sqlite":
+        raise ConfigurationError(
+            '[server] store: PostgreSQL is not supported in this release: expected "sqlite"'
+        )
     store = await SqliteStore.open(
         data_dir,
         [StatementPackage.of(name) for name in ("mta.spool", *packages)],

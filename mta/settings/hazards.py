@@ -60,6 +60,7 @@ def warnings(settings: Settings) -> list[Hazard]:
         *_delivery(settings),
         *_identity(settings),
         *_queue(settings),
+        *_not_yet(settings),
     ]
     order = list(Severity)
     return sorted(found, key=lambda hazard: order.index(hazard.severity))
@@ -273,3 +274,21 @@ def _queue(settings: Settings) -> Iterator[Hazard]:
             "some mail expires before its first retry.",
             "Make every expiry longer than the first value of retry.",
         )
+
+
+def _not_yet(settings: Settings) -> Iterator[Hazard]:
+    """Settings that have a place and no effect in this release: said, not ignored."""
+    chosen = {
+        "inbound.listen": bool(settings.inbound.listen),
+        "public.listen": settings.public.listen is not None,
+        "alerts.mail": bool(settings.alerts.mail),
+        "alerts.webhook": settings.alerts.webhook is not None,
+    }
+    for key, is_chosen in chosen.items():
+        if is_chosen:
+            yield Hazard(
+                Severity.WARNING,
+                key,
+                "has no effect in this release.",
+                "Leave it empty, or see the changelog for when it comes.",
+            )

@@ -108,8 +108,13 @@ def test_the_smarthosts_password_needs_tls():
 
 
 def test_half_of_the_bounce_handling_is_a_warning():
-    assert found(inbound={"listen": ["0.0.0.0:25"]}) == {("warning", "inbound.return_path_domain")}
+    assert ("warning", "inbound.return_path_domain") in found(inbound={"listen": ["0.0.0.0:25"]})
     assert found(inbound={"return_path_domain": "b.example.com"}) == {("warning", "inbound.listen")}
+
+
+def test_settings_without_effect_in_this_release_are_told():
+    assert found(alerts={"mail": ["a@example.com"]}) == {("warning", "alerts.mail")}
+    assert ("warning", "inbound.listen") in found(inbound={"listen": ["0.0.0.0:25"]})
 
 
 def test_example_names_are_told():

@@ -1,0 +1,131 @@
+"""What goes next on a lane's connections, and what was picked and waits for other hosts.
+
+Domains rolled up into one site may have different MX hosts: a delivery goes only over a connection
+to one of its own. What the site's queue gives and does not fit is parked, a bounded number, until
+a connection to its hosts has a slot.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from mta.delivery.board import Board, SiteBoard
+from mta.delivery.link import Link
+from mta.delivery.routing import Route, Router
+from mta.scheduler.stream import Stream
+from mta.spool.rows import QueuedDelivery
+
+MAX_PARKED = 200
+
+Picked = tuple[Stream, QueuedDelivery]
+
+
+class Picker:
+    """The site's queue as one lane sees it."""
+
+    def __init__(
+        self, board: Board, site: SiteBoard, router: Router, find_route: Callable[[str], None]
+    ) -> None:
+        """`find_route(domain)` is asked for a domain that has no route in memory."""
+        self._board = board
+        self._site = site
+        self._router = router
+        self._find_route = find_route
+        self._parked: deque[Picked] = deque()
+
+    @property
+    def parked(self) -> int:
+        """Deliveries that were picked and wait for a connection to their own hosts."""
+        return len(self._parked)
+
+    @property
+    def waiting(self) -> int:
+        """Deliveries in memory that wait for a connection."""
+        return self._site.waiting + len(self._parked)
+
+    def next_for(self, link: Link, now_ms: int, *, bulk: bool) -> Picked | None:
+        """Take what goes next over that connection; `bulk`: campaigns may use it."""
+        for index, (_, delivery) in enumerate(self._parked):
+            if self.fits(link, delivery):
+                picked = self._parked[index]
+                del self._parked[index]
+                return picked
+        while len(self._parked) < MAX_PARKED:
+            found = self._site.queue.pick(now_ms, bulk=bulk)
+            if found is None:
+                return None
+            self._site.waiting -= 1
+            if self.fits(link, found[1]):
+                return found
+            self._parked.append(found)
+        return None
+
+    def fits(self, link: Link, delivery: QueuedDelivery) -> bool:
+        """Whether the connection goes to one of the domain's own hosts."""
+        if delivery.domain == link.domain:
+            return True
+        route = self._router.known(delivery.domain)
+        if route is None:
+            self._find_route(delivery.domain)
+            return False
+        return link.host in route.hosts and link.port == route.port
+
+    def fits_any(self, link: Link) -> bool:
+        """Whether anything parked could go over that connection."""
+        return any(self.fits(link, delivery) for _, delivery in self._parked)
+
+    def add_companions(self, stream: Stream, deliveries: list[QueuedDelivery], limit: int) -> None:
+        """Other recipients of the same message at the same domain go in the same transaction."""
+        first, window = deliveries[0], stream.window
+        while (
+            window
+            and len(deliveries) < limit
+            and window[0].message is first.message
+            and window[0].domain == first.domain
+        ):
+            deliveries.append(window.popleft())
+        extra = len(deliveries) - 1
+        if extra:
+            self._site.waiting -= extra
+            self._site.queue.charge(stream, extra)
+
+    def domain_to_open(self) -> str:
+        """A domain that waits for a connection, empty when none does."""
+        if self._parked:
+            return self._parked[0][1].domain
+        for stream in self._site.queue.streams():
+            if stream.window:
+                return stream.window[0].domain
+        return ""
+
+    def take_for(self, route: Route, now_ms: int) -> list[QueuedDelivery]:
+        """Take what is in memory for those hosts, which could not be reached; others stay."""
+        taken: list[Picked] = []
+        kept: list[Picked] = []
+        while (picked := self._site.queue.pick(now_ms)) is not None:
+            self._site.waiting -= 1
+            self._parked.append(picked)
+        for stream, delivery in self._parked:
+            known = self._router.known(delivery.domain)
+            same = delivery.domain == route.domain or (known and known.hosts == route.hosts)
+            (taken if same else kept).append((stream, delivery))
+        self._parked = deque(kept)
+        self.give_back()
+        return [delivery for _, delivery in taken]
+
+    def take_domain(self, domain: str) -> list[QueuedDelivery]:
+        """Take what waits in memory for a domain; it leaves the lane."""
+        taken = [d for _, d in self._parked if d.domain == domain]
+        self._parked = deque((s, d) for s, d in self._parked if d.domain != domain)
+        for stream in self._site.streams.values():
+            mine = [d for d in stream.window if d.domain == domain]
+            if mine:
+                stream.window = deque(d for d in stream.window if d.domain != domain)
+                self._site.waiting -= len(mine)
+                taken += mine
+        return taken
+
+    def give_back(self) -> None:
+        """What is parked goes to the heads of its windows again, in its order."""
+        while self._parked:
+            stream, delivery = self._parked.pop()
+            self._board.put_back(delivery, stream)
