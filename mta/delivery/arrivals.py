@@ -26,7 +26,7 @@ class Arrivals:
         self._lanes = lanes
         self._tasks = tasks
         self.domains: Domains
-        self.refiller = Refiller(parts.store, board, lanes.kick)
+        self.refiller = Refiller(parts.store, board, parts.clock, lanes.kick)
         self._log = structlog.get_logger("mta.delivery")
 
     def arrived(self, deliveries: Sequence[QueuedDelivery]) -> None:
@@ -39,9 +39,7 @@ class Arrivals:
             elif flow is None:
                 self.more_on_disk(delivery.site, [delivery])
             else:
-                stream = self._board.offer(delivery, flow, now_ms)
-                if stream.wants_refill:
-                    self.refiller.want(stream)
+                self.refiller.want(self._board.offer(delivery, flow, now_ms))
                 self._lanes.kick(delivery.site)
 
     def more_on_disk(self, site_id: int, deliveries: list[QueuedDelivery]) -> None:
@@ -69,8 +67,7 @@ class Arrivals:
         assert flow is not None
         stream = self._board.stream(site_id, klass, flow)
         stream.rewind(delivery_id)
-        if stream.wants_refill and flow.is_open(self._clock.now_ms()):
-            self.refiller.want(stream)
+        self.refiller.want(stream)
 
     async def stored(self, site_id: int, klass: int, flow_id: int, before: int = 1) -> None:
         """There are ready rows of a flow that may not be in memory."""
@@ -92,6 +89,5 @@ class Arrivals:
 
     def refill(self, board: SiteBoard) -> None:
         """Read ahead for the streams of a site that run low."""
-        if self._board.has_room:
-            for stream in self._board.wanting(board, self._clock.now_ms()):
-                self.refiller.want(stream)
+        for stream in board.streams.values():
+            self.refiller.want(stream)

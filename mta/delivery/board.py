@@ -110,12 +110,14 @@ class Board:
         """The body was read from disk for a delivery that is under way."""
         if message.content is None:
             message.content = content
-            self.content_bytes += len(content)
+            if message.waiting:  # else its deliveries were let go meanwhile
+                self.content_bytes += len(content)
 
     def release(self, delivery: QueuedDelivery) -> None:
         """The delivery leaves memory: final, or back on disk."""
-        if self.loaded.pop(delivery.id, None) is None:
-            return
+        if self.loaded.get(delivery.id) is not delivery:
+            return  # it never was, or another object stands for the row by now
+        del self.loaded[delivery.id]
         message = delivery.message
         message.waiting -= 1
         if not message.waiting and message.content is not None:

@@ -8,30 +8,45 @@ from contextlib import suppress
 import structlog
 
 from mta.delivery.board import Board
+from mta.model.clock import Clock
 from mta.model.errors import StoreError
+from mta.model.traffic import Gate
 from mta.scheduler.stream import Stream
+from mta.spool.flows import Flow
 from mta.spool.rows import QueuedDelivery, QueuedMessage, delivery_from_row, message_from_row
 from mta.store.base import Store
 
 READERS = 2
 RETRY_S = 1.0
+LEAST = 10  # rows that a stream with an empty window gets even when memory is full: all go on
 
 
 class Refiller:
     """Fills windows of streams in the background."""
 
-    def __init__(self, store: Store, board: Board, woken: Callable[[int], None]) -> None:
+    def __init__(
+        self, store: Store, board: Board, clock: Clock, woken: Callable[[int], None]
+    ) -> None:
         """`woken(site_id)` is called when a stream of that site got rows."""
         self._store = store
         self._board = board
+        self._clock = clock
         self._woken = woken
         self._waiting: deque[Stream] = deque()
         self._event = asyncio.Event()
         self._log = structlog.get_logger("mta.delivery")
 
     def want(self, stream: Stream) -> None:
-        """Fill the stream's window soon."""
-        if not stream.is_refilling:
+        """Fill the stream's window soon, if there is anything to fill it with.
+
+        Where memory is full, only empty windows are filled, a little: a window that is not empty
+        asks again when mail is taken out of it.
+        """
+        if (
+            stream.wants_refill
+            and self._may_be_read(stream.flow)
+            and (self._board.has_room or not stream.window)
+        ):
             stream.is_refilling = True
             self._waiting.append(stream)
             self._event.set()
@@ -45,9 +60,8 @@ class Refiller:
             self._event.clear()
 
     async def _fill(self, stream: Stream) -> None:
-        count = stream.next_count
-        after = stream.cursor
-        stream.more = False  # whoever rewinds while we read sets it again
+        count = stream.next_count if self._board.has_room else min(LEAST, stream.next_count)
+        after = stream.begin_reading()
         try:
             rows = await self._store.read(
                 "window",
@@ -59,23 +73,26 @@ class Refiller:
             )
         except StoreError as error:
             self._log.warning("queue cannot be read, trying again", error=str(error))
-            stream.more = True
             await asyncio.sleep(RETRY_S)
-            self._waiting.append(stream)
+            stream.not_filled(after)
+            self.want(stream)
             return
-        rewound = stream.more
+        if not self._may_be_read(stream.flow):
+            stream.not_filled(after)  # held while we read: whoever opens it asks again
+            return
         fresh = self._build(rows)
-        board = self._board.site(stream.site)
         stream.filled(fresh, rows[-1][0] if rows else after, is_end=len(rows) < count)
-        if rewound:
-            stream.rewind(min(after, stream.cursor) + 1)
-        stream.is_refilling = False
-        board.waiting += len(fresh)
         if fresh:
+            board = self._board.site(stream.site)
+            board.waiting += len(fresh)
             board.queue.wake(stream)
             self._woken(stream.site)
-        elif stream.more and self._board.has_room:
+        else:
             self.want(stream)
+
+    def _may_be_read(self, flow: Flow) -> bool:
+        """Whether the flow's mail may go, but for its pace: held mail stays on disk."""
+        return flow.gate == Gate.OPEN and flow.not_before_ms <= self._clock.now_ms()
 
     def _build(self, rows: list[tuple[object, ...]]) -> list[QueuedDelivery]:
         """Objects for rows that are not in memory yet."""

@@ -45,8 +45,14 @@ class FairQueue(Generic[M]):
         heappush(self._heap, (member.start, self._order, member))
 
     def first(self) -> M | None:
-        """The member whose turn it is."""
-        return self._heap[0][2] if self._heap else None
+        """The member whose turn it is; one that was charged meanwhile takes its later place."""
+        heap = self._heap
+        while heap:
+            start, order, member = heap[0]
+            if member.start <= start:
+                return member
+            heapreplace(heap, (member.start, order, member))
+        return None
 
     def served(self, cost: float) -> None:
         """The first member got its turn, which took `cost`; it stays active."""

@@ -5,6 +5,7 @@ urgent gets 8 and campaigns one, so bulk never starves. Closed flows are set asi
 turn comes and return with `wake`.
 """
 
+import math
 from collections.abc import Iterator
 
 from mta.model.traffic import TrafficClass
@@ -57,8 +58,14 @@ class SiteQueue:
 
         Without `bulk` only urgent and transactional mail is looked at (the reserved connection).
         """
-        classes, deficits = self._classes, self._deficits
         last = len(WEIGHTS) if bulk else FIRST_BULK
+        while True:
+            picked = self._pick_in_turn(now_ms, last)
+            if picked is not None or not self._let_rounds_pass(last):
+                return picked
+
+    def _pick_in_turn(self, now_ms: int, last: int) -> tuple[Stream, QueuedDelivery] | None:
+        classes, deficits = self._classes, self._deficits
         for _ in range(2 * len(WEIGHTS)):
             klass = self._turn
             if klass < last and classes[klass]:
@@ -77,10 +84,24 @@ class SiteQueue:
                 )
         return None
 
+    def _let_rounds_pass(self, last: int) -> bool:
+        """All that have work owe turns for companions that went along: skip to who has paid first."""
+        owing = [k for k in range(last) if self._classes[k]]
+        if not owing:
+            return False
+        deficits = self._deficits
+        rounds = max(1, min(math.ceil((1.0 - deficits[k]) / WEIGHTS[k]) for k in owing))
+        for klass in owing:
+            deficits[klass] += rounds * WEIGHTS[klass]
+        return True
+
     def charge(self, stream: Stream, extra: int) -> None:
         """`extra` more deliveries of the stream went along with the one picked."""
         self._deficits[stream.klass] -= extra
         stream.start += extra
+        tenant = self._tenants[stream.klass].get(stream.flow.account)
+        if tenant is not None:
+            tenant.start += extra
 
     def _pick_from(self, klass: int, now_ms: int) -> tuple[Stream, QueuedDelivery] | None:
         queue = self._classes[klass]

@@ -2,7 +2,7 @@
 on disk, read in the order of their ids.
 
 Invariant: every ready row of the stream is in the window (or further on its way), or `more` is
-true and its id is greater than `cursor`.
+true and its id is greater than `cursor`, or rows are being read that begin before it.
 """
 
 from collections import deque
@@ -13,6 +13,7 @@ from mta.spool.rows import QueuedDelivery
 
 WINDOW_FIRST = 50  # rows read when a stream is first looked at
 WINDOW_MAX = 2_000
+_NOWHERE = 1 << 63  # the cursor while rows are read: greater than every id
 
 
 class Stream(Member):
@@ -38,7 +39,12 @@ class Stream(Member):
 
     def offer(self, delivery: QueuedDelivery, *, has_room: bool) -> bool:
         """Take a row that has just become ready; False when it has to be read again from disk."""
-        if has_room and not self.more and len(self.window) < WINDOW_MAX:
+        if (
+            has_room
+            and not self.more
+            and not self.is_refilling  # what is being read is older and comes before it
+            and len(self.window) < WINDOW_MAX
+        ):
             self.window.append(delivery)
             self.cursor = max(self.cursor, delivery.id)
             return True
@@ -50,12 +56,31 @@ class Stream(Member):
         self.more = True
         self.cursor = min(self.cursor, delivery_id - 1)
 
-    def filled(self, rows: list[QueuedDelivery], cursor: int, *, is_end: bool) -> None:
-        """Rows were read up to `cursor`; a bigger bite next time if this one was all used."""
+    def begin_reading(self) -> int:
+        """Rows are read from now on: give the id they begin after.
+
+        Whoever rewinds meanwhile names rows that the reading may not see; they are read afterwards.
+        """
+        after = self.cursor
+        self.is_refilling = True
+        self.more = False
+        self.cursor = _NOWHERE
+        return after
+
+    def filled(self, rows: list[QueuedDelivery], upto: int, *, is_end: bool) -> None:
+        """Rows up to the id `upto` were read; a bigger bite next time."""
         self.window.extend(rows)
-        self.cursor = max(self.cursor, cursor)
-        self.more = not is_end
+        if not is_end:
+            self.rewind(upto + 1)
+        elif not self.more:
+            self.cursor = upto
+        self.is_refilling = False
         self.next_count = min(WINDOW_MAX, self.next_count * 2)
+
+    def not_filled(self, after: int) -> None:
+        """Nothing was read: the rows after that id are still to be found on disk."""
+        self.rewind(after + 1)
+        self.is_refilling = False
 
     def unload(self) -> list[QueuedDelivery]:
         """Forget the window (the rows stay ready on disk) and give back what was in it."""

@@ -85,7 +85,7 @@ def _can_be_found(
 
 
 def _parked(lane: Any) -> list[Any]:
-    return [delivery for _, delivery in lane._parked]
+    return [delivery for _, delivery in lane.picker._parked]
 
 
 def _nothing_is_under_way(relay: Any) -> None:

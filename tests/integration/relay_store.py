@@ -50,6 +50,7 @@ class WatchedStore:
         self.gated = 0  # jobs and answers that are kept waiting
         self.is_dead = False  # as after SIGKILL: nothing more gets in
         self.submitted: list[tuple[str, int]] = []  # (statement, rows), in order
+        self.reads: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
@@ -84,23 +85,21 @@ class WatchedStore:
         return answer
 
     async def read(self, statement: str, /, **params: Any) -> list[tuple[Any, ...]]:
+        self.reads.append(statement)
         error = self._fault(statement)
         if error is not None:
             raise error
         rows = await self._store.read(statement, **params)
-        gate = self._closed(statement)
-        if gate is not None:
-            self.gated += 1
-            self._pulse.beat()
-            await gate.wait()
-            self.gated -= 1
+        await self._pass(statement)
         return rows
 
     async def read_content(self, ref: ContentRef) -> bytes:
         error = self._fault("read_content")
         if error is not None:
             raise error
-        return await self._store.read_content(ref)
+        content = await self._store.read_content(ref)
+        await self._pass("read_content")
+        return content
 
     async def _submit_after(
         self,
@@ -111,10 +110,7 @@ class WatchedStore:
         *,
         bulk: bool,
     ) -> None:
-        self.gated += 1
-        self._pulse.beat()
-        await gate.wait()
-        self.gated -= 1
+        await self._wait(gate)
         try:
             await self._store.submit(work, contents, bulk=bulk)
         except Exception as error:
@@ -122,6 +118,17 @@ class WatchedStore:
         else:
             answer.set_result(None)
         self._pulse.beat()
+
+    async def _pass(self, name: str) -> None:
+        gate = self._closed(name)
+        if gate is not None:
+            await self._wait(gate)
+
+    async def _wait(self, gate: asyncio.Event) -> None:
+        self.gated += 1
+        self._pulse.beat()
+        await gate.wait()
+        self.gated -= 1
 
     def _later(self, coroutine: Any) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

@@ -39,14 +39,19 @@ class QueueMachine(RuleBasedStateMachine):
         self.sent: list[int] = []
         self.in_hand: list[tuple[Stream, QueuedDelivery]] = []
         self.next_id = 100
+        self.readings: dict[Stream, tuple[int, int, list[int]]] = {}
         for number in range(4):
             klass = TrafficClass(number % 4)
-            self.flows.add(Flow(number, account=number // 2, name=str(number), kind="application", klass=klass))
+            self.flows.add(
+                Flow(number, account=number // 2, name=str(number), kind="application", klass=klass)
+            )
 
     def _object(self, delivery_id: int) -> QueuedDelivery:
         flow_id, klass = self.owner[delivery_id]
         message = QueuedMessage(delivery_id, 1, "a@b", ContentRef(0, 0, 0, 0), 0, "", "", "", b"x")
-        return QueuedDelivery(delivery_id, message, 0, flow_id, klass, klass, SITE, "d.test", "u@d.test")
+        return QueuedDelivery(
+            delivery_id, message, 0, flow_id, klass, klass, SITE, "d.test", "u@d.test"
+        )
 
     def _site(self) -> SiteBoard:
         return self.board.site(SITE)
@@ -61,7 +66,9 @@ class QueueMachine(RuleBasedStateMachine):
             if has_room:
                 self.board.offer(self._object(self.next_id), self.flows.get(flow), NOW_MS)
             else:
-                self.board.stream(SITE, self.flows.get(flow).klass, self.flows.get(flow)).rewind(self.next_id)
+                self.board.stream(SITE, self.flows.get(flow).klass, self.flows.get(flow)).rewind(
+                    self.next_id
+                )
 
     @rule(bulk=st.booleans(), count=st.integers(1, 20))
     def pick(self, bulk: bool, count: int) -> None:
@@ -74,11 +81,17 @@ class QueueMachine(RuleBasedStateMachine):
             stream, delivery = picked
             assert stream.flow.is_open(NOW_MS), "a closed flow was served"
             assert bulk or delivery.klass < TrafficClass.AUTOMATED
-            assert self.disk[delivery.id] == READY, "picked twice"
+            if self.disk[delivery.id] != READY:  # a row that was read before it was sent
+                self.board.release(delivery)
+                self.board.current(stream).rewind(delivery.id)
+                continue
             self.disk[delivery.id] = CLAIMED
             self.in_hand.append(picked)
 
-    @rule(kind=st.sampled_from(["sent", "deferred", "returned", "lost claim"]), count=st.integers(1, 10))
+    @rule(
+        kind=st.sampled_from(["sent", "deferred", "returned", "lost claim"]),
+        count=st.integers(1, 10),
+    )
     def settle(self, kind: str, count: int) -> None:
         """What became of attempts."""
         for _ in range(min(count, len(self.in_hand))):
@@ -96,7 +109,7 @@ class QueueMachine(RuleBasedStateMachine):
             else:
                 self.disk[delivery.id] = READY
                 self.board.release(delivery)
-                stream.rewind(delivery.id)
+                self.board.current(stream).rewind(delivery.id)
 
     @rule(count=st.integers(1, 30))
     def promote(self, count: int) -> None:
@@ -120,21 +133,49 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def refill(self) -> None:
         """Streams that run low read the next rows by key."""
-        for stream in list(self.board.wanting(self._site(), NOW_MS)):
-            self._read(stream)
+        for stream in list(self._site().streams.values()):
+            if stream.wants_refill and stream.flow.gate == Gate.OPEN:
+                self._begin(stream)
+                self._end(stream)
+
+    @rule(flow=st.integers(0, 3))
+    def begin_reading(self, flow: int) -> None:
+        """A reader looks at the disk; much may happen before its answer is there."""
+        for stream in self.board.by_flow.get(flow, ()):
+            if stream.wants_refill and stream.flow.gate == Gate.OPEN:
+                self._begin(stream)
+
+    @rule(flow=st.integers(0, 3))
+    def end_reading(self, flow: int) -> None:
+        """The answer of the reader comes, which may be out of date."""
+        for stream in [s for s in self.readings if s.flow.id == flow]:
+            self._end(stream)
+
+    @rule(flow=st.integers(0, 3))
+    def reading_fails(self, flow: int) -> None:
+        """The store could not be read."""
+        for stream in [s for s in self.readings if s.flow.id == flow]:
+            stream.not_filled(self.readings.pop(stream)[0])
 
     @rule()
     def forget(self) -> None:
         """Idle streams and tenants are dropped from memory."""
         self.board.forget_idle()
 
-    def _read(self, stream: Stream) -> None:
-        count, after = stream.next_count, stream.cursor
+    def _begin(self, stream: Stream) -> None:
+        count, after = stream.next_count, stream.begin_reading()
         rows = sorted(
             i
             for i, s in self.disk.items()
             if s == READY and i > after and self.owner[i] == (stream.flow.id, stream.klass)
         )[:count]
+        self.readings[stream] = after, count, rows
+
+    def _end(self, stream: Stream) -> None:
+        after, count, rows = self.readings.pop(stream)
+        if stream.flow.gate != Gate.OPEN:
+            stream.not_filled(after)
+            return
         fresh = [self._object(i) for i in rows if i not in self.board.loaded]
         for delivery in fresh:
             self.board.load(delivery)
@@ -153,6 +194,15 @@ class QueueMachine(RuleBasedStateMachine):
                 continue
             flow_id, klass = self.owner[delivery_id]
             stream = self._site().streams[klass, flow_id]
+            reading = self.readings.get(stream)
+            if reading is not None and delivery_id in reading[2]:
+                continue
+            if (
+                reading is not None
+                and len(reading[2]) == reading[1]
+                and delivery_id > reading[2][-1]
+            ):
+                continue  # the reading will not be the last
             assert stream.more, f"{delivery_id} is ready, not in memory, and nobody will look"
             assert delivery_id > stream.cursor
 
@@ -169,6 +219,7 @@ class QueueMachine(RuleBasedStateMachine):
             return
         for flow in self.flows:
             self.gate(flow.id, Gate.OPEN)
+            self.end_reading(flow.id)
         for _ in range(10_000):
             self.promote(1_000)
             self.refill()
