@@ -1,15 +1,17 @@
 """Turns a submission into rows: header repaired, class and expiry chosen, ids given. No I/O."""
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import orjson
 
-from mta.intake.content import ContentRefused, Scan, scan
+from mta.intake.content import ContentRefused, Scan, check_octets, scan
+from mta.intake.fingerprint import fingerprint
 from mta.intake.ports import SuppressionCheck
 from mta.intake.trace import TraceWriter
-from mta.model.envelope import Envelope, Identity, Submission
+from mta.model.address import Address
+from mta.model.envelope import Identity, Recipient, Submission
 from mta.model.ids import IdGenerator
 from mta.model.traffic import DeliveryState, TrafficClass
 from mta.settings.delivery_schema import Queue
@@ -18,6 +20,9 @@ from mta.spool.rows import ExpiryKind, MessageFlag, QueuedDelivery, QueuedMessag
 from mta.store.work import Content
 
 MAX_RELEASE_MS = 60 * 24 * 3600 * 1000  # RFC 4865: we offer 5,184,000 seconds
+
+# A job of the store has at most 2,000 rows, some of which tell of the message as a whole.
+MAX_RECIPIENTS = 1_900
 
 # Content lives as long as its slowest companion, so bodies are kept apart by expiry.
 SEGMENT_SHORT, SEGMENT_RELAY, SEGMENT_CAMPAIGN = 0, 1, 2
@@ -28,6 +33,15 @@ _SEGMENTS = {
     ExpiryKind.CAMPAIGN: SEGMENT_CAMPAIGN,
     ExpiryKind.RELAY: SEGMENT_RELAY,
 }
+
+
+_KINDS = tuple(ExpiryKind)
+# Operations on flags cost microseconds, on integers they do not.
+_EIGHT_BIT = int(MessageFlag.EIGHT_BIT)
+_NEEDS_UTF8 = int(MessageFlag.NEEDS_UTF8)
+_RELAY = int(MessageFlag.RELAY)
+_TRACK_OPENS = int(MessageFlag.TRACK_OPENS)
+_TRACK_CLICKS = int(MessageFlag.TRACK_CLICKS)
 
 
 @dataclass(slots=True)
@@ -46,18 +60,23 @@ class Draft:
 def draft(submission: Submission, *, max_hops: int, now_ms: int) -> Draft:
     """Read the content and decide class, expiry and flow.
 
-    Raises `ContentRefused` with the reply to give.
+    What the doors have checked is checked again where forgetting it would let an account write in
+    another one's name. Raises `ContentRefused` with the reply to give.
     """
     envelope, identity = submission.envelope, submission.identity
+    over_smtp = submission.origin.is_smtp
+    if not over_smtp:
+        check_octets(submission.content)
+    check_sender(identity, envelope.sender)
+    _check_recipients(envelope.recipients)
     found = scan(submission.content, smtputf8=envelope.smtputf8)
     if found.hops >= max_hops:
         raise ContentRefused(554, "5.4.6", f"routing loop: {found.hops} Received fields")
-    _check_from(found, identity)
+    _check_header(found, identity)
     steering = found.steering
     klass = identity.default_class if steering.klass is None else steering.klass
     if klass is TrafficClass.URGENT and not identity.may_send_urgent:
         raise ContentRefused(550, "5.7.1", "this credential may not send class urgent")
-    over_smtp = submission.origin.is_smtp
     relay = over_smtp and steering.klass is None and klass is TrafficClass.TRANSACTIONAL
     release_at_ms = envelope.release_at_ms or steering.send_at_ms
     if release_at_ms > now_ms + MAX_RELEASE_MS:
@@ -66,19 +85,48 @@ def draft(submission: Submission, *, max_hops: int, now_ms: int) -> Draft:
         submission,
         found,
         klass,
-        ExpiryKind.RELAY if relay else ExpiryKind(klass),
+        ExpiryKind.RELAY if relay else _KINDS[klass],
         steering.campaign or identity.name,
         "campaign" if steering.campaign else "application",
         release_at_ms if release_at_ms > now_ms else 0,
     )
 
 
-def _check_from(found: Scan, identity: Identity) -> None:
+def check_sender(identity: Identity, sender: Address | None) -> None:
+    """Refuse an envelope sender that the account does not own (RFC 6409 §6.1, §3.3).
+
+    Raises `ContentRefused`.
+    """
+    if sender is None:
+        if not identity.may_use_null_sender:
+            raise ContentRefused(550, "5.7.1", "This credential may not use the null sender")
+    elif not identity.may_send_as(sender):
+        raise ContentRefused(
+            550, "5.7.1", f"Sender {sender.domain} does not belong to this account"
+        )
+
+
+def _check_recipients(recipients: Sequence[Recipient]) -> None:
+    if not recipients:
+        raise ContentRefused(554, "5.5.1", "No valid recipients")
+    if len(recipients) > MAX_RECIPIENTS:
+        raise ContentRefused(452, "4.5.3", f"More than {MAX_RECIPIENTS} recipients")
+
+
+def _check_header(found: Scan, identity: Identity) -> None:
+    """Whoever the message names as its author or sender belongs to the account."""
     for address in found.froms:
         if not identity.may_send_as(address):
-            raise ContentRefused(
-                550, "5.7.1", f"From: <{address}>: {address.domain} does not belong to this account"
-            )
+            _refuse_name("From", address)
+    for name, address in found.owned:
+        if not identity.may_send_as(address):
+            _refuse_name(name, address)
+
+
+def _refuse_name(name: str, address: Address) -> NoReturn:
+    raise ContentRefused(
+        550, "5.7.1", f"{name}: <{address}>: {address.domain} does not belong to this account"
+    )
 
 
 @dataclass(slots=True)
@@ -97,6 +145,12 @@ class Admitted:
     suppressed: int
     digest: str
     idempotency_key: str
+    is_guarded: bool = False  # by statements of the policy
+
+    @property
+    def charged(self) -> int:
+        """Recipients that count against a quota: a suppressed one does not."""
+        return len(self.deliveries) - self.suppressed
 
 
 class Admission:
@@ -115,86 +169,109 @@ class Admission:
         """`site_of` gives the site of a domain if it is known (else 0), without waiting."""
         self._ids = ids
         self._trace = trace
-        self._queue = queue
+        # Urgent and transactional mail expires from its release, other mail from its first attempt.
+        self._lifetimes_ms = {
+            ExpiryKind.URGENT: int(queue.expire.urgent) * 1000,
+            ExpiryKind.TRANSACTIONAL: int(queue.expire.transactional) * 1000,
+        }
         self._suppression = suppression
         self._site_of = site_of
         self._reserve = reserve
 
     def admit(self, draft: Draft, flow: Flow, now_ms: int) -> Admitted:
         """Give ids, write the trace fields, reserve the place of the content."""
-        submission = draft.submission
-        envelope = submission.envelope
-        ids = self._ids.block(1 + len(envelope.recipients))
-        content = self._content(draft, ids[0], now_ms)
+        submission, found = draft.submission, draft.scan
+        envelope, identity = submission.envelope, submission.identity
+        recipients = _distinct(envelope.recipients)
+        ids = self._ids.block(1 + len(recipients))
+        message_id = ids[0]
+        own_id = ""
+        if not found.header_id and not found.has_signature:
+            own_id = self._trace.message_id(message_id)
+        content = self._content(draft, recipients, own_id, message_id, now_ms)
         place = self._reserve(content, _SEGMENTS[draft.kind])
         message = QueuedMessage(
-            ids[0],
-            submission.identity.account_id,
+            message_id,
+            identity.account_id,
             str(envelope.sender) if envelope.sender else "",
             place.ref,
             _flags(draft, content),
             envelope.ret,
             envelope.envelope_id,
-            draft.scan.header_id or self._trace.message_id(ids[0]),
+            found.header_id or own_id,
             content,
         )
-        deliveries, suppressed = self._deliveries(draft, message, flow, ids, now_ms)
-        steering = draft.scan.steering
+        deliveries, suppressed = self._deliveries(draft, message, flow, recipients, now_ms)
+        steering = found.steering
         tags = (*submission.tags, *steering.tags)
+        key = submission.idempotency_key or steering.idempotency_key
         return Admitted(
             message,
             deliveries,
             place,
             draft.release_at_ms,
-            draft.scan.subject,
+            found.subject,
             submission.origin.peer,
-            submission.identity.credential_id,
+            identity.credential_id,
             orjson.dumps(tags).decode() if tags else "",
             submission.metadata or steering.metadata,
             suppressed,
-            _digest(envelope, submission.content) if _key(draft) else "",
-            _key(draft),
+            fingerprint(envelope, submission.content) if key else "",
+            key,
         )
 
-    def _content(self, draft: Draft, message_id: int, now_ms: int) -> bytes:
+    def _content(
+        self,
+        draft: Draft,
+        recipients: Sequence[Recipient],
+        own_id: str,
+        message_id: int,
+        now_ms: int,
+    ) -> bytes:
         found, submission = draft.scan, draft.submission
-        recipients = submission.envelope.recipients
         target = str(recipients[0].address) if len(recipients) == 1 else ""
         head = self._trace.received(submission.origin, message_id, target, now_ms)
         if not found.has_date and not found.has_signature:
             head += f"Date: {self._trace.date(now_ms)}\r\n"
-        if not found.header_id and not found.has_signature:
-            head += f"Message-ID: {self._trace.message_id(message_id)}\r\n"
+        if own_id:
+            head += f"Message-ID: {own_id}\r\n"
         if not found.has_from:
             sender = submission.envelope.sender or f"MAILER-DAEMON@{self._trace.hostname}"
             head += f"From: <{sender}>\r\n"
-        return b"".join((head.encode("utf-8", "replace"), *found.parts))
+        return b"".join((head.encode(), *found.parts))
 
     def _deliveries(
-        self, draft: Draft, message: QueuedMessage, flow: Flow, ids: range, now_ms: int
+        self,
+        draft: Draft,
+        message: QueuedMessage,
+        flow: Flow,
+        recipients: Sequence[Recipient],
+        now_ms: int,
     ) -> tuple[list[QueuedDelivery], int]:
         expires_ms = self._first_deadline(draft, flow, now_ms)
         state = DeliveryState.SCHEDULED if draft.release_at_ms else DeliveryState.READY
-        recipients = draft.submission.envelope.recipients
-        if len(recipients) > 1:  # neighbours go to the same domain in one transaction
-            recipients = tuple(sorted(recipients, key=lambda r: r.address.domain))
         deliveries, suppressed = [], 0
         for n, recipient in enumerate(recipients):
             address = recipient.address
+            domain = address.domain
             delivery = QueuedDelivery(
-                ids[1 + n],
+                message.id + 1 + n,
                 message,
                 n,
                 flow.id,
                 draft.klass,
                 draft.kind,
-                self._site_of(address.domain),
-                address.domain,
+                self._site_of(domain),
+                domain,
                 str(address),
-                expires_ms=expires_ms,
-                notify=recipient.notify,
-                original=recipient.original,
-                state=state,
+                0,
+                0,
+                expires_ms,
+                0,
+                recipient.notify,
+                recipient.original,
+                "",
+                state,
             )
             if self._suppression.reason(message.account, address):
                 delivery.state = DeliveryState.SUPPRESSED
@@ -203,37 +280,38 @@ class Admission:
         return deliveries, suppressed
 
     def _first_deadline(self, draft: Draft, flow: Flow, now_ms: int) -> int:
-        """Urgent and transactional mail expires from its release, other mail from its first attempt."""
-        if draft.kind not in {ExpiryKind.URGENT, ExpiryKind.TRANSACTIONAL}:
+        """In the flow's own time; 0: the clock starts with the first attempt."""
+        lifetime_ms = self._lifetimes_ms.get(draft.kind)
+        if lifetime_ms is None:
             return 0
-        seconds = getattr(self._queue.expire, draft.kind.setting)
-        start = draft.release_at_ms or now_ms
-        return flow.time_ms(now_ms) + (start - now_ms) + int(seconds) * 1000
+        waiting_ms = draft.release_at_ms - now_ms if draft.release_at_ms else 0
+        return flow.time_ms(now_ms) + waiting_ms + lifetime_ms
 
 
-def _key(draft: Draft) -> str:
-    return draft.submission.idempotency_key or draft.scan.steering.idempotency_key
+def _distinct(recipients: Sequence[Recipient]) -> Sequence[Recipient]:
+    """Each address once, neighbours of one domain together: they go in one transaction."""
+    if len(recipients) == 1:
+        return recipients
+    by_address: dict[str, Recipient] = {}
+    for recipient in recipients:
+        by_address.setdefault(str(recipient.address), recipient)
+    return sorted(by_address.values(), key=lambda r: r.address.domain)
 
 
-def _digest(envelope: Envelope, content: bytes) -> str:
-    state = hashlib.blake2b(content, digest_size=16)
-    state.update(f"\n{envelope.sender}\n".encode())
-    state.update("\n".join(str(r.address) for r in envelope.recipients).encode())
-    return state.hexdigest()
-
-
-def _flags(draft: Draft, content: bytes) -> MessageFlag:
-    envelope = draft.submission.envelope
-    flags = MessageFlag(0)
+def _flags(draft: Draft, content: bytes) -> int:
+    submission = draft.submission
+    sender = submission.envelope.sender
+    flags = 0
     if not content.isascii():
-        flags |= MessageFlag.EIGHT_BIT
-    if draft.scan.has_utf8_header or (envelope.sender and not envelope.sender.is_ascii):
-        flags |= MessageFlag.NEEDS_UTF8
-    if draft.submission.origin.is_smtp and draft.klass is not TrafficClass.CAMPAIGN:
-        flags |= MessageFlag.RELAY
-    track = draft.scan.steering.track or frozenset()
-    if "opens" in track:
-        flags |= MessageFlag.TRACK_OPENS
-    if "clicks" in track:
-        flags |= MessageFlag.TRACK_CLICKS
+        flags |= _EIGHT_BIT
+    if draft.scan.has_utf8_header or (sender is not None and not sender.is_ascii):
+        flags |= _NEEDS_UTF8
+    if submission.origin.is_smtp and draft.klass is not TrafficClass.CAMPAIGN:
+        flags |= _RELAY
+    track = draft.scan.steering.track
+    if track:
+        if "opens" in track:
+            flags |= _TRACK_OPENS
+        if "clicks" in track:
+            flags |= _TRACK_CLICKS
     return flags

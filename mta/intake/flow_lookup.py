@@ -3,6 +3,7 @@
 import asyncio
 
 from mta.model.clock import Clock
+from mta.model.errors import JobRefused
 from mta.model.ids import IdGenerator
 from mta.spool.flows import Flow, FlowDirectory, flow_from_row
 from mta.store.base import Store
@@ -59,7 +60,15 @@ class FlowLookup:
             return self._directory.add(flow_from_row(rows[0]))
         flow = Flow(self._ids.new(), account, name, kind, klass)
         row = (flow.id, account, name, kind, klass, self._clock.now_ms())
-        await self._store.submit([Rows("flow_insert", [row], expect=1)])
+        try:
+            await self._store.submit([Rows("flow_insert", [row], expect=1)])
+        except JobRefused:  # another writer of flows was faster
+            rows = await self._store.read(
+                "flow_by_name", account=account, **{"class": klass}, name=name
+            )
+            if not rows:
+                raise
+            flow = flow_from_row(rows[0])
         return self._directory.add(flow)
 
     async def _earlier(self, account: int, key: str) -> tuple[int, str] | None:

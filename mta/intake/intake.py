@@ -12,7 +12,14 @@ from functools import partial
 from typing import Protocol
 
 from mta.events.mail_log import MailLog
-from mta.intake.admission import Admission, Admitted, Draft, draft
+from mta.intake.admission import (
+    MAX_RECIPIENTS,
+    Admission,
+    Admitted,
+    Draft,
+    check_sender,
+    draft,
+)
 from mta.intake.content import ContentRefused
 from mta.intake.flow_lookup import FlowLookup
 from mta.intake.ports import AllowAll, ReadyListener, Receipt, SubmissionPolicy
@@ -30,7 +37,7 @@ from mta.store.base import Store
 STORE_FAILED = Reply.of(451, "4.3.0", "Cannot store the message now, try again later")
 RATE_EXCEEDED = Reply.of(450, "4.7.1", "Rate of this credential exceeded, try again later")
 KEY_REUSED = Reply.of(554, "5.5.4", "Idempotency key was used for another message")
-NULL_SENDER = Reply.of(550, "5.7.1", "This credential may not use the null sender")
+TOO_MANY = Reply.of(452, "4.5.3", "Too many recipients")
 REVOKED = Reply.of(535, "5.7.8", "This credential is no longer valid")
 
 
@@ -88,11 +95,11 @@ class Intake:
         """A refusal unless the account owns the envelope sender (RFC 6409 §6.1)."""
         if not self._still_valid(identity):
             return REVOKED
-        if sender is None:
-            return None if identity.may_use_null_sender else NULL_SENDER
-        if identity.may_send_as(sender):
-            return None
-        return Reply.of(550, "5.7.1", f"Sender {sender.domain} does not belong to this account")
+        try:
+            check_sender(identity, sender)
+        except ContentRefused as refused:
+            return refused.reply
+        return None
 
     def check_recipient(
         self,
@@ -100,7 +107,9 @@ class Intake:
         recipient: Recipient,  # noqa: ARG002
         count: int,
     ) -> Reply | None:
-        """A refusal by quota or rate for the `count`-th recipient."""
+        """A refusal by quota, rate or number for the `count`-th recipient."""
+        if count > MAX_RECIPIENTS:
+            return TOO_MANY
         refusal = self._policy.check_recipient(identity, count)
         if refusal is None and identity.rate_per_minute:
             now_s = self._clock.monotonic_s()
@@ -118,11 +127,14 @@ class Intake:
         now_ms = self._clock.now_ms()
         try:
             read = draft(submission, max_hops=self._max_hops, now_ms=now_ms)
+            account = submission.identity.account_id
+            flow = self._flows.known(account, read.klass, read.flow_name)
         except ContentRefused as refused:
-            self._refuse_early(answer, submission, refused)
+            self._refuse(answer, submission, refused.reply)
             return answer
-        account = submission.identity.account_id
-        flow = self._flows.known(account, read.klass, read.flow_name)
+        except Exception as error:
+            self._broken(answer, submission, error)
+            return answer
         if flow is not None:
             self._store_message(answer, read, flow, now_ms)
         else:
@@ -133,73 +145,30 @@ class Intake:
     def _flow_found(
         self, answer: asyncio.Future[Receipt], read: Draft, found: asyncio.Future[Flow]
     ) -> None:
-        if found.cancelled() or found.exception() is not None:
-            self._refuse(answer, read, STORE_FAILED)
-        else:
+        error = None if found.cancelled() else found.exception()
+        if error is None and not found.cancelled():
             self._store_message(answer, read, found.result(), self._clock.now_ms())
+        else:
+            self._broken(answer, read.submission, error)
 
     def _store_message(
         self, answer: asyncio.Future[Receipt], read: Draft, flow: Flow, now_ms: int
     ) -> None:
         try:
             admitted = self._admission.admit(read, flow, now_ms)
-        except StoreError:
-            self._refuse(answer, read, STORE_FAILED)
-            return
-        job = JobBuilder()
-        refusal = self._fill(job, read, admitted, flow, now_ms)
-        if refusal is not None:
-            self._refuse(answer, read, refusal)
-            return
-        committed = self._store.submit(job.work(now_ms), (admitted.content,))
-        committed.add_done_callback(partial(self._committed, answer, read, admitted))
-
-    def _fill(
-        self, job: JobBuilder, read: Draft, admitted: Admitted, flow: Flow, now_ms: int
-    ) -> Reply | None:
-        message, identity = admitted.message, read.submission.identity
-        charged = len(admitted.deliveries) - admitted.suppressed
-        admission = self._policy.admit(identity, message.id, charged, now_ms)
-        if isinstance(admission, Reply):
-            return admission
-        for rows in admission:
-            for row in rows.rows:
-                job.add(rows.statement, row, guarded=rows.expect is not None)
-        if admitted.idempotency_key:
-            key = (message.account, admitted.idempotency_key, message.id, admitted.digest, now_ms)
-            job.add("idempotency_insert", key, guarded=True)
-        job.insert_message(
-            message,
-            flow.id,
-            admitted.credential,
-            admitted.subject,
-            admitted.source,
-            admitted.tags,
-            admitted.metadata,
-        )
-        due_ms = admitted.due_ms or now_ms
-        for delivery in admitted.deliveries:
-            job.insert_delivery(delivery, due_ms, now_ms)
-        if admitted.suppressed:
-            # One event for all: a job has a bounded number of rows, a message 1,000 recipients.
-            ids = [str(d.id) for d in admitted.deliveries if d.state == DeliveryState.SUPPRESSED]
-            job.event(
-                EventType.SUPPRESSED,
-                now_ms,
-                account=message.account,
-                flow=flow.id,
-                message=message.id,
-                data={"deliveries": ids},
+            policy = self._policy.admit(
+                read.submission.identity, admitted.message.id, admitted.charged, now_ms
             )
-        job.event(
-            EventType.ACCEPTED,
-            now_ms,
-            account=message.account,
-            flow=flow.id,
-            message=message.id,
-            data={"recipients": len(admitted.deliveries), "size": message.ref.length},
-        )
-        return None
+            if isinstance(policy, Reply):
+                self._refuse(answer, read.submission, policy)
+                return
+            admitted.is_guarded = any(rows.expect is not None for rows in policy)
+            work = [*policy, *_job(admitted, flow, now_ms).work(now_ms)]
+        except Exception as error:
+            self._broken(answer, read.submission, error)
+            return
+        committed = self._store.submit(work, (admitted.content,))
+        committed.add_done_callback(partial(self._committed, answer, read, admitted))
 
     def _committed(
         self,
@@ -208,26 +177,39 @@ class Intake:
         admitted: Admitted,
         committed: asyncio.Future[None],
     ) -> None:
-        failure = None if committed.cancelled() else committed.exception()
-        if committed.cancelled() or isinstance(failure, StoreError):
-            if isinstance(failure, JobRefused) and admitted.idempotency_key:
-                again = self._flows.earlier(admitted.message.account, admitted.idempotency_key)
-                again.add_done_callback(partial(self._repeated, answer, read, admitted))
-                return
-            self._refuse(answer, read, STORE_FAILED)
+        error = None if committed.cancelled() else committed.exception()
+        if isinstance(error, JobRefused):
+            self._job_refused(answer, read, admitted, error)
             return
-        if failure is not None:
-            self._refuse(answer, read, STORE_FAILED)
-            raise failure
+        if error is not None or committed.cancelled():
+            self._broken(answer, read.submission, error)
+            return
+        # Whatever becomes of the rest: the message is ours, and its client hears so.
+        if not answer.done():
+            answer.set_result(_receipt(admitted.message.id))
+        self._metrics.accepted(read.klass, read.submission.origin.door, len(admitted.deliveries))
+        self._log_accepted(read, admitted)
         deliveries = admitted.deliveries
         if admitted.suppressed:
             deliveries = [d for d in deliveries if d.state != DeliveryState.SUPPRESSED]
         if deliveries:
             self._listener.accepted(deliveries, admitted.due_ms)
-        self._metrics.accepted(read.klass, read.submission.origin.door, len(admitted.deliveries))
-        self._log_accepted(read, admitted)
-        if not answer.done():
-            answer.set_result(_receipt(admitted.message.id))
+
+    def _job_refused(
+        self,
+        answer: asyncio.Future[Receipt],
+        read: Draft,
+        admitted: Admitted,
+        error: JobRefused,
+    ) -> None:
+        """A guard did not hold: the idempotency key is used, or the policy's statements say no."""
+        if admitted.idempotency_key:
+            again = self._flows.earlier(admitted.message.account, admitted.idempotency_key)
+            again.add_done_callback(partial(self._repeated, answer, read, admitted))
+        elif admitted.is_guarded:
+            self._refuse(answer, read.submission, self._guard_refusal(read, admitted))
+        else:
+            self._broken(answer, read.submission, error)
 
     def _repeated(
         self,
@@ -236,24 +218,40 @@ class Intake:
         admitted: Admitted,
         earlier: asyncio.Future[tuple[int, str] | None],
     ) -> None:
-        found = None
-        if not earlier.cancelled() and earlier.exception() is None:
-            found = earlier.result()
-        if found is None:
-            self._refuse(answer, read, STORE_FAILED)
+        error = None if earlier.cancelled() else earlier.exception()
+        if error is not None or earlier.cancelled():
+            self._broken(answer, read.submission, error)
+            return
+        found = earlier.result()
+        if found is None and admitted.is_guarded:
+            self._refuse(answer, read.submission, self._guard_refusal(read, admitted))
+        elif found is None:
+            self._refuse(answer, read.submission, STORE_FAILED)
         elif found[1] != admitted.digest:
-            self._refuse(answer, read, KEY_REUSED)
+            self._refuse(answer, read.submission, KEY_REUSED)
         elif not answer.done():
             answer.set_result(_receipt(found[0]))
 
-    def _refuse_early(
-        self, answer: asyncio.Future[Receipt], submission: Submission, refused: ContentRefused
-    ) -> None:
-        self._metrics.refused(submission.origin.door, refused.enhanced)
-        answer.set_result(Receipt(Reply.of(refused.code, refused.enhanced, refused.text)))
+    def _guard_refusal(self, read: Draft, admitted: Admitted) -> Reply:
+        return self._policy.guard_refusal(read.submission.identity, admitted.charged)
 
-    def _refuse(self, answer: asyncio.Future[Receipt], read: Draft, reply: Reply) -> None:
-        self._metrics.refused(read.submission.origin.door, reply.enhanced)
+    def _broken(
+        self,
+        answer: asyncio.Future[Receipt],
+        submission: Submission,
+        error: BaseException | None,
+    ) -> None:
+        """451 for whatever the store or we ourselves failed at; our own faults are reported."""
+        self._refuse(answer, submission, STORE_FAILED)
+        if error is not None and not isinstance(error, StoreError):
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a submission failed", "exception": error}
+            )
+
+    def _refuse(
+        self, answer: asyncio.Future[Receipt], submission: Submission, reply: Reply
+    ) -> None:
+        self._metrics.refused(submission.origin.door, reply.enhanced)
         if not answer.done():
             answer.set_result(Receipt(reply))
 
@@ -276,3 +274,35 @@ class Intake:
 
 def _receipt(message_id: int) -> Receipt:
     return Receipt(Reply(250, "2.0.0", (f"{message_id} queued",)), message_id)
+
+
+def _job(admitted: Admitted, flow: Flow, now_ms: int) -> JobBuilder:
+    """What becomes durable of a message."""
+    job = JobBuilder()
+    message = admitted.message
+    if admitted.idempotency_key:
+        key = (message.account, admitted.idempotency_key, message.id, admitted.digest, now_ms)
+        job.add("idempotency_insert", key, guarded=True)
+    job.insert_message(
+        message,
+        flow.id,
+        admitted.credential,
+        admitted.subject,
+        admitted.source,
+        admitted.tags,
+        admitted.metadata,
+    )
+    due_ms = admitted.due_ms or now_ms
+    for delivery in admitted.deliveries:
+        job.insert_delivery(delivery, due_ms, now_ms)
+
+    def tell(event: EventType, data: dict[str, object]) -> None:
+        about = {"account": message.account, "flow": flow.id, "message": message.id}
+        job.event(event, now_ms, **about, data=data)
+
+    if admitted.suppressed:
+        # One event for all: a job has a bounded number of rows, a message 1,000 recipients.
+        ids = [str(d.id) for d in admitted.deliveries if d.state == DeliveryState.SUPPRESSED]
+        tell(EventType.SUPPRESSED, {"deliveries": ids})
+    tell(EventType.ACCEPTED, {"recipients": len(admitted.deliveries), "size": message.ref.length})
+    return job

@@ -1,7 +1,8 @@
 """The mailboxes of an address field (RFC 5322 §3.4), strictly: what cannot be read is refused.
 
 Reading leniently is how one parser sees another address than the next one (CVE-2023-27043), so
-there is no guessing: quoted strings, comments and angle brackets have to be whole.
+there is no guessing: quoted strings, comments and angle brackets have to be whole, and what looks
+like an address may stand only where the address stands.
 """
 
 import re
@@ -10,11 +11,17 @@ from mta.model.address import Address, parse_address
 from mta.model.errors import AddressSyntaxError, PermanentError
 
 MAX_MAILBOXES = 100
-MAX_COMMENT_DEPTH = 10
+MAX_CHARACTERS = 16_384
+MAX_SHOWN = 80  # characters of the field in an error
 # The usual: one mailbox with a plain or quoted display name, or none.
 _SIMPLE = re.compile(r'(?:"[^"\\]*" ?|[^"<>()\[\]\\,;:@]*)<([^<>()",;:\s]+)>\Z|([^<>()",;:\s]+)\Z')
-# Read lazily: the first lone quote ends the reading, so a hostile field stays linear.
-TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|<[^<>]*>|[(),:;]|[^"<>(),:;]+|.', re.DOTALL)
+UNTERMINATED = "unterminated"
+# Quoted strings, angle brackets, literals, specials, anything else. A quote that has no partner
+# takes all that follows, so that it is looked for once.
+TOKEN = re.compile(
+    r'"(?:[^"\\]|\\.)*"|(?P<unterminated>".*)|<[^<>]*>|\[[^\[\]]*\]|[(),:;]|[^"<>()\[\],:;]+|.',
+    re.DOTALL,
+)
 
 
 class MailboxSyntaxError(PermanentError):
@@ -26,6 +33,8 @@ def mailboxes(value: str) -> list[Address]:
 
     Raises `MailboxSyntaxError`.
     """
+    if len(value) > MAX_CHARACTERS:
+        raise MailboxSyntaxError(f"longer than {MAX_CHARACTERS} characters")
     match = _SIMPLE.match(value)
     texts = [match[1] or match[2]] if match else _split(value)
     try:
@@ -36,45 +45,52 @@ def mailboxes(value: str) -> list[Address]:
 
 def _split(value: str) -> list[str]:
     found: list[str] = []
-    bare = angle = ""
-    depth = 0
+    name: list[str] = []  # what stands outside of angle brackets
+    angle = ""
+    in_comment = False
     for match in TOKEN.finditer(value):
         token = match[0]
-        if token == "(":
-            depth += 1
-            if depth > MAX_COMMENT_DEPTH:
-                raise MailboxSyntaxError("comments nested too deeply")
-        elif token == ")":
-            depth -= 1
-            if depth < 0:
-                raise MailboxSyntaxError("a closing parenthesis without an opening one")
-        elif depth:
-            continue
+        if match.lastgroup == UNTERMINATED or token in "<>[]":
+            raise MailboxSyntaxError("a quote or bracket without its partner")
+        if in_comment:
+            if token == ")":
+                in_comment = False
+            elif not _is_harmless(token):  # quotes and brackets mean nothing here, to some readers
+                raise MailboxSyntaxError("a comment may hold plain words only")
+        elif token == "(":
+            in_comment = True
         elif token == ",":
-            found.append(_mailbox(bare, angle))
-            bare = angle = ""
-        elif token in ":;":
-            raise MailboxSyntaxError("groups are not allowed here")
-        elif token[0] == "<" and len(token) > 1:
+            found.append(_mailbox(name, angle))
+            name, angle = [], ""
+            if len(found) >= MAX_MAILBOXES:
+                raise MailboxSyntaxError(f"more than {MAX_MAILBOXES} mailboxes")
+        elif token in "):;":
+            raise MailboxSyntaxError(f"{token!r} is not allowed here")
+        elif token[0] == "<":
             if angle:
                 raise MailboxSyntaxError("two addresses without a comma between them")
-            angle = token[1:-1]
-        elif token in '"<>':
-            raise MailboxSyntaxError("a quote or angle bracket without its partner")
+            angle = token[1:-1].strip() or "@"
         elif angle and token.strip():
             raise MailboxSyntaxError("text after the address")
         else:
-            bare += token
-    if depth:
+            name.append(token)
+    if in_comment:
         raise MailboxSyntaxError("an opening parenthesis without a closing one")
-    found.append(_mailbox(bare, angle))
-    if len(found) > MAX_MAILBOXES:
-        raise MailboxSyntaxError(f"more than {MAX_MAILBOXES} mailboxes")
+    found.append(_mailbox(name, angle))
     return found
 
 
-def _mailbox(bare: str, angle: str) -> str:
-    text = (angle or bare).strip()
-    if not text:
-        raise MailboxSyntaxError("an empty mailbox")
-    return text
+def _is_harmless(token: str) -> bool:
+    return token[0] not in '"<[(' and "@" not in token and "\\" not in token
+
+
+def _mailbox(name: list[str], angle: str) -> str:
+    text = "".join(name).strip()
+    if not angle:
+        if not text:
+            raise MailboxSyntaxError("an empty mailbox")
+        return text
+    plain = "".join(token for token in name if token[0] != '"')
+    if ("@" in plain or "\\" in plain) and text.lower() != angle.lower():
+        raise MailboxSyntaxError(f"{text[:MAX_SHOWN]!r} is no display name unless it is quoted")
+    return angle

@@ -29,7 +29,16 @@ class SubmissionPolicy(Protocol):
     def admit(
         self, identity: Identity, message_id: int, charged: int, now_ms: int
     ) -> Reply | Sequence[Rows]:
-        """A refusal, or guarded statements that join the message's transaction."""
+        """A refusal, or statements that join the message's transaction.
+
+        `charged` is the number of recipients that are not suppressed. When a statement with an
+        expectation changes another number of rows, nothing is kept of the message and
+        `guard_refusal` says what its client hears.
+        """
+        ...
+
+    def guard_refusal(self, identity: Identity, charged: int) -> Reply:
+        """The refusal when a guarded statement of `admit` did not hold (the bag is empty)."""
         ...
 
 
@@ -65,6 +74,10 @@ class AllowAll:
     ) -> Reply | Sequence[Rows]:
         """Nothing to check, nothing to write."""
         return ()
+
+    def guard_refusal(self, identity: Identity, charged: int) -> Reply:  # noqa: ARG002
+        """Never asked for: there is no guard."""
+        return Reply.of(451, "4.3.0", "Try again later")
 
 
 class NothingSuppressed:

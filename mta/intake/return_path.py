@@ -11,7 +11,7 @@ import re
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _MAC_BYTES = 10  # 80 bits: an online guess has no chance, the local part stays short
-_TOKEN = re.compile(r"b\+([0-9a-z]{1,13})-([0-9a-f]{20})\Z", re.IGNORECASE)
+_TOKEN = re.compile(r"b\+([0-9a-z]{1,13})-([0-9a-f]{20})\Z", re.IGNORECASE | re.ASCII)
 
 
 class ReturnPaths:

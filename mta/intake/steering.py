@@ -1,10 +1,14 @@
 """The X-Relevo-* fields with which an application steers a submission (`INTERFACE`: Submission)."""
 
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 import orjson
 
+from mta.intake.header_encoding import UndecodableWords, decode_words
 from mta.model.errors import PermanentError
 from mta.model.traffic import TrafficClass
 
@@ -12,7 +16,12 @@ PREFIX = b"x-relevo-"
 MAX_TAGS = 10
 MAX_VALUE = 255
 MAX_METADATA = 4096
-_TRACKS = {"opens", "clicks", "none"}
+MAX_OCTETS = 16_384  # of a field as it stands in the header, before its words are decoded
+MAX_SHOWN = 40
+_TRACKS = frozenset({"opens", "clicks", "none"})
+_RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)\Z", re.ASCII
+)
 
 
 class SteeringError(PermanentError):
@@ -30,76 +39,97 @@ class Steering:
     send_at_ms: int = 0
     track: frozenset[str] | None = None
     idempotency_key: str = ""
+    seen: set[str] = field(default_factory=set)
 
 
 def read_field(steering: Steering, name: str, value: str) -> None:
-    """Take over one field; `name` in lower case.
+    """Take over one field; `name` in lower case, `value` unfolded, encoded words in it are decoded.
 
-    Raises `SteeringError` for an unknown name or a value that cannot be: a typing error must not
-    silently send a campaign at the wrong time.
+    Raises `SteeringError` for an unknown name, a value that cannot be, or a second field where one
+    is meant: a typing error must not silently send a campaign at the wrong time.
     """
-    match name.removeprefix("x-relevo-"):
-        case "class":
-            steering.klass = _class(value)
-        case "campaign":
-            steering.campaign = _short("X-Relevo-Campaign", value)
-        case "tag":
-            steering.tags.append(_short("X-Relevo-Tag", value))
-            if len(steering.tags) > MAX_TAGS:
-                raise SteeringError(f"more than {MAX_TAGS} X-Relevo-Tag fields")
-        case "metadata":
-            steering.metadata = _metadata(value)
-        case "send-at":
-            steering.send_at_ms = _time(value)
-        case "track":
-            steering.track = _track(value)
-        case "idempotency-key":
-            steering.idempotency_key = _short("X-Relevo-Idempotency-Key", value)
-        case _:
-            raise SteeringError(f"unknown field {name}: see the manual for the X-Relevo- fields")
+    short = name.removeprefix("x-relevo-")
+    shown = "X-Relevo-" + short.title()
+    if short not in _FIELDS:
+        raise SteeringError(f"{shown[:MAX_SHOWN]}: unknown field, see the manual")
+    if len(value) > MAX_OCTETS:
+        raise SteeringError(f"{shown}: longer than {MAX_OCTETS} octets")
+    try:
+        value = decode_words(value)
+    except UndecodableWords as error:
+        raise SteeringError(f"{shown}: {error}") from None
+    if short == "tag":
+        steering.tags.append(_short(shown, value))
+        if len(steering.tags) > MAX_TAGS:
+            raise SteeringError(f"more than {MAX_TAGS} X-Relevo-Tag fields")
+        return
+    attribute, parse = _FIELDS[short]
+    if short in steering.seen:
+        raise SteeringError(f"more than one {shown} field")
+    steering.seen.add(short)
+    setattr(steering, attribute, parse(shown, value))
 
 
-def _class(value: str) -> TrafficClass:
+def _class(name: str, value: str) -> TrafficClass:
     try:
         return TrafficClass[value.strip().upper()]
     except KeyError:
         raise SteeringError(
-            f"X-Relevo-Class: {value[:40]!r}: expected urgent, transactional, automated or campaign"
+            f"{name}: {value[:MAX_SHOWN]!r}: expected urgent, transactional, automated or campaign"
         ) from None
 
 
 def _short(name: str, value: str) -> str:
+    value = value.strip()
     if not value or len(value) > MAX_VALUE or not value.isprintable():
         raise SteeringError(f"{name}: expected 1 to {MAX_VALUE} printable characters")
     return value
 
 
-def _metadata(value: str) -> str:
-    try:
-        parsed = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        parsed = None
-    if not isinstance(parsed, dict) or len(value) > MAX_METADATA:
-        raise SteeringError(
-            f"X-Relevo-Metadata: expected a JSON object of at most {MAX_METADATA} characters"
-        )
-    return orjson.dumps(parsed).decode()
+def _metadata(name: str, value: str) -> str:
+    text = ""
+    if len(value) <= MAX_METADATA:
+        try:
+            parsed = orjson.loads(value)
+            text = orjson.dumps(parsed).decode() if isinstance(parsed, dict) else ""
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # the latter: nested too deeply
+            text = ""
+    if not text:
+        raise SteeringError(f"{name}: expected a JSON object of at most {MAX_METADATA} characters")
+    return text
 
 
-def _time(value: str) -> int:
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise SteeringError(
-            f"X-Relevo-Send-At: {value[:40]!r}: expected RFC 3339 with an offset, like 2026-03-01T09:00:00-05:00"
-        )
-    return round(moment.timestamp() * 1000)
+def _time(name: str, value: str) -> int:
+    """RFC 3339 §5.6; a leap second is the one after it, for `datetime` knows none."""
+    text = value.upper()
+    if _RFC3339.match(text) is not None:
+        leap = text[17:19] == "60"
+        try:
+            moment = datetime.fromisoformat(text[:17] + "59" + text[19:] if leap else text)
+            return max(1, round(moment.timestamp() * 1000) + leap * 1000)
+        except (ValueError, OverflowError):
+            pass  # a date that is none
+    raise SteeringError(
+        f"{name}: {value[:MAX_SHOWN]!r}: expected RFC 3339 with an offset, like "
+        "2026-03-01T09:00:00-05:00"
+    )
 
 
-def _track(value: str) -> frozenset[str]:
+def _track(name: str, value: str) -> frozenset[str]:
     words = frozenset(word.strip().lower() for word in value.split(","))
     if not words <= _TRACKS or ("none" in words and len(words) > 1):
-        raise SteeringError(f"X-Relevo-Track: {value[:40]!r}: expected opens, clicks or none")
+        raise SteeringError(f"{name}: {value[:MAX_SHOWN]!r}: expected opens, clicks or none")
     return words - {"none"}
+
+
+_FIELDS: Mapping[str, tuple[str, Callable[[str, str], object]]] = MappingProxyType(
+    {
+        "class": ("klass", _class),
+        "campaign": ("campaign", _short),
+        "tag": ("tags", _short),
+        "metadata": ("metadata", _metadata),
+        "send-at": ("send_at_ms", _time),
+        "track": ("track", _track),
+        "idempotency-key": ("idempotency_key", _short),
+    }
+)

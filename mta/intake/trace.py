@@ -5,7 +5,10 @@ from email.utils import formatdate
 
 from mta.model.envelope import Origin
 
-_UNSAFE = re.compile(r"[^!-'*-\[\]-~]")  # no parentheses, backslash, space or control in a comment
+_NAME = re.compile(r"(?:[A-Za-z0-9._-]+|\[[A-Za-z0-9.:-]+\])\Z")  # a domain or an address literal
+_FOREIGN = re.compile(r"[^A-Za-z0-9._-]")
+_FOREIGN_TO_ADDRESS = re.compile(r"[^A-Za-z0-9.:-]")
+MAX_NAME = 255
 
 
 class TraceWriter:
@@ -20,13 +23,18 @@ class TraceWriter:
         """An RFC 5322 date in UTC."""
         second = now_ms // 1000
         if second != self._second:
-            self._second, self._date = second, formatdate(second)
+            self._second, self._date = second, formatdate(second)[:-5] + "+0000"
         return self._date
 
     def received(self, origin: Origin, message_id: int, recipient: str, now_ms: int) -> str:
-        """The Received field (RFC 5321 §4.4), `for` only when there is one recipient (§7.6)."""
-        helo = _UNSAFE.sub("?", origin.helo)[:255] or "unknown"
-        peer = f" ([{origin.peer}])" if origin.peer else ""
+        """The Received field (RFC 5321 §4.4), `for` only when there is one recipient (§7.6).
+
+        The address of a client that did not come over SMTP is not told: it is a person's.
+        """
+        helo = origin.helo
+        if _NAME.match(helo) is None or len(helo) > MAX_NAME:
+            helo = _FOREIGN.sub("?", helo[:MAX_NAME]) or "unknown"
+        peer = f" ({_literal(origin.peer)})" if origin.peer and origin.is_smtp else ""
         tls = f"\r\n\t(using {origin.tls})" if origin.tls else ""
         target = f"\r\n\tfor <{recipient}>" if recipient and recipient.isascii() else ""
         return (
@@ -38,3 +46,9 @@ class TraceWriter:
     def message_id(self, message_id: int) -> str:
         """A Message-ID with its brackets."""
         return f"<{message_id:x}.relevo@{self.hostname}>"
+
+
+def _literal(peer: str) -> str:
+    """An address literal (RFC 5321 §4.1.3); a link-local zone means nothing to others."""
+    address = _FOREIGN_TO_ADDRESS.sub("?", peer.partition("%")[0])
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"

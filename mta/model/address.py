@@ -6,6 +6,7 @@ byte as given (RFC 5321 §2.4). One field holds one address: no comments, no gro
 
 import ipaddress
 import re
+import unicodedata
 from dataclasses import dataclass
 
 import idna
@@ -22,6 +23,7 @@ _FAST = re.compile(rf"([{_ATEXT}]+(?:\.[{_ATEXT}]+)*)@((?:{_LABEL}\.)*{_LABEL})\
 _DOT_STRING = re.compile(rf"[{_ATEXT}\u0080-\U0010ffff]+(?:\.[{_ATEXT}\u0080-\U0010ffff]+)*\Z")
 _QUOTED = re.compile(r'"(?:[ !#-\[\]-~\u00a0-\U0010ffff]|\\[ -~])*"\Z')
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\Z")
+_ESCAPE = re.compile(r"\\(.)")
 # Separators that IDNA maps to a dot, and other characters that must not appear from a mapping.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\u0080-\u009f\u2028\u2029\u3002\uff0e\uff61]")
 
@@ -43,8 +45,15 @@ class Address:
 
     @property
     def key(self) -> str:
-        """The form in which addresses are compared (suppression, search): all lower case."""
-        return f"{self.local}@{self.domain}".lower()
+        """The form in which addresses are compared (suppression, search).
+
+        All lower case, in NFC, and quoted only where it has to be: `"a.b"@example.org` is
+        `a.b@example.org` (RFC 5321 §4.1.2).
+        """
+        local = self.local
+        if local.startswith('"') or not local.isascii():
+            local = _comparable(local)
+        return f"{local}@{self.domain}".lower()
 
     @property
     def is_literal(self) -> bool:
@@ -58,9 +67,8 @@ def parse_address(text: str) -> Address:
     Raises `AddressSyntaxError` whose text can be shown to the user.
     """
     match = _FAST.match(text)
-    if match is not None and "xn--" not in text:
-        local, domain = match.groups()
-        domain = domain.lower()
+    if match is not None and "xn--" not in (domain := match[2].lower()):
+        local = match[1]
     else:
         local, domain = _split(text)
         domain = parse_domain(domain)
@@ -75,6 +83,17 @@ def parse_address(text: str) -> Address:
     if domain[-1].isdigit() and domain.rpartition(".")[2].isdigit():
         raise AddressSyntaxError(f"{domain!r} ends in a number: not a domain name")
     return Address(local, domain)
+
+
+def _comparable(local: str) -> str:
+    if local.startswith('"'):
+        inner = _ESCAPE.sub(r"\1", local[1:-1])
+        if _DOT_STRING.match(inner):
+            local = inner
+        else:
+            escaped = inner.replace("\\", "\\\\").replace('"', '\\"')
+            local = f'"{escaped}"'
+    return unicodedata.normalize("NFC", local)
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -97,6 +116,8 @@ def parse_domain(text: str) -> str:
 
     Raises `AddressSyntaxError`.
     """
+    if len(text) > 4 * MAX_DOMAIN_OCTETS:
+        raise AddressSyntaxError(f"domain longer than {MAX_DOMAIN_OCTETS} octets")
     if text.startswith("["):
         return _literal(text)
     ascii_text = text.lower()
@@ -107,6 +128,8 @@ def parse_domain(text: str) -> str:
             ascii_text = idna.encode(text, uts46=True, transitional=False).decode("ascii")
         except (idna.IDNAError, UnicodeError) as error:
             raise AddressSyntaxError(f"{text!r} is not a domain name: {error}") from None
+        if ascii_text.count(".") != text.count("."):  # another character was mapped to a dot
+            raise AddressSyntaxError(f"{text!r} is not a domain name")
     if len(ascii_text) > MAX_DOMAIN_OCTETS or not _DOMAIN.match(ascii_text):
         raise AddressSyntaxError(f"{text!r} is not a domain name")
     return ascii_text
@@ -114,7 +137,7 @@ def parse_domain(text: str) -> str:
 
 def _literal(text: str) -> str:
     inner = text[1:-1]
-    if not text.endswith("]"):
+    if not text.endswith("]") or "%" in inner:  # a zone (RFC 4007) would be free text
         raise AddressSyntaxError(f"{text!r} is not an address literal")
     try:
         if inner[:5].lower() == "ipv6:":

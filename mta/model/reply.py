@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 # Microsoft uses three-digit details (5.7.515), so RFC 3463's 1*3digit is taken at its word.
-ENHANCED_STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:[ \t]|$)")
+ENHANCED_STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:[ \t]|$)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,18 @@ class Reply:
         return 500 <= self.code < 600
 
     def encode(self) -> bytes:
-        """The reply on the wire, CRLF included, the status repeated on each line (RFC 2034 §4)."""
+        """The reply on the wire, CRLF included, the status repeated on each line (RFC 2034 §4).
+
+        Whatever its text holds, it stays one reply: control characters and line separators
+        become spaces.
+        """
         prefix = f"{self.enhanced} " if self.enhanced else ""
-        last = len(self.lines) - 1
+        lines = [line if line.isprintable() else _plain(line) for line in self.lines] or [""]
+        last = len(lines) - 1
         return "".join(
             f"{self.code}{' ' if i == last else '-'}{prefix}{line}\r\n"
-            for i, line in enumerate(self.lines)
-        ).encode("utf-8", "replace")
+            for i, line in enumerate(lines)
+        ).encode("utf-8")
 
     def __str__(self) -> str:
         return (
@@ -55,3 +60,7 @@ class Reply:
             if self.enhanced
             else f"{self.code} {self.text}"
         )
+
+
+def _plain(line: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in line)
