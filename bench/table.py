@@ -132,15 +132,32 @@ def _remarks(report: dict[str, Any]) -> Iterator[str]:
         "  Limits per site are lifted and domains not rolled up (bench/shaping.toml), except in case "
         "`shipped`."
     )
-    for row in report["summary"]:
-        where = f"  {row['case']} {row['subject']}"
+    rows = report["summary"]
+    yield from _named(
+        [row for row in rows if row["other_cores"] + row["stolen_cores"] > 0.2],
+        "others used the machine at the same time, so compare only within this report:",
+    )
+    yield from _named(
+        [
+            row
+            for row in rows
+            if row["generator_cpu_s_per_1000"] > 0.1 * row["cpu_s_per_1000"]["median"]
+        ],
+        "the load generator cost more than a tenth of what it measured:",
+    )
+    for row in rows:
         for note in row["notes"]:
-            yield f"{where}: {note}"
+            yield f"  {_name(row)}: {note}"
         for problem in row["problems"]:
-            yield f"{where}: WRONG: {problem}"
-        if row["other_cores"] + row["stolen_cores"] > 0.2:
-            yield f"{where}: others used the machine at the same time; compare only within this report"
-        if row["generator_cpu_s_per_1000"] > 0.1 * row["cpu_s_per_1000"]["median"]:
-            yield f"{where}: the load generator costs more than a tenth of what it measures"
+            yield f"  {_name(row)}: WRONG: {problem}"
     for left in report["left_out"]:
         yield f"  {left['case']} {left['subject']}: left out, {left['why']}"
+
+
+def _named(rows: list[dict[str, Any]], remark: str) -> Iterator[str]:
+    if rows:
+        yield f"  {remark} {', '.join(_name(row) for row in rows)}"
+
+
+def _name(row: dict[str, Any]) -> str:
+    return f"{row['case']} {row['subject']}"
