@@ -12,6 +12,7 @@ from aiohttp import web
 
 from console.pages.sessions import Sessions, cookie_name
 from mta.engine.health import Health
+from mta.model.clock import Clock
 from mta.sandbox.inbox import Inbox
 
 REST_S = 0.4  # between two events; also how soon the check of a signature is looked for
@@ -26,12 +27,13 @@ _RETRY_MS = 2000
 class LiveFeed:
     """The watcher; `watch` is an aiohttp clean-up context."""
 
-    def __init__(self, inbox: Inbox, health: Health) -> None:
+    def __init__(self, inbox: Inbox, health: Health, clock: Clock) -> None:
         self._inbox = inbox
         self._health = health
         self._changed = asyncio.Event()
         self._is_closed = False
-        self.version = 0
+        # Not from 0: a page that was open before a restart must see that it is out of date.
+        self.version = clock.now_ms()
 
     @property
     def is_closed(self) -> bool:
@@ -46,11 +48,11 @@ class LiveFeed:
         task.cancel()
         await asyncio.wait([task])
 
-    async def wait_change(self, version: int) -> int:
+    async def wait_change(self, version: str) -> str:
         """Return the version once it is another one, or the server stops; the caller has a deadline."""
-        while self.version == version and not self._is_closed:
+        while str(self.version) == version and not self._is_closed:
             await self._changed.wait()
-        return self.version
+        return str(self.version)
 
     async def _close(self, _: web.Application) -> None:
         self._is_closed = True
@@ -117,13 +119,14 @@ class LiveStreams:
 
     async def _follow(self, request: web.Request, response: web.StreamResponse) -> None:
         identifier = request.cookies.get(cookie_name(request), "")
-        version = -1  # the first event comes at once: something may have come since the page
+        # What the page was made from: when something came since, the first event comes at once.
+        version = request.query.get("version", "")
         while not self._feed.is_closed:
             message = b": still here\n\n"
             try:
                 async with asyncio.timeout(KEEPALIVE_S):
                     version = await self._feed.wait_change(version)
-                message = b"event: change\ndata: %d\n\n" % version
+                message = f"event: change\ndata: {version}\n\n".encode()
             except TimeoutError:
                 pass
             if self._feed.is_closed or self._sessions.find(identifier, is_use=False) is None:

@@ -11,6 +11,7 @@ from console.pages.mail_content import Attachment, MailContent, embed_images, re
 from console.pages.rendering import Renderer
 from console.pages.sessions import Sessions
 from mta.engine.health import Health
+from mta.model.clock import Clock
 from mta.sandbox.content import decode_words
 from mta.sandbox.inbox import Inbox, ReceivedMessage
 
@@ -33,13 +34,14 @@ class SandboxPages:
         inbox: Inbox,
         health: Health,
         *,
+        clock: Clock,
         first_mail: str,
     ) -> None:
         """`first_mail` is the command that sends one, ready to paste."""
         self._renderer = renderer
         self._inbox = inbox
         self._health = health
-        self._feed = LiveFeed(inbox, health)
+        self._feed = LiveFeed(inbox, health, clock)
         self._streams = LiveStreams(self._feed, sessions)
         self.first_mail = first_mail
 
@@ -62,12 +64,14 @@ class SandboxPages:
             for name in ("text", "sender", "recipient")
         }
         before = _number(request.query.get("before", ""))
+        version_seen = self._feed.version
         found = self._inbox.list(limit=PAGE_SIZE + 1, before=before, **filters)
         shown = found[:PAGE_SIZE]
         older = None
         if len(found) > PAGE_SIZE:
             older = str(request.rel_url.update_query(before=str(shown[-1].id)))
         values: dict[str, Any] = {
+            "version_seen": version_seen,
             "messages": shown,
             "filters": filters,
             "is_filtered": any(filters.values()),

@@ -126,7 +126,12 @@ class ConsoleServer:
         inbox = None if self._simulator is None else self._simulator.inbox
         if inbox is not None:
             self._pages = SandboxPages(
-                renderer, sessions, inbox, self._health, first_mail=self._first_mail
+                renderer,
+                sessions,
+                inbox,
+                self._health,
+                clock=self._clock,
+                first_mail=self._first_mail,
             )
             self._pages.add_routes(app)
         SandboxApi(inbox).add_routes(app)

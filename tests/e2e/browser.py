@@ -15,8 +15,16 @@ import aiohttp
 IS_INSTALLED = shutil.which("chromedriver") is not None and shutil.which("chromium") is not None
 START_TIMEOUT_S = 60.0
 COMMAND_TIMEOUT_S = 60.0
+WAIT_TIMEOUT_S = 60.0
+SCRIPT_TIMEOUT_S = 5.0
+START_ATTEMPTS = 3  # another process may take the port that it chose
+_LEFT = ("script timeout", "javascript error", "no such element", "unknown error")
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element, by the standard
 _STARTED = re.compile(rb"started successfully on port (\d+)")
+
+
+class Complaint(Exception):
+    """The browser could not do it: (kind, details)."""
 
 
 class Browser:
@@ -27,13 +35,14 @@ class Browser:
         self._session = session
 
     async def command(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """One command of the protocol; raises AssertionError with the browser's complaint."""
+        """One command of the protocol; raises `Complaint`."""
         data = None if method != "POST" else body or {}
         async with self._http.request(
             method, f"/session/{self._session}{path}", json=data
         ) as response:
             answer = (await response.json())["value"]
-        assert response.status == 200, answer
+        if response.status != 200:
+            raise Complaint(answer["error"], answer["message"])
         return answer
 
     async def open(self, url: str) -> None:
@@ -75,7 +84,7 @@ class Browser:
         return str(await self.command("GET", f"/element/{await self._find(selector)}/text"))
 
     async def wait_text(self, text: str, selector: str = "body") -> None:
-        """Return once the text is seen; the test's own deadline ends it."""
+        """Return once the text is seen, on this page or on one that follows it."""
         script = """
             const [selector, text, done] = arguments;
             const look = () => (document.querySelector(selector)?.innerText ?? "").includes(text);
@@ -87,7 +96,15 @@ class Browser:
                                        attributes: true});
         """
         body = {"script": script, "args": [selector, text]}
-        await self.command("POST", "/execute/async", body)
+        async with asyncio.timeout(WAIT_TIMEOUT_S):
+            while True:
+                try:
+                    await self.command("POST", "/execute/async", body)
+                except Complaint as complaint:  # the page that watched was left for the next one
+                    if complaint.args[0] not in _LEFT:
+                        raise
+                else:
+                    return
 
     async def resize(self, width: int, height: int) -> None:
         """What the page gets, whatever the window's own frame takes."""
@@ -132,15 +149,8 @@ class Browser:
 @asynccontextmanager
 async def open_browser(profile: Path) -> AsyncIterator[Browser]:
     """A driver of its own and one window; both end with the block."""
-    driver = await asyncio.create_subprocess_exec(
-        "chromedriver",
-        "--port=0",
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "HOME": str(profile)},
-    )
+    driver, port = await _start_driver(profile)
     try:
-        port = await _port_of(driver)
         timeout = aiohttp.ClientTimeout(total=COMMAND_TIMEOUT_S)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", timeout=timeout) as http:
             options = {
@@ -161,7 +171,7 @@ async def open_browser(profile: Path) -> AsyncIterator[Browser]:
                 answer = (await response.json())["value"]
                 assert response.status == 200, answer
             browser = Browser(http, answer["sessionId"])
-            await browser.command("POST", "/timeouts", {"script": 20_000})
+            await browser.command("POST", "/timeouts", {"script": round(SCRIPT_TIMEOUT_S * 1000)})
             try:
                 yield browser
             finally:
@@ -171,10 +181,21 @@ async def open_browser(profile: Path) -> AsyncIterator[Browser]:
         await driver.wait()
 
 
-async def _port_of(driver: asyncio.subprocess.Process) -> int:
-    assert driver.stdout is not None
-    async with asyncio.timeout(START_TIMEOUT_S):
-        while line := await driver.stdout.readline():
-            if found := _STARTED.search(line):
-                return int(found[1])
-    raise AssertionError("chromedriver ended before it was ready")
+async def _start_driver(profile: Path) -> tuple[asyncio.subprocess.Process, int]:
+    for _ in range(START_ATTEMPTS):
+        driver = await asyncio.create_subprocess_exec(
+            "chromedriver",
+            "--port=0",
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "HOME": str(profile)},
+        )
+        assert driver.stdout is not None
+        said = b""
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while line := await driver.stdout.readline():
+                said += line
+                if found := _STARTED.search(line):
+                    return driver, int(found[1])
+            await driver.wait()
+    raise AssertionError(said.decode("utf-8", "replace"))

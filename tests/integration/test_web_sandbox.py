@@ -190,6 +190,18 @@ async def test_open_pages_hear_of_arrivals(web: WebWorld):
     assert "<html" not in fragment
 
 
+async def test_a_page_that_missed_something_hears_of_it_at_once(web: WebWorld):
+    async with web.signed_in() as browser:
+        page = await _text(browser, "/sandbox")
+        path = page.partition('data-live="')[2].partition('"')[0]
+        async with browser.get(path) as stream:
+            assert (await stream.content.readline()).startswith(b"retry:")
+            await web.deliver(mail())
+            await _next_change(stream)
+        async with browser.get(path) as stream:  # as a browser does that connects again
+            await _next_change(stream)
+
+
 async def test_open_pages_hear_of_health_and_clearing(web: WebWorld):
     async with web.signed_in() as browser, browser.get("/sandbox/live") as stream:
         await _next_change(stream)

@@ -6,11 +6,9 @@
   const state = document.querySelector("[data-live-state]");
   const announce = document.querySelector("[data-announce]");
 
-  const ids = () => new Set([...document.querySelectorAll("[data-id]")].map((li) => li.dataset.id));
-
   const setUpCopy = () => {
     if (!navigator.clipboard) return;
-    for (const button of document.querySelectorAll("[data-copy]")) {
+    for (const button of document.querySelectorAll("[data-copy][hidden]")) {
       button.hidden = false;
       button.addEventListener("click", async () => {
         await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
@@ -26,8 +24,6 @@
 
   const refresh = async () => {
     if (isLoading) { isStale = true; return; }
-    // Who is about to confirm something must not lose the question.
-    if (region.querySelector("details[open]")) { isStale = true; return; }
     isLoading = true;
     isStale = false;
     try {
@@ -43,15 +39,48 @@
     }
   };
 
+  // Only what differs is touched, so that nothing moves under a finger or loses the focus.
   const show = (html) => {
-    const before = ids();
-    const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
-    region.innerHTML = html;
-    if (focused) document.getElementById(focused)?.focus();
-    const fresh = [...region.querySelectorAll("[data-id]")].filter((li) => !before.has(li.dataset.id));
-    for (const li of fresh) li.classList.add("new");
-    if (fresh.length) announce.textContent = region.querySelector("[data-count]")?.dataset.count ?? "";
+    const fresh = document.createElement("template");
+    fresh.innerHTML = html;
+    const mine = [...region.children];
+    const theirs = [...fresh.content.children];
+    const isAlike = mine.length === theirs.length && mine.every((e, i) => e.tagName === theirs[i].tagName);
+    if (!isAlike) {
+      region.replaceChildren(...theirs);
+      for (const li of region.querySelectorAll("[data-id]")) li.classList.add("new");
+      announce.textContent = region.querySelector("[data-count]")?.dataset.count ?? "";
+    }
+    else mine.forEach((element, i) => patch(element, theirs[i]));
     setUpCopy();
+  };
+
+  const patch = (mine, theirs) => {
+    if (mine.matches("ol.mails")) {
+      if (patchList(mine, theirs)) announce.textContent = region.querySelector("[data-count]").dataset.count;
+    } else if (mine.outerHTML !== theirs.outerHTML && !mine.querySelector("details[open], [data-copy]")) {
+      mine.replaceWith(theirs);
+    }
+  };
+
+  const patchList = (list, fresh) => {
+    const known = new Map([...list.children].map((li) => [li.dataset.id, li]));
+    let next = list.firstElementChild;
+    let arrived = 0;
+    for (const li of [...fresh.children]) {
+      const mine = known.get(li.dataset.id);
+      known.delete(li.dataset.id);
+      if (mine) {
+        if (mine.innerHTML !== li.innerHTML) mine.innerHTML = li.innerHTML;
+        next = mine.nextElementSibling;
+      } else {
+        li.classList.add("new");
+        list.insertBefore(li, next);
+        arrived += 1;
+      }
+    }
+    for (const li of known.values()) li.remove();
+    return arrived;
   };
 
   const follow = () => {
@@ -75,7 +104,6 @@
 
   setUpCopy();
   if (region && window.EventSource) {
-    region.addEventListener("toggle", () => { if (isStale) refresh(); }, true);
     addEventListener("pageshow", (event) => { if (event.persisted) follow(); });
     follow();
   }
