@@ -79,6 +79,7 @@ class Lane:
         self.rest_outcome: Outcome | None = None
         self.wait_reason = ""
         self.wait_until_s = 0.0
+        self._insists = False
         self._router = router
         self._opener = opener
         self._clock = clock
@@ -254,11 +255,13 @@ class Lane:
 
     async def _open(self, route: Route) -> None:
         opened: Opened | Outcome | None = None
+        insists, self._insists = self._insists, False
         try:
             opened = await self._opener.open(
                 route,
                 self.source,
                 self.limits.tls,
+                insists=insists,
                 on_done=self._on_done,
                 on_slot=self._on_slot,
                 on_closed=self._on_closed,
@@ -294,6 +297,14 @@ class Lane:
             return
         self._hooks.refused(self, self.picker.take_for(route, self._clock.now_ms()), outcome)
         self.pump_soon()
+
+    def insist(self) -> None:
+        """An operator wants it tried now: connect next even to hosts that failed lately."""
+        self.rest_until_s = 0.0
+        self._insists = True
+        if self._timer is not None and self.wait_reason == "rest":
+            self._timer.cancel()
+            self._wake()
 
     def sweep_idle(self, now_s: float) -> None:
         """Close connections that had nothing to do for the site's idle time."""

@@ -154,6 +154,11 @@ class Lanes:
             lane.held_reason = reason
         self.kick(site_id)
 
+    def insist(self, site_id: int) -> None:
+        """Let the next attempt to the site wait for no host that failed lately."""
+        for lane in self.of(site_id):
+            lane.insist()
+
     async def sweep(self) -> None:
         """Close idle connections and let time-bound limits end, for ever."""
         while True:

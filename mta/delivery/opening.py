@@ -73,18 +73,23 @@ class Opener:
         source: Source,
         tls: str | None,
         *,
+        insists: bool = False,
         on_done: OnDone,
         on_slot: OnSlot,
         on_closed: OnClosed,
     ) -> Opened | Outcome:
-        """Try the addresses of the route; the last failure when none of them takes mail now."""
+        """Try the addresses of the route; the last failure when none of them takes mail now.
+
+        `insists`: those too that failed lately.
+        """
         candidates = await self._router.candidates(route, family=source.family)
         if isinstance(candidates, Outcome):
             return candidates
         sessions = 0
         last: Outcome | None = None
         for candidate in candidates:
-            if self._dead_hosts.is_dead(candidate.address, self._clock.monotonic_s()):
+            is_dead = self._dead_hosts.is_dead(candidate.address, self._clock.monotonic_s())
+            if is_dead and not insists:
                 last = last or _resting(candidate)
                 continue
             target = self._target(route, candidate, source, tls)

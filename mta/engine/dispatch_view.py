@@ -50,6 +50,10 @@ class DispatchView:
         """Begin no further attempt to the site; an empty reason releases it."""
         self._dispatcher.lanes.hold_site(site_id, reason)
 
+    def insist(self, site_id: int) -> None:
+        """Let the next attempt to the site wait for no host that failed lately."""
+        self._dispatcher.lanes.insist(site_id)
+
     # -- views ---------------------------------------------------------------------------------
 
     def is_under_way(self, delivery_id: int) -> bool:

@@ -9,7 +9,7 @@ undoes what delivery did in the same moment.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ import orjson
 import structlog
 
 from mta.delivery.lane_memory import HOLD
-from mta.delivery.sites import SiteDirectory
+from mta.delivery.sites import UNRESOLVED, SiteDirectory
 from mta.delivery.timekeeper import CANCELLED
 from mta.engine.port import DispatcherPort
 from mta.engine.questions import Questions, is_open
@@ -129,11 +129,14 @@ class QueueOperations:
         """Try now what was put off; by id also what waits for the time it is to be sent."""
         selection = self._selection(arguments)
         changed = 0
+        sites: set[int] = set()
         async with self._one:
             async for page in self._pages(_scheduled(selection)):
                 rows = [r for r in page if _may_retry(r, by_id=bool(selection.id))]
                 changed += await self._make_due(rows)
+                sites |= {r.delivery.site for r in rows} - {UNRESOLVED}
             if changed:
+                self._insist(sites)
                 self._note_due()
         return self._told("due now", arguments, changed)
 
@@ -294,6 +297,11 @@ class QueueOperations:
     def _note_due(self) -> None:
         if self._port is not None:
             self._port.note_due(self._clock.now_ms())
+
+    def _insist(self, sites: Collection[int]) -> None:
+        if self._port is not None:
+            for site in sites:
+                self._port.insist(site)
 
     def _told(self, what: str, arguments: Mapping[str, object], changed: int) -> object:
         self._log.info(

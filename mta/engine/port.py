@@ -56,6 +56,10 @@ class DispatcherPort(Protocol):
         """Begin no further attempt to the site; an empty reason releases it. Disk is ours."""
         ...
 
+    def insist(self, site_id: int) -> None:
+        """Let the next attempt to the site wait for no host that failed lately."""
+        ...
+
     def is_under_way(self, delivery_id: int) -> bool:
         """Whether the delivery was picked for a connection."""
         ...

@@ -100,7 +100,7 @@ class Questions:
     async def trace(self, arguments: dict[str, object]) -> object:
         """{"address", "deliveries", "history"}: mail for `address`, newest first, and what happened.
 
-        Empty when nothing is known of it. `limit` deliveries, before the id `cursor`.
+        Both lists are empty when nothing is known of it. `limit` deliveries, before the id `cursor`.
         """
         text = text_of(arguments, "address").strip().strip("<>")
         try:
@@ -113,7 +113,7 @@ class Questions:
             limit=limit_of(arguments, TRACE_LIMIT),
         )
         if not rows:
-            return {}
+            return {"address": str(address), "deliveries": [], "history": []}
         messages = sorted({r.delivery.message.id for r in rows})
         events = await self._reader.events(messages, [r.delivery.id for r in rows])
         return {

@@ -156,6 +156,7 @@ class RunningPort:
         self.gates: list[int] = []
         self.due: list[int] = []
         self.withdrawn: list[int] = []
+        self.insisted: list[int] = []
         self.held: dict[int, str] = {}
         self.under_way: set[int] = set()
         self.views: dict[int, SiteView] = {}
@@ -171,6 +172,9 @@ class RunningPort:
 
     async def cancel(self, rows):
         return await self._timekeeper.cancel_rows(rows)
+
+    def insist(self, site_id):
+        self.insisted.append(site_id)
 
     def hold_site(self, site_id, reason):
         self.held[site_id] = reason

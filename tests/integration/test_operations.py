@@ -295,8 +295,8 @@ async def test_a_walk_goes_on_beyond_its_pages(stand):
 
 
 async def test_retry_makes_deferred_mail_due_and_leaves_what_waits_for_its_time(stand):
-    flow = await stand.flow()
-    (deferred,) = await stand.put(flow)
+    flow, site = await stand.flow(), await stand.site()
+    (deferred,) = await stand.put(flow, site=site)
     await stand.defer(deferred, "451 4.3.0 later", after_s=7200)
     (planned,) = await stand.put(flow, state=SCHEDULED, due_in_s=7200)
     (kept,) = await stand.put(flow)
@@ -307,6 +307,7 @@ async def test_retry_makes_deferred_mail_due_and_leaves_what_waits_for_its_time(
     now_ms = stand.clock.now_ms()
     assert [r[0] for r in await stand.store.read("due", now_ms=now_ms, count=9)] == [deferred.id]
     assert port.due == [now_ms]
+    assert port.insisted == [site]
     assert await stand.ask("queue.retry", id=planned.id) == {"changed": 1}
     assert await stand.ask("queue.retry", id=kept.id) == {"changed": 0}
     due = await stand.store.read("due", now_ms=now_ms, count=9)

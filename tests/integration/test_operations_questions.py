@@ -161,7 +161,8 @@ async def test_trace_tells_everything_of_one_person_newest_first(stand):
 
 
 async def test_trace_of_an_unknown_person_is_empty_and_of_no_address_an_error(stand):
-    assert await stand.ask("trace", address="nobody@example.org") == {}
+    answer = await stand.ask("trace", address="nobody@example.org")
+    assert answer == {"address": "nobody@example.org", "deliveries": [], "history": []}
     with pytest.raises(PermanentError, match="has no domain"):
         await stand.ask("trace", address="nobody")
 
