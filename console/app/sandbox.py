@@ -44,6 +44,13 @@ class Prepared:
         host, port = server.engine.listener.addresses[0]
         console = server.settings.console.listen
         user, password = self.logins["username"], self.logins["password"]
+        command = (
+            f".venv/bin/relevo send --server {host}:{port} --user {user} \\\n"
+            f"  --password {password} \\\n"
+            f"  --from hola@{DOMAIN} --to ok@example.com --subject 'Primer correo'"
+        )
+        if server.console is not None:
+            server.console.first_mail = command
         simulator = server.simulator.addresses[0] if server.simulator else ("", 0)
         lines = (
             "",
@@ -56,9 +63,7 @@ class Prepared:
             "",
             "Send a mail (in another terminal, in this directory):",
             "",
-            f"  .venv/bin/relevo send --server {host}:{port} --user {user} \\",
-            f"    --password {password} \\",
-            f"    --from hola@{DOMAIN} --to ok@example.com --subject 'Primer correo'",
+            *(f"  {line}" for line in command.split("\n")),
             "",
             "Then look at it in the console, or ask:  .venv/bin/relevo trace ok@example.com",
             "Other addresses answer otherwise: bounce@, full@, greylist@, slow@ … (docs/tutorial)",

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
@@ -19,7 +20,8 @@ from mta.engine.dispatch_view import DispatchView
 from mta.engine.engine import Engine, Foundation, Ports
 from mta.engine.notify import Notifier, listen_fds
 from mta.listener.authenticator import Authenticator
-from mta.model.errors import StoreError
+from mta.listener.tls import build_context
+from mta.model.errors import ConfigurationError, StoreError
 from mta.sandbox.simulator import Simulator
 from mta.settings.loading import Loaded
 
@@ -84,6 +86,12 @@ class Server:
     async def _reload_all(self) -> list[str]:
         """Certificates, keys, rules and accounts; what cannot be used leaves the old in place."""
         problems = self.engine.reload()
+        if self.console is not None:
+            try:
+                self.console.reload()
+            except ConfigurationError as error:
+                problems.append(str(error))
+                self._log.error("console certificate was not renewed", error=str(error))
         try:
             await self.services.authenticator.refresh()
         except StoreError as error:
@@ -112,6 +120,13 @@ class Server:
         await self.simulator.start()
         host, port = self.simulator.addresses[0]
         engine.delivery.router.simulator_at(host, port)
+
+    def _simulator_tls(self) -> ssl.SSLContext | None:
+        """The submission certificate serves the simulator too: deliveries show as encrypted."""
+        chosen = self.settings.submission
+        if chosen.tls_certificate is None or chosen.tls_key is None:
+            return None
+        return build_context(chosen.tls_certificate, chosen.tls_key)
 
     def _dkim_record(self, name: bytes) -> bytes | None:
         """What the DNS would say for our own keys: the simulator checks signatures by it."""
