@@ -132,6 +132,8 @@ class Engine:
         self.capacity: Capacity
         self.notice_flows: NoticeFlows
         self._ports = ports
+        self._is_taking_mail = False
+        self.health.check("start", lambda: "" if self._is_taking_mail else "starting")
         register_process(self.registry)
         self.log_output = log_output or configure_logging(self.settings.log, metrics=self.metrics)
         self._log = structlog.get_logger("mta.engine")
@@ -201,6 +203,7 @@ class Engine:
                 self.metrics,
             )
             await self.listener.start(self._ports.sockets, self._ports.tls_sockets)
+            self._is_taking_mail = True
             started()
             await self.stopping.wait()
             await self._stop()
