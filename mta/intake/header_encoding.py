@@ -22,7 +22,11 @@ _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " ")
 _WORD = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?\s]*)\?=")
 _WORDS = re.compile(rf"{_WORD.pattern}(?:\s*{_WORD.pattern})*")
-_PARAMETER = re.compile(r"([!#$&+\-.\w^`{|}~]+)[ \t]*=[ \t]*(\"(?:[^\"\\]|\\.)*\"|[^\s\";]+)")
+# Looked for behind a semicolon only, so that a long value is read once.
+_PARAMETER = re.compile(
+    r";[ ]*([!#$&+\-.0-9A-Z^_`a-z{|}~]+)[ ]*=[ ]*(\"(?:[^\"\\]|\\.)*\"|[^\s\";]+)"
+)
+_SPACE = " \t\r\n"
 _ESCAPE = re.compile(r"\\(.)")
 _ADDRESSES = frozenset(
     {
@@ -56,9 +60,9 @@ class UndecodableWords(PermanentError):
 def field_text(value: bytes) -> str:
     """The value of a field without its folding; octets that are no UTF-8 are taken for Windows-1252."""
     try:
-        text = value.decode("utf-8").strip()
+        text = value.decode("utf-8").strip(_SPACE)
     except UnicodeDecodeError:
-        text = value.decode("cp1252", "replace").strip()
+        text = value.decode("cp1252", "replace").strip(_SPACE)
     if "\n" in text or "\t" in text:
         text = text.replace("\r\n", "").replace("\t", " ")
     return text
@@ -185,7 +189,7 @@ def _parameter_words(text: str) -> list[str]:
 
 def _parameter(match: "re.Match[str]") -> str:
     name, value = match.groups()
-    if value.isascii() or not name.isascii():
+    if value.isascii():
         return match[0]
     if value.startswith('"'):
         value = _ESCAPE.sub(r"\1", value[1:-1])
@@ -193,7 +197,7 @@ def _parameter(match: "re.Match[str]") -> str:
         raise Unencodable(f"a parameter longer than {MAX_PARAMETER} characters")
     text = "utf-8''" + quote(value, safe="")
     if len(text) <= _PARAMETER_PIECE:
-        return f"{name}*={text}"
+        return f"; {name}*={text}"
     pieces: list[str] = []
     while text:
         cut = _PARAMETER_PIECE
@@ -201,7 +205,7 @@ def _parameter(match: "re.Match[str]") -> str:
             cut -= 1  # never inside of %41
         pieces.append(f"{name}*{len(pieces)}*={text[:cut]}")
         text = text[cut:]
-    return "; ".join(pieces)
+    return "; " + "; ".join(pieces)
 
 
 def _address_words(text: str) -> list[str]:

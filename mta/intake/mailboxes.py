@@ -69,7 +69,7 @@ def _split(value: str) -> list[str]:
         elif token[0] == "<":
             if angle:
                 raise MailboxSyntaxError("two addresses without a comma between them")
-            angle = token[1:-1].strip() or "@"
+            angle = token[1:-1].strip(" ") or "@"
         elif angle and token.strip():
             raise MailboxSyntaxError("text after the address")
         else:
@@ -85,7 +85,7 @@ def _is_harmless(token: str) -> bool:
 
 
 def _mailbox(name: list[str], angle: str) -> str:
-    text = "".join(name).strip()
+    text = "".join(name).strip(" ")
     if not angle:
         if not text:
             raise MailboxSyntaxError("an empty mailbox")
