@@ -12,6 +12,7 @@ class Attempt:
         "connection",
         "deliveries",
         "is_claimed",
+        "is_given_up",
         "is_signed",
         "message",
         "started_s",
@@ -27,4 +28,5 @@ class Attempt:
         self.connection: MxConnection | None = None
         self.is_claimed = False
         self.is_signed = False
+        self.is_given_up = False  # the claim failed: what comes of the content matters no more
         self.started_s = 0.0

@@ -8,7 +8,7 @@ what is left to do.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
@@ -67,11 +67,13 @@ class Dispatcher:
             settlement=self.settlement,
             clock=parts.clock,
             now_ready=self.arrivals.promoted,
+            elsewhere=self._withdraw_elsewhere,
         )
+        self.arrivals.cancelled = self.timekeeper.note_cancelled
         self.flow_clock = FlowClock(
             parts.flows, parts.clock, woken=self.gate_changed, ended=self.timekeeper.note_ended
         )
-        rerouting = Rerouting(parts, self.board, self.lanes, self.sending, self._tasks)
+        rerouting = Rerouting(parts, self.lanes, self.sending, self._tasks, self.arrivals.arrived)
         parts.hooks.ready_again = self.arrivals.ready_again
         parts.hooks.accepted = self.accepted
         parts.hooks.scheduled = self.timekeeper.note_due
@@ -165,11 +167,30 @@ class Dispatcher:
         self.flow_clock.watch(flow)
         if flow.gate == Gate.OPEN:
             for stream in self.board.by_flow.get(flow_id, ()):
-                if stream.wants_refill:
-                    self.arrivals.refiller.want(stream)
+                self.arrivals.refiller.want(stream)
                 self.board.sites[stream.site].queue.wake(stream)
                 self.lanes.kick(stream.site)
             return
+        for stream in self.board.by_flow.get(flow_id, ()):
+            for lane in self.lanes.by_site.get(stream.site, ()):
+                lane.picker.give_back()
         self.board.unload(flow_id)
         if flow.gate == Gate.CANCELLED:
             self.timekeeper.note_cancelled(flow_id)
+
+    def withdraw(self, deliveries: Collection[int]) -> None:
+        """Forget those that wait in memory: the disk says what is true of them, and is looked at.
+
+        What is under way stays.
+        """
+        for delivery_id in deliveries:
+            delivery = self.board.loaded.get(delivery_id)
+            if delivery is not None and self.timekeeper.withdraw(delivery):
+                self.board.release(delivery)
+                self.arrivals.more_on_disk(delivery.site, [delivery])
+
+    def _withdraw_elsewhere(self, delivery: QueuedDelivery) -> bool:
+        """Take a delivery out of what waits for DNS or for a connection to its own hosts."""
+        return self.domains.withdraw(delivery) or any(
+            lane.picker.withdraw(delivery) for lane in self.lanes.by_site.get(delivery.site, ())
+        )

@@ -13,10 +13,11 @@ from mta.delivery.board import Board
 from mta.delivery.refill import shared_messages
 from mta.delivery.routing import Route, Router
 from mta.delivery.settlement import Settlement
-from mta.delivery.sites import UNRESOLVED, SiteDirectory
+from mta.delivery.sites import SiteDirectory
 from mta.model.clock import Clock
 from mta.model.errors import StoreError
 from mta.model.outcome import Outcome
+from mta.model.traffic import TrafficClass
 from mta.spool.rows import QueuedDelivery
 from mta.store.base import Store
 from mta.store.work import Rows
@@ -28,12 +29,13 @@ RETRY_S = 1.0
 
 
 class _Waiting:
-    __slots__ = ("deliveries", "more", "urgent")
+    __slots__ = ("deliveries", "is_asked", "klass", "more")
 
-    def __init__(self) -> None:
+    def __init__(self, klass: int) -> None:
         self.deliveries: list[QueuedDelivery] = []
-        self.more = False
-        self.urgent = False
+        self.more = False  # further rows are on disk
+        self.klass = klass  # the most urgent that waits
+        self.is_asked = False  # a worker looks it up
 
 
 class Domains:
@@ -82,80 +84,97 @@ class Domains:
         """Whether the domain is being looked up."""
         return domain in self._waiting
 
+    def withdraw(self, delivery: QueuedDelivery) -> bool:
+        """Take a delivery out of those that wait; False when it is not among them."""
+        waiting = self._waiting.get(delivery.domain)
+        if waiting is None or delivery not in waiting.deliveries:
+            return False
+        waiting.deliveries.remove(delivery)
+        return True
+
     async def run(self) -> None:
         """Serve until cancelled; start `WORKERS` of them."""
         while True:
             _, _, domain = await self._queue.get()
+            waiting = self._waiting.get(domain)
+            if waiting is None or waiting.is_asked:
+                continue  # it was asked for again, more urgently
+            waiting.is_asked = True
             try:
-                await self._resolve(domain)
+                await self._resolve(domain, waiting)
             except StoreError as error:
                 self._log.warning("store failed while resolving", domain=domain, error=str(error))
                 await asyncio.sleep(RETRY_S)
-                self._requeue(domain)
+                waiting.is_asked = False
+                self._enqueue(domain, waiting)
 
     def _ask(self, domain: str, klass: int) -> _Waiting:
         waiting = self._waiting.get(domain)
         if waiting is None:
-            waiting = self._waiting[domain] = _Waiting()
-            self._order += 1
-            self._queue.put_nowait((klass, self._order, domain))
+            waiting = self._waiting[domain] = _Waiting(klass)
+            self._enqueue(domain, waiting)
+        elif klass < waiting.klass:
+            waiting.klass = klass
+            if not waiting.is_asked:
+                self._enqueue(domain, waiting)
         return waiting
 
-    def _requeue(self, domain: str) -> None:
+    def _enqueue(self, domain: str, waiting: _Waiting) -> None:
         self._order += 1
-        self._queue.put_nowait((3, self._order, domain))
+        self._queue.put_nowait((waiting.klass, self._order, domain))
 
-    async def _resolve(self, domain: str) -> None:
-        waiting = self._waiting.get(domain)
-        if waiting is None:
-            return
-        found = await self._router.find(domain, urgent=waiting.urgent)
+    async def _resolve(self, domain: str, waiting: _Waiting) -> None:
+        urgent = waiting.klass == TrafficClass.URGENT
+        found = await self._router.find(domain, urgent=urgent)
         if isinstance(found, Outcome):
             await self._fail(domain, waiting, found)
         else:
             await self._assign(domain, waiting, found)
+        del self._waiting[domain]
 
     async def _assign(self, domain: str, waiting: _Waiting, route: Route) -> None:
+        """Give the rows of the domain their site. Raises `StoreError`; then nobody is forgotten."""
         site = await self._sites.ensure(route.site, route.provider)
-        while True:
+        while waiting.deliveries or waiting.more:
             deliveries, waiting.deliveries = waiting.deliveries, []
-            if deliveries:
+            is_stored = not deliveries
+            try:
+                if is_stored:
+                    deliveries = await self._stored(domain, waiting)
                 await self._move([d.id for d in deliveries], site.id)
-                for delivery in deliveries:
-                    delivery.site = site.id
-                self._arrived(deliveries)
-            elif waiting.more:
-                waiting.more = False
-                await self._assign_stored(domain, site.id)
+            except StoreError:
+                if is_stored:
+                    waiting.more = True
+                else:
+                    waiting.deliveries[:0] = deliveries
+                raise
+            for delivery in deliveries:
+                delivery.site = site.id
+            if is_stored:
+                self._more_on_disk(site.id, deliveries)
             else:
-                break
-        del self._waiting[domain]
-
-    async def _assign_stored(self, domain: str, site_id: int) -> None:
-        after = 0
-        while rows := await self._store.read(
-            "unresolved_rows", domain=domain, after=after, count=BATCH
-        ):
-            after = rows[-1][0]
-            found = [d for d in shared_messages(rows, self._board) if d.site == UNRESOLVED]
-            await self._move([d.id for d in found], site_id)
-            for delivery in found:
-                delivery.site = site_id
-            self._more_on_disk(site_id, found)
-
-    async def _move(self, ids: list[int], site_id: int) -> None:
-        await self._store.submit([Rows("delivery_site", [(i, site_id) for i in ids])])
+                self._arrived(deliveries)
 
     async def _fail(self, domain: str, waiting: _Waiting, outcome: Outcome) -> None:
-        while True:
+        """All mail of the domain has that outcome. Raises `StoreError` with the rest still waiting."""
+        while waiting.deliveries or waiting.more:
             deliveries, waiting.deliveries = waiting.deliveries, []
-            if not deliveries and waiting.more:
-                rows = await self._store.read(
-                    "unresolved_rows", domain=domain, after=0, count=BATCH
-                )
-                waiting.more = len(rows) == BATCH
-                deliveries = shared_messages(rows, self._board)
             if not deliveries:
-                break
+                deliveries = await self._stored(domain, waiting)
             await self._settlement.attempted_all(deliveries, outcome)
-        del self._waiting[domain]
+
+    async def _stored(self, domain: str, waiting: _Waiting) -> list[QueuedDelivery]:
+        """The next rows on disk, without those in memory: they have just come and wait here too."""
+        waiting.more = False  # whoever adds to the disk meanwhile sets it again
+        try:
+            rows = await self._store.read("unresolved_rows", domain=domain, after=0, count=BATCH)
+        except StoreError:
+            waiting.more = True
+            raise
+        if len(rows) == BATCH:
+            waiting.more = True
+        return [d for d in shared_messages(rows, self._board) if d.id not in self._board.loaded]
+
+    async def _move(self, ids: list[int], site_id: int) -> None:
+        if ids:
+            await self._store.submit([Rows("delivery_site", [(i, site_id) for i in ids])])

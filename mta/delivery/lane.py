@@ -172,12 +172,6 @@ class Lane:
         if not link.attempts:
             link.idle_since_s = self._clock.monotonic_s()
 
-    def park(self, attempt: Attempt) -> None:
-        """The attempt's deliveries go back to wait for another connection of the lane."""
-        self.ended(attempt)
-        for delivery in reversed(attempt.deliveries):
-            self.board.put_back(delivery, attempt.stream)
-
     def _on_done(
         self,
         connection: MxConnection,  # noqa: ARG002
@@ -227,14 +221,9 @@ class Lane:
                 if wait_s < MAX_WAIT_S:
                     self._arm(wait_s, now_s, "connections_per_minute")
                 return
-            domain = self.picker.domain_to_open()
-            route = self._router.known(domain) if domain else None
+            route = self.picker.route_to_open()
             if route is None:
-                if domain:
-                    self._hooks.find_route(self, domain)
                 return
-            if not self._router.is_fresh(route):
-                self._hooks.find_route(self, domain)  # for the next time; the old one still serves
             if not self._hooks.may_connect(urgent):
                 self._arm(1.0, now_s, "max_connections")
                 return

@@ -164,7 +164,7 @@ class Lanes:
         while True:
             await asyncio.sleep(IDLE_SWEEP_S)
             now_s = self._clock.monotonic_s()
-            for site_id, lanes in list(self.by_site.items()):
+            for lanes in list(self.by_site.values()):
                 for lane in lanes:
                     lane.limits.tick(now_s)
                     lane.sweep_idle(now_s)

@@ -41,5 +41,6 @@ class Link:
         return (
             self.attempts < MAX_ATTEMPTS
             and not self.is_retiring
+            and self.connection.slots_free > 0  # none when the peer has set an end to it
             and self.given < messages_per_connection
         )

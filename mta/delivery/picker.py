@@ -7,6 +7,7 @@ a connection to its hosts has a slot.
 
 from collections import deque
 from collections.abc import Callable
+from itertools import chain, islice
 
 from mta.delivery.board import Board, SiteBoard
 from mta.delivery.link import Link
@@ -25,7 +26,7 @@ class Picker:
     def __init__(
         self, board: Board, site: SiteBoard, router: Router, find_route: Callable[[str], None]
     ) -> None:
-        """`find_route(domain)` is asked for a domain that has no route in memory."""
+        """`find_route(domain)` is asked for a domain whose route is not known, aged, or elsewhere."""
         self._board = board
         self._site = site
         self._router = router
@@ -61,13 +62,19 @@ class Picker:
 
     def fits(self, link: Link, delivery: QueuedDelivery) -> bool:
         """Whether the connection goes to one of the domain's own hosts."""
-        if delivery.domain == link.domain:
-            return True
-        route = self._router.known(delivery.domain)
-        if route is None:
-            self._find_route(delivery.domain)
-            return False
-        return link.host in route.hosts and link.port == route.port
+        route = self._route(delivery.domain)
+        return route is not None and link.host in route.hosts and link.port == route.port
+
+    def _route(self, domain: str) -> Route | None:
+        """The route by this site; None when it is not known, or the domain has moved: it is asked for.
+
+        One that has aged still serves while it is asked for again.
+        """
+        route = self._router.known(domain)
+        is_here = route is not None and route.site == self._site.site.name
+        if route is None or not is_here or not self._router.is_fresh(route):
+            self._find_route(domain)
+        return route if is_here else None
 
     def fits_any(self, link: Link) -> bool:
         """Whether anything parked could go over that connection."""
@@ -88,14 +95,15 @@ class Picker:
             self._site.waiting -= extra
             self._site.queue.charge(stream, extra)
 
-    def domain_to_open(self) -> str:
-        """A domain that waits for a connection, empty when none does."""
-        if self._parked:
-            return self._parked[0][1].domain
-        for stream in self._site.queue.streams():
-            if stream.window:
-                return stream.window[0].domain
-        return ""
+    def route_to_open(self) -> Route | None:
+        """Where a connection is wanted; None when nothing waits that may go, or its route is asked for."""
+        waiting = (d.domain for _, d in self._parked)
+        heads = (s.window[0].domain for s in self._site.queue.streams() if s.window)
+        for domain in islice(chain(waiting, heads), MAX_PARKED):
+            route = self._route(domain)
+            if route is not None:
+                return route
+        return None
 
     def take_for(self, route: Route, now_ms: int) -> list[QueuedDelivery]:
         """Take what is in memory for those hosts, which could not be reached; others stay."""
@@ -123,6 +131,14 @@ class Picker:
                 self._site.waiting -= len(mine)
                 taken += mine
         return taken
+
+    def withdraw(self, delivery: QueuedDelivery) -> bool:
+        """Take a delivery out of what is parked; False when it is not among it."""
+        for index, (_, parked) in enumerate(self._parked):
+            if parked is delivery:
+                del self._parked[index]
+                return True
+        return False
 
     def give_back(self) -> None:
         """What is parked goes to the heads of its windows again, in its order."""

@@ -19,6 +19,8 @@ from mta.model.traffic import DeliveryState
 from mta.spool.jobs import JobBuilder
 from mta.store.base import Store
 
+MAX_ROWS = 500  # claims in one job; each may move two counters
+
 
 class Preparation:
     """Prepares attempts and hands them on."""
@@ -80,8 +82,14 @@ class Preparation:
     def _flush(self) -> None:
         self._pool.flush()
         claims, self._claims = self._claims, []
+        rows, first = 0, 0
+        for number, attempt in enumerate(claims):
+            rows += len(attempt.deliveries)
+            if rows > MAX_ROWS and number > first:
+                self._claim(claims[first:number])
+                rows, first = len(attempt.deliveries), number
         if claims:
-            self._claim(claims)
+            self._claim(claims[first:])
 
     def _claim(self, attempts: list[Attempt]) -> None:
         now_ms = self._clock.now_ms()
@@ -107,7 +115,7 @@ class Preparation:
         if error is not None and not isinstance(error, StoreError):
             self._log.error("claim failed", error=repr(error))
         for attempt in attempts:
-            attempt.is_claimed = False
+            attempt.is_given_up = True
             self._failures.pop(attempt, None)
             self._unclaimed(attempt)
 
@@ -129,7 +137,8 @@ class Preparation:
         self._hand_on(attempt)
 
     def _failed(self, attempt: Attempt, error: BaseException) -> None:
-        self._failures[attempt] = error
+        if not attempt.is_given_up:
+            self._failures[attempt] = error
         self._hand_on(attempt)
 
     def _hand_on(self, attempt: Attempt) -> None:

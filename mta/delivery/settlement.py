@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 
 from mta.delivery.board import Board
+from mta.delivery.sites import UNRESOLVED
 from mta.model.clock import Clock
 from mta.model.errors import InternalError, JobRefused, StoreError
 from mta.model.outcome import Outcome, OutcomeKind
@@ -211,8 +212,8 @@ class Settlement:
             state,
             now_ms,
             due_ms=settled.due_ms,
-            reply=str(outcome.reply)[:500],
-            host=outcome.host,
+            reply=None if state == DeliveryState.READY else str(outcome.reply)[:500],
+            host=None if state == DeliveryState.READY else outcome.host,
         )
         if state == DeliveryState.READY:
             return
@@ -256,24 +257,31 @@ class Settlement:
         self._close(len(batch))
 
     def _not_committed(self, batch: list[_Settled], error: BaseException | None) -> None:
-        if isinstance(error, JobRefused):
-            if len(batch) > 1:
-                for settled in batch:
-                    self._commit([settled])
-                return
-            # The row is not in the state that memory says: the row is right, memory lets go.
-            delivery = batch[0].delivery
-            self._log.error(
-                "delivery was changed behind our back", delivery=delivery.id, state=delivery.state
-            )
-            self._board.release(delivery)
-            if batch[0].told is not None:
-                batch[0].told()
-            self._close(1)
-            return
-        if not isinstance(error, StoreError):
-            self._log.error("settlement failed", error=repr(error))
-        self._later(batch)
+        if isinstance(error, JobRefused | InternalError) and len(batch) > 1:
+            # One row is not as memory has it, or all together are too many for a job.
+            middle = len(batch) // 2
+            self._commit(batch[:middle])
+            self._commit(batch[middle:])
+        elif isinstance(error, JobRefused):
+            self._was_changed(batch[0])
+        else:
+            if not isinstance(error, StoreError):
+                self._log.error("settlement failed", error=repr(error))
+            self._later(batch)
+
+    def _was_changed(self, settled: _Settled) -> None:
+        """The row is not in the state that memory has: the row is right, memory looks again."""
+        delivery = settled.delivery
+        flow = self._flow(delivery)
+        is_fault = delivery.state == DeliveryState.CLAIMED  # nobody else may touch claimed rows
+        tell = self._log.error if is_fault else self._log.info
+        tell("delivery had changed meanwhile", delivery=delivery.id, state=delivery.state)
+        self._board.release(delivery)
+        if flow is not None and delivery.site != UNRESOLVED:
+            self._board.stream(delivery.site, delivery.klass, flow).rewind(delivery.id)
+        if settled.told is not None:
+            settled.told()
+        self._close(1)
 
     def _later(self, batch: list[_Settled]) -> None:
         asyncio.get_running_loop().call_later(RETRY_S, self._commit, batch)

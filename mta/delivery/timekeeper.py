@@ -46,13 +46,18 @@ class Timekeeper:
         settlement: Settlement,
         clock: Clock,
         now_ready: Callable[[list[tuple[int, int, int, int, str]]], None],
+        elsewhere: Callable[[QueuedDelivery], bool] = lambda _: False,
     ) -> None:
-        """`now_ready` gets (id, site, class, flow, domain) of rows that became ready on disk."""
+        """`now_ready` gets (id, site, class, flow, domain) of rows that became ready on disk.
+
+        `elsewhere` takes a delivery out of what waits for DNS or for a connection, if it is there.
+        """
         self._store = store
         self._board = board
         self._settlement = settlement
         self._clock = clock
         self._now_ready = now_ready
+        self._elsewhere = elsewhere
         self._due_ms = 0
         self._due_event = asyncio.Event()
         self._cancelled: set[int] = set()
@@ -175,11 +180,11 @@ class Timekeeper:
         ]
 
     def withdraw(self, delivery: QueuedDelivery) -> bool:
-        """Take a loaded delivery out of its window; False when it is on its way out."""
+        """Take a loaded delivery out of where it waits; False when it is on its way out."""
         site = self._board.sites.get(delivery.site)
         stream = site.streams.get((delivery.klass, delivery.flow)) if site else None
         if site is None or stream is None or delivery not in stream.window:
-            return False
+            return self._elsewhere(delivery)
         stream.window.remove(delivery)
         site.waiting -= 1
         return True

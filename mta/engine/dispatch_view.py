@@ -34,13 +34,7 @@ class DispatchView:
 
         What is under way stays.
         """
-        board, timekeeper = self._dispatcher.board, self._dispatcher.timekeeper
-        for delivery_id in deliveries:
-            delivery = board.loaded.get(delivery_id)
-            if delivery is not None and timekeeper.withdraw(delivery):
-                board.release(delivery)
-                site = board.sites[delivery.site]
-                site.streams[delivery.klass, delivery.flow].rewind(delivery_id)
+        self._dispatcher.withdraw(deliveries)
 
     async def cancel(self, rows: list[tuple[Any, ...]]) -> int:
         """End those of these rows that are not under way."""

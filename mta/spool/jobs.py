@@ -118,10 +118,13 @@ class JobBuilder:
         now_ms: int,
         *,
         due_ms: int = 0,
-        reply: str = "",
-        host: str = "",
+        reply: str | None = "",
+        host: str | None = "",
     ) -> None:
-        """The delivery leaves `d.state` for `state`, with `d`'s counters and flags as they are."""
+        """The delivery leaves `d.state` for `state`, with `d`'s counters and flags as they are.
+
+        `reply` and `host` None: what the last attempt left stays.
+        """
         self.add(
             "delivery_settle",
             (

@@ -46,6 +46,7 @@ class WatchedStore:
         self._pulse = pulse
         self._faults: dict[str, list[BaseException]] = {}
         self._gates: dict[str, asyncio.Event] = {}
+        self._before: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.gated = 0  # jobs and answers that are kept waiting
         self.is_dead = False  # as after SIGKILL: nothing more gets in
@@ -59,9 +60,14 @@ class WatchedStore:
         """The next jobs with that statement, or reads of it, fail."""
         self._faults.setdefault(statement, []).extend([error] * times)
 
-    def gate(self, statement: str) -> asyncio.Event:
-        """Jobs with that statement wait, and reads keep their answer back, until the event is set."""
+    def gate(self, statement: str, *, before: bool = False) -> asyncio.Event:
+        """Jobs with that statement wait, and reads keep their answer back, until the event is set.
+
+        `before`: reads look at the disk after it is set.
+        """
         self._gates[statement] = event = asyncio.Event()
+        if before:
+            self._before.add(statement)
         return event
 
     def submit(
@@ -89,6 +95,8 @@ class WatchedStore:
         error = self._fault(statement)
         if error is not None:
             raise error
+        if statement in self._before:
+            await self._pass(statement)
         rows = await self._store.read(statement, **params)
         await self._pass(statement)
         return rows

@@ -83,11 +83,12 @@ WHERE delivery.id = v.id AND delivery.state = 1;
 -- name: delivery_settle
 -- order: 23
 -- The end of an attempt, or of a delivery without one. rows: id, old state, new state, due_ms,
--- attempts, first_attempt_ms, expires_ms, changed_ms, flags, source, last_reply, last_host
+-- attempts, first_attempt_ms, expires_ms, changed_ms, flags, source, last_reply, last_host (null:
+-- as it is)
 UPDATE delivery
 SET state = v.state, due_ms = v.due, attempts = v.attempts, first_attempt_ms = v.first,
     expires_ms = v.expires, changed_ms = v.at, flags = v.flags, source = v.source,
-    last_reply = v.reply, last_host = v.host
+    last_reply = coalesce(v.reply, last_reply), last_host = coalesce(v.host, last_host)
 FROM (SELECT value->>0 AS id, value->>1 AS old, value->>2 AS state, value->>3 AS due,
              value->>4 AS attempts, value->>5 AS first, value->>6 AS expires, value->>7 AS at,
              value->>8 AS flags, value->>9 AS source, value->>10 AS reply, value->>11 AS host
