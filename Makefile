@@ -33,6 +33,7 @@ format: $(VENV)/.installed ## rewrite the sources in the house format
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.installed ## throughput benchmark, table and JSON under bench/results/
+	.ci/debian-packages
 	$(BIN)/python -m bench
 
 lock: ## renew requirements.lock from pyproject.toml
