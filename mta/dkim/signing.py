@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from mta.dkim.canonical import relaxed_body, split
+from mta.dkim.canonical import relaxed_body, relaxed_pieces, split
 from mta.dkim.keys import DkimKey
 from mta.model.errors import PermanentError
 
@@ -127,7 +127,7 @@ class Signer:
 
     def _body_hash(self, body: bytes) -> bytes:
         if len(body) > _CACHED_BODY_BYTES:
-            return b64encode(_sha256(relaxed_body(body)))
+            return b64encode(_large_body_hash(body))
         known = self._bodies.get(body)
         if known is None:
             known = b64encode(_sha256(relaxed_body(body)))
@@ -175,6 +175,13 @@ def _write_list(counts: tuple[int, ...]) -> bytes:
                 line = b"%s:%s" % (line, name) if line else name
     lines.append(line)
     return b"\r\n ".join(lines)
+
+
+def _large_body_hash(body: bytes) -> bytes:
+    digest = hashlib.sha256()
+    for piece in relaxed_pieces(body):
+        digest.update(piece)
+    return digest.digest()
 
 
 def _sha256(data: bytes) -> bytes:

@@ -19,7 +19,7 @@ from mta.dkim import (
     sign_batch,
     verify,
 )
-from mta.dkim.canonical import relaxed_body, split
+from mta.dkim.canonical import relaxed_body, relaxed_pieces, split
 
 NOW_S = 1_763_800_000
 HEAD = b"From: a@example.org\r\nTo: b@recipient.example\r\nSubject: s\r\n"
@@ -223,6 +223,24 @@ field_names = st.sampled_from(
 def test_bodies_are_canonicalised_as_dkimpy_does(body):
     body += b"\r\n"
     assert relaxed_body(body) == Relaxed.canonicalize_body(body)
+
+
+@given(
+    st.lists(pieces | st.sampled_from([b"\r", b"\n"]), max_size=30).map(b"".join),
+    st.integers(0, 20),
+)
+def test_a_large_body_is_canonicalised_in_pieces_as_a_whole(body, octets):
+    assert b"".join(relaxed_pieces(body, octets)) == relaxed_body(body)
+
+
+def test_no_piece_of_a_large_body_is_large():
+    body = b"a \t b\r\n" * 50_000 + b"\r\n" * 50_000 + b"end"
+    assert max(map(len, relaxed_pieces(body, 1_000))) <= 1_010
+
+
+def test_a_body_too_large_for_the_cache_is_signed_as_well(keys):
+    content = HEAD + b"\r\n" + b"a  b \t\r\n" * 200_000 + b"\r\n" * 9
+    assert all(verdicts(keys, sign(content, keys, NOW_S) + content))
 
 
 @given(st.binary(max_size=100))
