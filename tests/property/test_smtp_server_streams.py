@@ -199,6 +199,18 @@ def test_content_is_judged_the_same_however_it_is_cut(parts, piece, limit, norma
 
 
 @settings(max_examples=200, deadline=None)
+@given(CONTENT, st.integers(1, 5))
+def test_each_line_end_of_any_kind_becomes_one_crlf(parts, piece):
+    octets = b"".join(parts).replace(b"\0", b"")
+    buffer = ContentBuffer(1 << 20, normalize=True)
+    for start in range(0, len(octets), piece):
+        buffer.add_raw(octets[start : start + piece])
+    content = re.sub(rb"\r\n|\r|\n", b"\r\n", octets)
+    content += b"" if content.endswith(b"\r\n") or not content else b"\r\n"
+    assert buffer.finish() == content
+
+
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.integers(990, 1002) | st.integers(0, 3), max_size=8))
 def test_long_lines_are_found_wherever_they_are(lengths):
     content = b"".join(b"x" * length + b"\r\n" for length in lengths)
