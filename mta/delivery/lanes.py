@@ -97,6 +97,11 @@ class Lanes:
             lane.held_reason = self.held_sites.get(board.site.id, "")
             self.memory.restore(lane)
             lanes.append(lane)
+        if len(lanes) > 1:
+            by_source = {lane.source.address: lane.picker for lane in lanes}
+            for lane in lanes:
+                lane.picker.by_source = by_source
+                lane.picker.woken = lane.pump_soon
         return lanes
 
     def _shaping_changed(self, board: SiteBoard, source: Source) -> Callable[[ShapingChange], None]:

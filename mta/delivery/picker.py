@@ -32,6 +32,9 @@ class Picker:
         self._router = router
         self._find_route = find_route
         self._parked: deque[Picked] = deque()
+        # Lanes of the site by egress address, where there are several: set when all are made.
+        self.by_source: dict[str, Picker] = {}
+        self.woken: Callable[[], None] = lambda: None
 
     @property
     def parked(self) -> int:
@@ -55,10 +58,24 @@ class Picker:
             if found is None:
                 return None
             self._site.waiting -= 1
+            if self.by_source and self._belongs_elsewhere(found):
+                continue
             if self.fits(link, found[1]):
                 return found
             self._parked.append(found)
         return None
+
+    def _belongs_elsewhere(self, found: Picked) -> bool:
+        """Who greylists wants to see the same address again: a first retry keeps its source."""
+        delivery = found[1]
+        if delivery.attempts != 1 or not delivery.source:
+            return False
+        other = self.by_source.get(delivery.source)
+        if other is None or other is self or other.parked >= MAX_PARKED:
+            return False
+        other._parked.append(found)
+        other.woken()
+        return True
 
     def fits(self, link: Link, delivery: QueuedDelivery) -> bool:
         """Whether the connection goes to one of the domain's own hosts."""
@@ -66,15 +83,18 @@ class Picker:
         return route is not None and link.host in route.hosts and link.port == route.port
 
     def _route(self, domain: str) -> Route | None:
-        """The route by this site; None when it is not known, or the domain has moved: it is asked for.
+        """The route by this site; None when it is not known, too old, or the domain has moved.
 
-        One that has aged still serves while it is asked for again.
+        Then, and when it has aged a little, it is asked for.
         """
         route = self._router.known(domain)
-        is_here = route is not None and route.site == self._site.site.name
-        if route is None or not is_here or not self._router.is_fresh(route):
+        if route is None or route.site != self._site.site.name:
             self._find_route(domain)
-        return route if is_here else None
+            return None
+        if self._router.is_fresh(route):
+            return route
+        self._find_route(domain)
+        return route if self._router.is_usable(route) else None
 
     def fits_any(self, link: Link) -> bool:
         """Whether anything parked could go over that connection."""
