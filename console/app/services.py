@@ -14,6 +14,7 @@ from console.accounts.service import AccountService
 from mta.engine.engine import Foundation, open_foundation
 from mta.engine.operations import QueueOperations
 from mta.engine.port import DispatcherPort
+from mta.events.log_config import configure_logging
 from mta.model.errors import PermanentError
 from mta.settings.loading import Loaded
 from mta.store.lock import DataDirLock
@@ -78,6 +79,10 @@ def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) 
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     _become_owner(data_dir)
 
+    # Standard output is the answer's: without this, structlog would write there.
+    quiet = "error" if loaded.settings.log.level == "error" else "warning"
+    log_output = configure_logging(loaded.settings.log.model_copy(update={"level": quiet}))
+
     async def work() -> object:
         with DataDirLock(data_dir):
             foundation = await open_foundation(loaded, PACKAGES)
@@ -91,7 +96,10 @@ def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) 
             finally:
                 await foundation.store.close()
 
-    return asyncio.run(work())
+    try:
+        return asyncio.run(work())
+    finally:
+        log_output.close()
 
 
 def _become_owner(data_dir: Path) -> None:

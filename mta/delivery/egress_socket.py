@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import socket
 
 from mta.delivery.target import Target
@@ -38,7 +39,8 @@ async def connect_socket(target: Target, timeout_s: float) -> socket.socket | Ou
 
 def _unreachable(target: Target, error: OSError, timeout_s: float) -> Outcome:
     """4.4.1: no answer; 4.4.4: no route; 4.4.2: an answer that was a refusal (RFC 3463 §3.5)."""
-    reason = error.strerror or str(error)
+    # Event loops put a text of their own into `strerror`; the system's is what people know.
+    reason = os.strerror(error.errno) if error.errno else str(error)
     if isinstance(error, TimeoutError):
         enhanced = "4.4.1"
         reason = reason or f"no answer within {timeout_s:.0f} s"
