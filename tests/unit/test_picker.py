@@ -25,7 +25,7 @@ class Routes:
 
     def known(self, domain):
         hosts = {"a.test": {"mx1"}, "b.test": {"mx2"}, "c.test": {"mx1", "mx2"}}.get(domain)
-        return SimpleNamespace(hosts=frozenset(hosts), port=25) if hosts else None
+        return SimpleNamespace(hosts=frozenset(hosts), port=25, site="mx.test") if hosts else None
 
 
 def stand(*names):
