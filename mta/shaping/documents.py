@@ -50,13 +50,17 @@ def shipped_text() -> str:
 
 def _on_top_of(shipped: Document, own: Document) -> Document:
     names = {provider.name for provider in own.provider}
-    default = Limits.model_validate(shipped.default.chosen | own.default.chosen)
-    routes = Limits.model_validate(shipped.routes.chosen | own.routes.chosen)
     kept = tuple(provider for provider in shipped.provider if provider.name not in names)
-    return Document(
-        roll_up=own.roll_up,
-        default=default,
-        routes=routes,
-        provider=(*kept, *own.provider),
-        site=(*shipped.site, *own.site),
+    return own.model_copy(
+        update={
+            "default": _over(shipped.default, own.default),
+            "routes": _over(shipped.routes, own.routes),
+            "provider": (*kept, *own.provider),
+            "site": (*shipped.site, *own.site),
+        }
     )
+
+
+def _over(shipped: Limits, own: Limits) -> Limits:
+    """Both were checked, and together they still fit: there is nothing left to refuse."""
+    return shipped.model_copy(update=own.over(shipped.chosen))

@@ -16,7 +16,7 @@ from mta.settings.values import HostPort
 from mta.shaping.checks import problems
 from mta.shaping.documents import load_document
 from mta.shaping.policy import Period, Rate, SitePolicy
-from mta.shaping.schema import Document, Limits, Site
+from mta.shaping.schema import Document, Site
 from mta.shaping.sites import (
     HostPatterns,
     SiteKey,
@@ -53,8 +53,8 @@ class Shaping:
 
     def __init__(self, document: Document) -> None:
         self._roll_up = document.roll_up
-        self._default = {**_BASE, **document.default.chosen}
-        self._routes = {**_BASE_ROUTE, **document.routes.chosen}
+        self._default = document.default.over(_BASE)
+        self._routes = document.routes.over(_BASE_ROUTE)
         self._sites = document.site
         self._providers = {p.name: p for p in document.provider if p.mx}
         self._by_mx = HostPatterns({mx: p for p in self._providers.values() for mx in p.mx})
@@ -125,21 +125,11 @@ class Shaping:
             provider, rest = site_name, ""
         values: dict[str, Any] = dict(self._default)
         if provider in self._providers:
-            values |= _override(values, self._providers[provider])
+            values = self._providers[provider].over(values)
         for site in self._sites:
             if _applies(site, provider, rest) and (not site.pools or pool in site.pools):
-                values |= _override(values, site)
+                values = site.over(values)
         return _as_policy(site_name, provider, values)
-
-
-def _override(values: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    """The limits a table sets; a lower maximum lowers the inherited start, and the other way round."""
-    chosen: dict[str, Any] = dict(limits.chosen)
-    if "connections_start" not in chosen and "connections_max" in chosen:
-        chosen["connections_start"] = min(values["connections_start"], chosen["connections_max"])
-    elif "connections_start" in chosen and "connections_max" not in chosen:
-        chosen["connections_max"] = max(values["connections_max"], chosen["connections_start"])
-    return chosen
 
 
 def _applies(site: Site, provider: str, rest: str) -> bool:
@@ -154,7 +144,7 @@ def _as_policy(site: str, provider: str, values: dict[str, Any]) -> SitePolicy:
     return SitePolicy(
         site=site,
         provider=provider,
-        connections_start=min(values["connections_start"], values["connections_max"]),
+        connections_start=values["connections_start"],
         connections_max=values["connections_max"],
         messages_per_connection=values["messages_per_connection"],
         messages=_rates(values, "messages_per_"),

@@ -1,7 +1,8 @@
 """The tables and keys of `shaping.toml`."""
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StrictInt, model_validator
 
@@ -91,6 +92,20 @@ class Limits(Table):
         return {
             key: value for key in Limits.model_fields if (value := getattr(self, key)) is not None
         }
+
+    def over(self, inherited: Mapping[str, Any]) -> dict[str, Any]:
+        """The limits that hold when this table comes on top of `inherited` ones, by key.
+
+        A lower maximum lowers the inherited start, a higher start raises the inherited maximum.
+        """
+        values: dict[str, Any] = {**inherited, **self.chosen}
+        start, most = values.get("connections_start"), values.get("connections_max")
+        if start is not None and most is not None and start > most:
+            if self.connections_max is not None:
+                values["connections_start"] = most
+            else:
+                values["connections_max"] = start
+        return values
 
 
 class Provider(Limits):

@@ -259,6 +259,20 @@ def test_an_own_file_can_build_on_the_shipped_one(tmp_path: Path):
     ]
 
 
+@pytest.mark.parametrize("extends", ["", "extends_shipped = true\n"])
+@pytest.mark.parametrize(
+    ("limits", "start", "most"),
+    [("connections_max = 2", 2, 2), ("connections_start = 70", 70, 70)],
+)
+def test_of_start_and_maximum_the_inherited_one_gives_way(
+    tmp_path: Path, extends: str, limits: str, start: int, most: int
+):
+    shaping = load(tmp_path, f"{extends}[default]\n{limits}\n[routes]\n{limits}\n")
+    for name in ("mx.example.org", "route:relay.example.org:587"):
+        policy = shaping.policy(name)
+        assert (policy.connections_start, policy.connections_max) == (start, most)
+
+
 def test_the_shipped_file_is_the_one_in_config():
     tree = Path(__file__).resolve().parents[2] / "config" / "shaping.toml"
     assert shipped_text() == tree.read_text(encoding="utf-8")
