@@ -14,6 +14,7 @@ from mta.bounces.classifier import Classifier
 from mta.engine.control import SOCKET_NAME, ControlClient, NoServer
 from mta.model.errors import ConfigurationError
 from mta.settings import display, documents, hazards
+from mta.settings.files import unusable_files
 from mta.settings.loading import Loaded, load_settings
 from mta.shaping.rules import Shaping
 
@@ -52,6 +53,10 @@ def check(config: Path, dns: bool) -> Mapping[str, Any]:
             "remedy": w.remedy,
         }
         for w in hazards.warnings(loaded.settings)
+    ]
+    findings += [
+        {"severity": "error", "key": p.key, "text": p.text, "remedy": p.remedy}
+        for p in unusable_files(loaded.settings)
     ]
     findings += _rule_findings(loaded)
     if dns:

@@ -41,6 +41,7 @@ from mta.model.clock import Clock, SystemClock
 from mta.model.envelope import Identity
 from mta.model.errors import ConfigurationError, StoreFailed
 from mta.model.ids import IdGenerator
+from mta.settings.files import unusable_files
 from mta.settings.loading import Loaded
 from mta.shaping.rules import Shaping
 from mta.spool.flows import FlowDirectory
@@ -139,7 +140,13 @@ class Engine:
         self._log = structlog.get_logger("mta.engine")
 
     async def run(self, started: Callable[[], None]) -> int:
-        """Serve until `stop`; gives the exit status. `started` is called when mail can be taken."""
+        """Serve until `stop`; gives the exit status. `started` is called when mail can be taken.
+
+        Raises `ConfigurationError` before anything is opened when a named file cannot be used.
+        """
+        problems = unusable_files(self.settings)
+        if problems:
+            raise ConfigurationError("\n".join(map(str, problems)))
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         data_dir = self.settings.server.data_dir
         _make_directory(data_dir)

@@ -6,6 +6,7 @@ dangerous; `describe`, `sample` and `reference_markdown` show the settings to pe
 
 from mta.settings.display import Row, describe
 from mta.settings.documents import reference_markdown, sample
+from mta.settings.files import FileProblem, unusable_files
 from mta.settings.hazards import Hazard, Severity, warnings
 from mta.settings.loading import DEFAULT_ORIGIN, Loaded, base_directory, load_settings
 from mta.settings.schema import Settings
@@ -13,6 +14,7 @@ from mta.settings.values import HostPort
 
 __all__ = [
     "DEFAULT_ORIGIN",
+    "FileProblem",
     "Hazard",
     "HostPort",
     "Loaded",
@@ -24,5 +26,6 @@ __all__ = [
     "load_settings",
     "reference_markdown",
     "sample",
+    "unusable_files",
     "warnings",
 ]
