@@ -81,6 +81,8 @@ def run(arguments: Sequence[str], application: Application | None = None) -> int
 
 
 def _message_of(error: Exception) -> str:
+    if isinstance(error, ExceptionGroup):  # tasks that failed together: a line for each
+        return "\n".join(dict.fromkeys(map(_message_of, error.exceptions)))
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, RelevoError):

@@ -72,6 +72,7 @@ def test_without_arguments_the_commands_are_shown(capsys):
         (FileNotFoundError(2, "No such file or directory", "x.pem"), "relevo: x.pem: No such file"),
         (InternalError("\x1b[31mred"), "relevo: \\x1b[31mred\n"),
         (ZeroDivisionError("oops"), "relevo: internal error: ZeroDivisionError: oops"),
+        (ExceptionGroup("tasks", [ConfigurationError("port 1: taken")]), "relevo: port 1: taken\n"),
     ],
 )
 def test_a_failure_is_told_in_a_line_without_a_trace(settings, application, capsys, error, line):
