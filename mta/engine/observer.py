@@ -57,14 +57,14 @@ class Observer:
                 self._metrics.deferred(klass, reason)
                 if outcome.kind is OutcomeKind.UNCERTAIN:
                     self._metrics.uncertain(klass)
-                self._other(EventType.DEFERRED, delivery, outcome, now_ms, reason)
+                self._log_failed(EventType.DEFERRED, delivery, outcome, now_ms, reason)
             case DeliveryState.BOUNCED:
                 reason = self.classify(outcome, delivery)
                 self._metrics.bounced(klass, reason)
-                self._other(EventType.BOUNCED, delivery, outcome, now_ms, reason)
+                self._log_failed(EventType.BOUNCED, delivery, outcome, now_ms, reason)
             case DeliveryState.EXPIRED:
                 self._metrics.expired(klass)
-                self._other(EventType.EXPIRED, delivery, outcome, now_ms, "expired")
+                self._log_failed(EventType.EXPIRED, delivery, outcome, now_ms, "expired")
             case DeliveryState.CANCELLED:
                 self._metrics.cancelled(klass)
             case DeliveryState.SUPPRESSED:
@@ -75,22 +75,19 @@ class Observer:
     def _log_delivered(
         self, delivery: QueuedDelivery, outcome: Outcome, now_ms: int, age_s: float
     ) -> None:
-        self._log.other(
+        self._log.delivered(
             now_ms,
-            EventType.DELIVERED,
-            {
-                "message": str(delivery.message.id),
-                "delivery": str(delivery.id),
-                "to": delivery.address,
-                "host": outcome.host,
-                "tls": outcome.tls,
-                "attempt": delivery.attempts,
-                "age_s": round(age_s, 3),
-                "reply": str(outcome.reply),
-            },
+            delivery.message.id,
+            delivery.id,
+            recipient=delivery.address,
+            host=outcome.host,
+            reply=str(outcome.reply),
+            tls=outcome.tls,
+            delay_s=age_s,
+            attempt=delivery.attempts,
         )
 
-    def _other(
+    def _log_failed(
         self,
         event: EventType,
         delivery: QueuedDelivery,
@@ -100,17 +97,15 @@ class Observer:
     ) -> None:
         if not self._log.is_enabled:
             return
-        self._log.other(
+        self._log.not_delivered(
             now_ms,
             event,
-            {
-                "message": str(delivery.message.id),
-                "delivery": str(delivery.id),
-                "to": delivery.address,
-                "host": outcome.host,
-                "phase": outcome.phase,
-                "class": bounce_class,
-                "attempt": delivery.attempts,
-                "reply": str(outcome.reply),
-            },
+            delivery.message.id,
+            delivery.id,
+            recipient=delivery.address,
+            host=outcome.host,
+            reply=str(outcome.reply),
+            bounce_class=bounce_class,
+            phase=outcome.phase,
+            attempt=delivery.attempts,
         )

@@ -13,7 +13,10 @@ from mta.model.traffic import EventType, TrafficClass
 
 
 class MailLog:
-    """Writes the lines of accepted, delivered, deferred, bounced and other mail."""
+    """Writes the lines of accepted, delivered, deferred, bounced and expired mail.
+
+    `docs/reference/events.md` lists the fields.
+    """
 
     def __init__(
         self, output: LogOutput, call_soon: Callable[[Callable[[], None]], object]
@@ -42,7 +45,6 @@ class MailLog:
         if self.is_enabled:
             self._add(
                 at_ms,
-                "info",
                 EventType.ACCEPTED,
                 {
                     "message": str(message),
@@ -73,7 +75,6 @@ class MailLog:
         if self.is_enabled:
             self._add(
                 at_ms,
-                "info",
                 EventType.DELIVERED,
                 {
                     "message": str(message),
@@ -81,48 +82,16 @@ class MailLog:
                     "to": recipient,
                     "host": host,
                     "tls": tls or "none",
-                    "delay": round(delay_s, 3),
+                    "delay_s": round(delay_s, 3),
                     "attempt": attempt,
                     "reply": reply,
                 },
             )
 
-    def deferred(
+    def not_delivered(
         self,
         at_ms: int,
-        message: int,
-        delivery: int,
-        *,
-        recipient: str,
-        host: str,
-        reply: str,
-        bounce_class: str,
-        phase: str,
-        attempt: int,
-        due_ms: int,
-    ) -> None:
-        """An attempt failed for now; the next one is due at `due_ms`."""
-        if self.is_enabled:
-            self._add(
-                at_ms,
-                "info",
-                EventType.DEFERRED,
-                {
-                    "message": str(message),
-                    "delivery": str(delivery),
-                    "to": recipient,
-                    "host": host,
-                    "bounce_class": bounce_class,
-                    "phase": phase,
-                    "attempt": attempt,
-                    "next": rfc3339(due_ms),
-                    "reply": reply,
-                },
-            )
-
-    def bounced(
-        self,
-        at_ms: int,
+        event: EventType,
         message: int,
         delivery: int,
         *,
@@ -133,12 +102,11 @@ class MailLog:
         phase: str,
         attempt: int,
     ) -> None:
-        """The delivery failed for good."""
+        """An attempt failed (`DEFERRED`), or the delivery for good (`BOUNCED`, `EXPIRED`)."""
         if self.is_enabled:
             self._add(
                 at_ms,
-                "info",
-                EventType.BOUNCED,
+                event,
                 {
                     "message": str(message),
                     "delivery": str(delivery),
@@ -150,11 +118,6 @@ class MailLog:
                     "reply": reply,
                 },
             )
-
-    def other(self, at_ms: int, event: EventType, fields: dict[str, object]) -> None:
-        """Any other event (expired, suppressed, cancelled, …) with its own fields."""
-        if self.is_enabled:
-            self._add(at_ms, "info", event, fields)
 
     def flush(self) -> None:
         """Hand over what is waiting; the loop calls it, and the engine once at its end."""
@@ -162,10 +125,10 @@ class MailLog:
         if lines:
             self._write_many(lines)
 
-    def _add(self, at_ms: int, level: str, event: EventType, fields: dict[str, object]) -> None:
+    def _add(self, at_ms: int, event: EventType, fields: dict[str, object]) -> None:
         entry: dict[str, object] = {
             "time": rfc3339(at_ms),
-            "level": level,
+            "level": "info",
             "event": event.value,
             **fields,
         }

@@ -4,8 +4,10 @@ import fcntl
 import json
 import logging
 import os
+import re
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import structlog
@@ -173,15 +175,12 @@ def test_mail_lines_of_one_turn_are_written_together(configured):
         2_000, 1, 2, recipient="a@example.org", host="mx[192.0.2.1]:25", reply="250 " + EVIL,
         tls="", delay_s=0.12345, attempt=1,
     )  # fmt: skip
-    log.deferred(
-        3_000, 1, 3, recipient="b@example.org", host="mx", reply="451 later",
-        bounce_class="greylist", phase="rcpt", attempt=1, due_ms=363_000,
-    )  # fmt: skip
-    log.bounced(
-        4_000, 1, 4, recipient="c@example.org", host="mx", reply="550 no",
-        bounce_class="bad-mailbox", phase="rcpt", attempt=2,
-    )  # fmt: skip
-    log.other(5_000, EventType.EXPIRED, {"delivery": "5"})
+    kinds = (EventType.DEFERRED, EventType.BOUNCED, EventType.EXPIRED)
+    for number, kind in enumerate(kinds, 3):
+        log.not_delivered(
+            number * 1000, kind, 1, number, recipient="b@example.org", host="mx", reply="no",
+            bounce_class="bad-mailbox", phase="rcpt", attempt=2,
+        )  # fmt: skip
     assert len(turns) == 1
     turns[0]()
     entries = [json.loads(line) for line in lines()]
@@ -191,17 +190,56 @@ def test_mail_lines_of_one_turn_are_written_together(configured):
     ]  # fmt: skip
     assert entries[0]["message"] == str(2**60)
     assert entries[0]["from"] == "<>"
-    assert entries[1]["delay"] == 0.123
+    assert entries[1]["delay_s"] == 0.123
     assert entries[1]["tls"] == "none"
-    assert entries[2]["next"] == "1970-01-01T00:06:03.000Z"
     assert entries[3]["bounce_class"] == "bad-mailbox"
+
+
+def test_the_reference_lists_every_field_of_mail_lines(configured):
+    start, lines = configured
+    log = MailLog(start(), lambda _flush: None)
+    log.accepted(
+        1, 2, account=1, sender="", recipients=2, size_bytes=10,
+        traffic_class=TrafficClass.URGENT, door="smtp", peer="192.0.2.1",
+    )  # fmt: skip
+    log.delivered(
+        1,
+        2,
+        3,
+        recipient="a@example.org",
+        host="mx",
+        reply="250 ok",
+        tls="",
+        delay_s=1.0,
+        attempt=1,
+    )
+    log.not_delivered(
+        1, EventType.BOUNCED, 2, 3, recipient="a@example.org", host="mx", reply="550 no",
+        bounce_class="bad-mailbox", phase="rcpt", attempt=2,
+    )  # fmt: skip
+    log.flush()
+    written = {key for line in lines() for key in json.loads(line)}
+    page = (Path(__file__).parents[2] / "docs/reference/events.md").read_text(encoding="utf-8")
+    rows = page.partition("## Log lines")[2].splitlines()
+    cells = [row.split("|")[1] for row in rows if row.startswith("| `")]
+    assert {name for cell in cells for name in re.findall("`([a-z_]+)`", cell)} == written
 
 
 def test_a_mail_log_above_its_level_does_nothing(configured):
     start, lines = configured
     turns = []
     log = MailLog(start(level="error"), turns.append)
-    log.other(1, EventType.EXPIRED, {})
+    log.delivered(
+        1,
+        2,
+        3,
+        recipient="a@example.org",
+        host="mx",
+        reply="250 ok",
+        tls="",
+        delay_s=1.0,
+        attempt=1,
+    )
     log.flush()
     assert turns == []
     assert lines() == []
