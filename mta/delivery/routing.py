@@ -1,7 +1,8 @@
 """Where the mail of a domain goes: transport map, smarthost, simulator, or its MX hosts.
 
-`cached` is the hot path. A route that has aged is still given while a fresh one is on its way, so
-a claim never waits for DNS twice.
+`known` is the hot path. A route that has just aged still serves while a fresh one is on its way, so
+a busy domain does not wait for DNS at each end of its TTL; an old one does not, for the old hosts
+may refuse for good what the new ones take.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from mta.shaping.rules import Shaping
 
 FIXED_S = float("inf")
 MAX_ROUTES = 100_000
+GRACE_S = 60.0  # as long as a TTL is kept at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ class Router:
     def is_fresh(self, route: Route) -> bool:
         """Whether the route need not be looked up again."""
         return route.expires_s > self._clock.monotonic_s()
+
+    def is_usable(self, route: Route) -> bool:
+        """Whether mail may go by it, although it is to be looked up again."""
+        return route.expires_s + GRACE_S > self._clock.monotonic_s()
 
     async def find(self, domain: str, *, urgent: bool = False) -> Route | Outcome:
         """The route of a domain, or the outcome that its mail has for now or for good."""

@@ -127,8 +127,10 @@ def describe(relay: Any) -> str:
     for lane in relay.lanes():
         links = [(k.host, k.attempts, k.given, k.is_retiring) for k in lane.links]
         lines.append(
-            f"lane {lane.site.site.name}: parked {lane.parked} opening {lane.opening} "
+            f"lane {lane.site.site.name}: parked {lane.picker.parked} opening {lane.opening} "
             f"links {links} wait {lane.wait_reason!r} rest {lane.rest_outcome}"
         )
+    for data, at_ms in relay.sql("SELECT data, at_ms FROM event ORDER BY id DESC LIMIT 8"):
+        lines.append(f"event {at_ms} {data[:160]}")
     lines += [str(e) for e in relay.log() if e["level"] != "info"][-10:]
     return "\n".join(lines)
