@@ -151,6 +151,7 @@ class Board:
                 if not streams:
                     self.by_flow.pop(stream.flow.id, None)
             board.queue.forget_idle()
+        self.flows.trim({*self.by_flow, *(d.flow for d in self.loaded.values())})
 
     def all_loaded(self) -> Iterable[QueuedDelivery]:
         """Every delivery in memory (a copy)."""

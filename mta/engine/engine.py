@@ -132,6 +132,7 @@ class Engine:
         self.authenticator: Authenticator
         self.capacity: Capacity
         self.notice_flows: NoticeFlows
+        self.flow_lookup: FlowLookup
         self._ports = ports
         self._is_taking_mail = False
         self.health.check("start", lambda: "" if self._is_taking_mail else "starting")
@@ -232,6 +233,7 @@ class Engine:
         self.capacity = Capacity(settings.server.data_dir, settings)
         self.capacity.look()
         trace = TraceWriter(settings.server.hostname)
+        self.flow_lookup = FlowLookup(base.store, base.flows, base.ids, base.clock)
         mail_log = MailLog(self.log_output, asyncio.get_running_loop().call_soon)
         return_paths = None
         if settings.inbound.return_path_domain:
@@ -262,7 +264,7 @@ class Engine:
         )
         self.intake = Intake(
             store=base.store,
-            flows=FlowLookup(base.store, base.flows, base.ids, base.clock),
+            flows=self.flow_lookup,
             admission=Admission(
                 ids=base.ids,
                 trace=trace,
@@ -323,6 +325,7 @@ class Engine:
         for closer in self._ports.closers:
             await closer()
         await self.listener.close(LISTENER_STOP_S)
+        await self.flow_lookup.close()
         await self.delivery.dispatcher.stop(DELIVERY_STOP_S)
 
     async def _close_store(self) -> None:

@@ -22,19 +22,19 @@ class FlowLookup:
         self._directory = directory
         self._ids = ids
         self._clock = clock
-        self._pending: dict[tuple[int, int, str], asyncio.Task[Flow]] = {}
+        self._pending: dict[tuple[int, int, str, str], asyncio.Task[Flow]] = {}
         self._lookups: set[asyncio.Task[tuple[int, str] | None]] = set()
 
-    def known(self, account: int, klass: int, name: str) -> Flow | None:
+    def known(self, account: int, klass: int, name: str, kind: str) -> Flow | None:
         """The flow if it is in memory."""
-        return self._directory.named(account, klass, name)
+        return self._directory.named(account, klass, kind, name)
 
     def find(self, account: int, klass: int, name: str, kind: str) -> asyncio.Future[Flow]:
         """The flow, read or created durably. Fails with `StoreError`."""
-        key = (account, int(klass), name)
+        key = (account, int(klass), name, kind)
         task = self._pending.get(key)
         if task is None:
-            task = asyncio.get_running_loop().create_task(self._find(*key, kind))
+            task = asyncio.get_running_loop().create_task(self._find(*key))
             self._pending[key] = task
             task.add_done_callback(lambda _: self._pending.pop(key, None))
         return task
@@ -54,7 +54,7 @@ class FlowLookup:
 
     async def _find(self, account: int, klass: int, name: str, kind: str) -> Flow:
         rows = await self._store.read(
-            "flow_by_name", account=account, **{"class": klass}, name=name
+            "flow_by_name", account=account, **{"class": klass}, kind=kind, name=name
         )
         if rows:
             return self._directory.add(flow_from_row(rows[0]))
@@ -64,7 +64,7 @@ class FlowLookup:
             await self._store.submit([Rows("flow_insert", [row], expect=1)])
         except JobRefused:  # another writer of flows was faster
             rows = await self._store.read(
-                "flow_by_name", account=account, **{"class": klass}, name=name
+                "flow_by_name", account=account, **{"class": klass}, kind=kind, name=name
             )
             if not rows:
                 raise

@@ -128,7 +128,7 @@ class Intake:
         try:
             read = draft(submission, max_hops=self._max_hops, now_ms=now_ms)
             account = submission.identity.account_id
-            flow = self._flows.known(account, read.klass, read.flow_name)
+            flow = self._flows.known(account, read.klass, read.flow_name, read.flow_kind)
         except ContentRefused as refused:
             self._refuse(answer, submission, refused.reply)
             return answer

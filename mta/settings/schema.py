@@ -110,7 +110,7 @@ class Submission(Table):
         "Offer AUTH without TLS. Only for tests on loopback: passwords can be read on the way.",
     )
     max_message_bytes: Size = setting(26214400, "Largest message, said in SIZE.", ge=65536)
-    max_recipients: Count = setting(1000, "Most recipients of a transaction.", ge=1)
+    max_recipients: Count = setting(1000, "Most recipients of a transaction.", ge=1, le=1900)
     max_connections: Count = setting(10000, "Most connections at one time.", ge=1)
     max_connections_per_address: Count = setting(
         50, "Most connections from one client address at one time.", ge=1

@@ -1,13 +1,14 @@
 """Flows: what is steered together, and its own clock that stands still while it is held."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from mta.model.traffic import Gate
 
 HOUR_MS = 3_600_000
 BURST_MS = 100
+MAX_FLOWS = 20_000  # about 10 MB; a client may invent a campaign name for each message
 
 
 class Flow:
@@ -114,27 +115,36 @@ class FlowDirectory:
 
     def __init__(self) -> None:
         self._by_id: dict[int, Flow] = {}
-        self._by_name: dict[tuple[int, int, str], Flow] = {}
+        self._by_name: dict[tuple[int, int, str, str], Flow] = {}
 
     def add(self, flow: Flow) -> Flow:
         """Keep a flow; one that is there already wins."""
         known = self._by_id.setdefault(flow.id, flow)
-        self._by_name.setdefault((known.account, known.klass, known.name), known)
+        self._by_name.setdefault((known.account, known.klass, known.kind, known.name), known)
         return known
-
-    def discard(self, flow: Flow) -> None:
-        """Forget a flow whose creation did not commit."""
-        self._by_id.pop(flow.id, None)
-        if self._by_name.get((flow.account, flow.klass, flow.name)) is flow:
-            del self._by_name[flow.account, flow.klass, flow.name]
 
     def get(self, flow_id: int) -> Flow | None:
         """The flow, if it is in memory."""
         return self._by_id.get(flow_id)
 
-    def named(self, account: int, klass: int, name: str) -> Flow | None:
+    def named(self, account: int, klass: int, kind: str, name: str) -> Flow | None:
         """The flow that an account calls so, if it is in memory."""
-        return self._by_name.get((account, klass, name))
+        return self._by_name.get((account, klass, kind, name))
+
+    def trim(self, in_use: Container[int]) -> None:
+        """Where there are very many, forget open ones that nothing uses; the disk knows them."""
+        if len(self._by_id) <= MAX_FLOWS:
+            return
+        for flow in list(self._by_id.values()):
+            if flow.gate == Gate.OPEN and not flow.held_ms and flow.id not in in_use:
+                self.discard(flow)
+
+    def discard(self, flow: Flow) -> None:
+        """Forget a flow; the disk knows it."""
+        self._by_id.pop(flow.id, None)
+        key = (flow.account, flow.klass, flow.kind, flow.name)
+        if self._by_name.get(key) is flow:
+            del self._by_name[key]
 
     def __iter__(self) -> Iterator[Flow]:
         return iter(list(self._by_id.values()))

@@ -23,7 +23,7 @@ CREATE TABLE flow (
     end_ms        INTEGER NOT NULL DEFAULT 0,  -- a campaign's own end; 0: none
     rate_per_hour INTEGER NOT NULL DEFAULT 0,  -- 0: no cap of its own
     created_ms    INTEGER NOT NULL,
-    UNIQUE (account, class, name)
+    UNIQUE (account, class, kind, name)
 );
 
 -- How many deliveries of a flow are in each state; kept in the transaction that changes them.

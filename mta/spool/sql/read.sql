@@ -23,7 +23,7 @@ FROM flow WHERE id = :flow;
 -- name: flow_by_name
 SELECT id, account, name, kind, class, gate, gate_reason, held_since_ms, held_ms, not_before_ms,
        end_ms, rate_per_hour
-FROM flow WHERE account = :account AND class = :class AND name = :name;
+FROM flow WHERE account = :account AND class = :class AND kind = :kind AND name = :name;
 
 -- name: flows_of_account
 SELECT id FROM flow WHERE account = :account;
