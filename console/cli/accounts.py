@@ -17,13 +17,13 @@ from console.cli.options import (
     read_moment,
 )
 from console.cli.output import (
-    Column,
     Row,
     print_json,
     print_record,
     print_table,
     zone_of,
 )
+from console.cli.table import Column
 from mta.model.clock import SystemClock
 from mta.model.traffic import TrafficClass
 
@@ -64,7 +64,7 @@ DOMAINS = (
 
 @click.group()
 def account() -> None:
-    """Accounts: whose mail it is."""
+    """Accounts: who owns mail, domains and credentials."""
 
 
 @account.command("add")
@@ -110,7 +110,7 @@ def account_enable(id: str, config: Path) -> None:
 
 @click.group()
 def user() -> None:
-    """People who sign in to the console."""
+    """People who sign in to the console, the web pages."""
 
 
 _password_option = click.option(
@@ -185,7 +185,7 @@ def user_reset(email: str, password_stdin: bool, as_json: bool, config: Path) ->
 
 @click.group()
 def credential() -> None:
-    """Keys of applications: one secret is SMTP password and API key."""
+    """Credentials: the secrets with which applications send."""
 
 
 @credential.command("add")

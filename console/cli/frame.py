@@ -24,9 +24,22 @@ WRONG_USAGE = 2
 INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _InOrder(click.Group):
+    """Lists its commands in the order in which one needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The order in which they were added."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=_InOrder,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="To try it out: `relevo sandbox`. For a server of your own: `relevo init`, which says "
+    "what comes next. `relevo COMMAND --help` explains a command.",
+)
 def relevo() -> None:
-    """Relevo: takes mail in, keeps it safe, delivers it fast."""
+    """Relevo, a mail relay: takes mail from applications, keeps it safe, delivers it fast."""
 
 
 for _command in (

@@ -3,24 +3,28 @@
 import contextlib
 import shutil
 import sys
+import textwrap
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 
 from console.cli.application import ask
 from console.cli.options import config_option, json_option
 from console.cli.output import (
-    Column,
     escape,
+    in_zone,
     print_json,
     print_record,
     print_table,
     table_lines,
     zone_of,
 )
+from console.cli.table import Column
 from mta.model.traffic import DeliveryState
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -30,53 +34,71 @@ _CLEAR = "\x1b[H\x1b[J"  # ECMA-48: cursor to the corner, erase what follows
 DELIVERIES = (
     Column("id", "id"),
     Column("state", "state"),
-    Column("class", "class"),
-    Column("site", "site"),
-    Column("flow", "flow"),
-    Column("recipient", "recipient"),
-    Column("attempts", "tries"),
-    Column("due", "due"),
+    Column("class", "class", 5),
+    Column("site", "site", 3, can_cut=True),
+    Column("flow", "flow", 4, can_cut=True),
+    Column("recipient", "recipient", can_cut=True),
+    Column("attempts", "tries", 2),
+    Column("due", "due", 1),
     Column("last_reply", "last reply"),
 )
 LANES = (
-    Column("site", "site"),
+    Column("site", "site", can_cut=True),
     Column("ready", "ready"),
-    Column("scheduled", "scheduled"),
-    Column("claimed", "claimed"),
+    Column("claimed", "sending"),
     Column("connections", "conns"),
-    Column("limit", "limit"),
-    Column("rate", "rate"),
-    Column("backoff", "back-off"),
-    Column("until", "until"),
+    Column("limit", "of"),
+    Column("rate", "rate", 1),
+    Column("backoff", "back-off", 1),
+    Column("until", "until", 1),
     Column("wait", "waits for"),
 )
-PARTS = {
+HISTORY = (
+    Column("at", "time"),
+    Column("type", "event"),
+    Column("about", "id", 1),
+    Column("data", "details"),
+)
+SHOWN = {
     "deliveries": (
         Column("id", "id"),
         Column("state", "state"),
-        Column("site", "site"),
-        Column("recipient", "recipient"),
-        Column("attempts", "tries"),
-        Column("due", "due"),
-        Column("last_host", "last host"),
+        Column("site", "site", 3, can_cut=True),
+        Column("recipient", "recipient", can_cut=True),
+        Column("attempts", "tries", 2),
+        Column("due", "due", 1),
+        Column("last_host", "last host", 3, can_cut=True),
         Column("last_reply", "last reply"),
     ),
-    "history": (
-        Column("at", "time"),
-        Column("type", "event"),
-        Column("message", "message"),
-        Column("delivery", "delivery"),
-        Column("data", "details"),
-    ),
+    "history": HISTORY,
 }
+TRACED = {
+    "deliveries": (
+        Column("id", "id"),
+        Column("state", "state"),
+        Column("subject", "subject", can_cut=True),
+        Column("site", "site", 3, can_cut=True),
+        Column("attempts", "tries", 2),
+        Column("due", "due", 1),
+        Column("last_host", "last host", 3, can_cut=True),
+        Column("last_reply", "last reply"),
+    ),
+    "history": HISTORY,
+}
+
+HOLDERS = (Column("what", "what"), Column("until", "until", 1), Column("detail", "detail"))
 
 
 def selectors(command: Command) -> Command:
     """The options that say which deliveries a command is about."""
     for option, metavar, text in (
-        ("--source", "IP", "Of this egress address."),
+        ("--source", "IP", "Handed in by the client with this address."),
         ("--account", "ID", "Of this account."),
-        ("--campaign", "NAME", "Of this campaign or stream (flow): name or id."),
+        (
+            "--campaign",
+            "NAME",
+            "Of this campaign, or of this stream of an application: name or id.",
+        ),
         ("--site", "SITE", "To this site, provider or domain; `queue top` names sites."),
         ("--id", "ID", "This delivery, or all of this message."),
     ):
@@ -93,7 +115,12 @@ def acts_on_selected(command: Command) -> Command:
 
 @click.group()
 def queue() -> None:
-    """The mail queue: what waits, why, and what to do with it."""
+    """The mail queue: what waits, why, and what to do with it.
+
+    A mail to three recipients is one message with three deliveries; each waits, arrives or fails by
+    itself. A site is where mail goes: a large provider, or the mail servers of a domain. IDs are the
+    numbers that the commands show, and that applications get when they hand mail in.
+    """
 
 
 @queue.command("list")
@@ -134,7 +161,7 @@ def queue_show(delivery: str | None, id: str | None, as_json: bool, config: Path
 
     ID is that of the message or of one of its deliveries.
     """
-    _show(ask(config, "queue.show", _selection(delivery, {"id": id})), as_json, config)
+    _show(ask(config, "queue.show", _selection(delivery, {"id": id})), as_json, config, SHOWN)
 
 
 @queue.command("why")
@@ -157,8 +184,8 @@ def queue_why(delivery: str | None, as_json: bool, config: Path, **chosen: str |
             click.echo()
         explanation = row.get("explanation")
         if explanation:
-            click.echo(escape(str(explanation)))
-        print_record({k: v for k, v in row.items() if k != "explanation"}, zone)
+            _echo_text(in_zone(escape(str(explanation)), zone))
+        print_record(_for_people(row, zone), zone, {"held_by": HOLDERS})
 
 
 @queue.command("hold")
@@ -169,7 +196,8 @@ def queue_why(delivery: str | None, as_json: bool, config: Path, **chosen: str |
 def queue_hold(reason: str | None, **chosen: Any) -> None:
     """Keep mail in the queue until `queue release`.
 
-    Takes effect within a second; the clock of expiry stands still meanwhile.
+    Takes effect within a second. Held mail does not expire, except that of a site held as a whole
+    (--site): its time goes on.
     """
     _change("queue.hold", "held", chosen, {"reason": reason} if reason else {})
 
@@ -202,14 +230,16 @@ def queue_cancel(**chosen: Any) -> None:
 
 
 @queue.command("top")
-@selectors
+@click.option("--site", metavar="SITE", help="Only this site, provider or domain.")
 @json_option
 @config_option
-def queue_top(as_json: bool, config: Path, **chosen: str | None) -> None:
-    """Show where mail goes and what slows it, site by site, anew each second.
+def queue_top(site: str | None, as_json: bool, config: Path) -> None:
+    """Show live where mail goes and what slows it, site by site.
 
-    Needs a running server. Without a terminal, or with --json, it shows the present moment once.
+    Renewed each second, until Ctrl-C. Without a terminal, or with --json, the present moment once.
+    Needs a running server.
     """
+    chosen = {"site": site}
     if as_json:
         print_json(ask(config, "queue.top", chosen))
         return
@@ -220,9 +250,21 @@ def queue_top(as_json: bool, config: Path, **chosen: str | None) -> None:
     with contextlib.suppress(KeyboardInterrupt):  # the way to leave
         while True:
             screen = shutil.get_terminal_size()
-            lines = table_lines(LANES, ask(config, "queue.top", chosen), zone, screen.columns)
+            lines = _top_lines(ask(config, "queue.top", chosen), zone, screen.columns)
             click.echo(_CLEAR + "\n".join(lines[: screen.lines - 1]))
             time.sleep(REFRESH_S)
+
+
+def _top_lines(rows: list[dict[str, Any]], zone: ZoneInfo, width: int) -> list[str]:
+    """What the screen shows: the sum, then a line for each site."""
+    ready, sending, open_ = (
+        sum(row.get(key) or 0 for row in rows) for key in ("ready", "claimed", "connections")
+    )
+    now = datetime.now(zone).strftime("%H:%M:%S")
+    total = f"{now}  {ready} ready, {sending} being sent, {open_} connections   (Ctrl-C ends)"
+    if not rows:
+        return [total, "", "No site has mail that is ready, or a connection."]
+    return [total[:width], "", *table_lines(LANES, rows, zone, width, wraps=False)]
 
 
 @click.command()
@@ -230,12 +272,12 @@ def queue_top(as_json: bool, config: Path, **chosen: str | None) -> None:
 @json_option
 @config_option
 def trace(address: str, as_json: bool, config: Path) -> None:
-    """Tell everything that happened to mail for one person."""
+    """Tell what happened to mail for one address."""
     answer = ask(config, "trace", {"address": address})
     if not as_json and not (answer["deliveries"] or answer["history"]):
         click.echo(f"nothing is known of mail for {escape(address)}")
         return
-    _show(answer, as_json, config)
+    _show(answer, as_json, config, TRACED)
 
 
 def _selection(
@@ -265,8 +307,23 @@ def _change(
         click.echo(f"{changed} {'delivery' if changed == 1 else 'deliveries'} {done}")
 
 
-def _show(answer: Any, as_json: bool, config: Path) -> None:
+def _for_people(row: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    """An explanation without its sentence, times in the texts as elsewhere."""
+    shown = {key: value for key, value in row.items() if key != "explanation"}
+    shown["held_by"] = [
+        {**held, "detail": in_zone(held["detail"], zone)} for held in row.get("held_by") or ()
+    ]
+    return shown
+
+
+def _echo_text(text: str) -> None:
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    click.echo(textwrap.fill(text, max(width, 40)) if width else text)
+
+
+def _show(answer: Any, as_json: bool, config: Path, tables: Mapping[str, Sequence[Column]]) -> None:
     if as_json:
         print_json(answer)
-    else:
-        print_record(answer, zone_of(config), PARTS)
+        return
+    history = [{**e, "about": e.get("delivery") or e.get("message")} for e in answer["history"]]
+    print_record({**answer, "history": history}, zone_of(config), tables)

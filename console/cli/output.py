@@ -6,17 +6,20 @@ JSON; there, whole numbers that JavaScript cannot hold are strings, as all ident
 """
 
 import json
+import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
 from console.cli.options import settings_of
+from console.cli.table import EMPTY, GAP, Column, lay_out
 from mta.events.record import rfc3339
 
 Row = Mapping[str, Any]
@@ -35,15 +38,8 @@ TIMES = frozenset(
     )
 )
 _MAX_SAFE_INTEGER = 2**53 - 1
-_GAP = "  "
-_MIN_LAST_WIDTH = 20
-
-
-class Column(NamedTuple):
-    """A column of a table: the key in the rows, and its heading."""
-
-    key: str
-    title: str
+# A time as `rfc3339` writes it, inside a sentence of ours.
+_UTC_TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 def zone_of(config: Path) -> ZoneInfo:
@@ -57,42 +53,40 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Row], zone: ZoneInfo) -> None:
-    """Rows under their headings; on a terminal the last column is cut to fit."""
+    """Rows under their headings, laid out to fit a terminal; elsewhere one full line for each."""
     for line in table_lines(columns, rows, zone, _terminal_width()):
         click.echo(line)
 
 
 def table_lines(
-    columns: Sequence[Column], rows: Sequence[Row], zone: ZoneInfo, width: int = 0
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    zone: ZoneInfo,
+    width: int = 0,
+    *,
+    wraps: bool = True,
 ) -> list[str]:
-    """The lines of a table; `width` 0: as wide as it needs."""
-    cells = [[column.title for column in columns]]
-    cells += [[show(column.key, row.get(column.key), zone) for column in columns] for row in rows]
+    """The lines of a table; `width` 0: as wide as it needs. See `lay_out`."""
+    cells = [[show(column.key, row.get(column.key), zone) for column in columns] for row in rows]
     is_number = [
         bool(rows) and all(_is_number(column.key, row.get(column.key)) for row in rows)
         for column in columns
     ]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-    if width:
-        others = sum(widths[:-1]) + len(_GAP) * (len(columns) - 1)
-        widths[-1] = min(widths[-1], max(_MIN_LAST_WIDTH, width - others))
-    return [
-        _GAP.join(_fit(cell, widths[i], right=is_number[i]) for i, cell in enumerate(line)).rstrip()
-        for line in cells
-    ]
+    return lay_out(columns, cells, is_number, width, wraps=wraps)
 
 
 def print_record(
     record: Row, zone: ZoneInfo, tables: Mapping[str, Sequence[Column]] | None = None
 ) -> None:
-    """Values by name, one a line, then nested records and lists of rows under their name.
+    """Values by name, each from a new line, then nested records and lists of rows under their name.
 
     `tables` says which columns such a list shows; by default all.
     """
     plain = {k: v for k, v in record.items() if not _is_nested(v)}
     width = max((len(_title(key)) for key in plain), default=0)
     for key, value in plain.items():
-        click.echo(f"{_title(key):<{width}}{_GAP}{show(key, value, zone)}".rstrip())
+        for line in _wrapped(f"{_title(key):<{width}}{GAP}", show(key, value, zone)):
+            click.echo(line)
     for key, value in record.items():
         if not _is_nested(value):
             continue
@@ -112,7 +106,7 @@ def columns_of(rows: Iterable[Row]) -> list[Column]:
 def show(key: str, value: object, zone: ZoneInfo) -> str:
     """A value as people read it."""
     if value is None or value == "":
-        return "-"
+        return EMPTY
     if key in TIMES or key.endswith("_ms"):
         return _show_time(value, zone)
     if isinstance(value, bool):
@@ -120,9 +114,9 @@ def show(key: str, value: object, zone: ZoneInfo) -> str:
     if isinstance(value, float):
         return f"{value:.1f}"
     if isinstance(value, list | tuple):
-        return ", ".join(show("", item, zone) for item in value) or "-"
+        return ", ".join(show("", item, zone) for item in value) or EMPTY
     if isinstance(value, Mapping):
-        return ", ".join(f"{_title(k)} {show(k, v, zone)}" for k, v in value.items()) or "-"
+        return ", ".join(f"{_title(k)} {show(k, v, zone)}" for k, v in value.items()) or EMPTY
     return escape(str(value))
 
 
@@ -133,10 +127,15 @@ def escape(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def in_zone(text: str, zone: ZoneInfo) -> str:
+    """A sentence with the times in it as tables show them."""
+    return _UTC_TIME.sub(lambda found: _show_time(found[0], zone), text)
+
+
 def _show_time(value: object, zone: ZoneInfo) -> str:
     if isinstance(value, int):
         if not value:
-            return "-"
+            return EMPTY
         moment = datetime.fromtimestamp(value / 1000, zone)
     else:
         try:
@@ -144,6 +143,20 @@ def _show_time(value: object, zone: ZoneInfo) -> str:
         except ValueError:
             return escape(str(value))
     return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _wrapped(start: str, text: str) -> list[str]:
+    """The text behind its start, on a terminal in as many lines as it needs."""
+    width = _terminal_width()
+    if not width or len(start) + len(text) <= width:
+        return [(start + text).rstrip()]
+    return textwrap.wrap(
+        text,
+        max(width, len(start) + 24),
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_on_hyphens=False,
+    )
 
 
 def _for_programs(value: object, key: str = "") -> object:
@@ -157,12 +170,6 @@ def _for_programs(value: object, key: str = "") -> object:
         if abs(value) > _MAX_SAFE_INTEGER:
             return str(value)
     return value
-
-
-def _fit(text: str, width: int, *, right: bool) -> str:
-    if len(text) > width:
-        return text[: width - 1] + "…"
-    return text.rjust(width) if right else text.ljust(width)
 
 
 def _title(key: str) -> str:

@@ -72,9 +72,9 @@ def serve(context: click.Context, config: Path) -> None:
 @config_option
 @click.pass_context
 def sandbox(context: click.Context, config: Path) -> None:
-    """Run a server to try things out: mail goes to a built-in simulator, never to the Internet.
+    """Run a server to try things out: no mail leaves the machine.
 
-    Makes settings, an administrator, a credential and a certificate if they are missing, and says
+    A built-in simulator takes it and answers as the Internet might. Makes settings, an administrator, a credential and a certificate if they are missing, and says
     where everything is. `make run` starts this.
     """
     application(context).sandbox(config)
@@ -86,7 +86,7 @@ def sandbox(context: click.Context, config: Path) -> None:
 @config_option
 @click.pass_context
 def check(context: click.Context, config: Path, dns: bool, as_json: bool) -> None:
-    """Read the settings and tell what is wrong or dangerous.
+    """Check the settings and tell what is wrong or dangerous.
 
     Shows every effective value with its origin: default, the file, or an environment variable.
     """

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.cli.options import read_moment
-from console.cli.output import Column, escape, show, table_lines
+from console.cli.output import escape, in_zone, show, table_lines
+from console.cli.table import Column
 
 LIMA = ZoneInfo("America/Lima")
 NOW_MS = 1_800_000_000_000
@@ -30,11 +31,67 @@ def test_columns_are_aligned_numbers_to_the_right():
     ]
 
 
-def test_the_last_column_is_cut_to_the_terminal():
+def test_the_last_column_goes_on_in_further_lines_or_is_cut():
     columns = (Column("a", "a"), Column("reply", "reply"))
-    (_, line) = table_lines(columns, [{"a": "x", "reply": "y" * 200}], LIMA, width=40)
+    rows = [{"a": "x", "reply": "451 come back later " * 5}]
+    _, first, *more = table_lines(columns, rows, LIMA, width=40)
+    assert first == "x  451 come back later 451 come back"
+    assert more[0] == "   later 451 come back later 451 come"
+    (_, line) = table_lines(columns, rows, LIMA, width=40, wraps=False)
     assert len(line) == 40
     assert line.endswith("…")
+    (_, line) = table_lines(columns, [{"a": "x", "reply": " " * 200}], LIMA, width=40)
+    assert line.strip() == "x"
+
+
+def test_columns_are_left_out_to_fit_empty_ones_first_then_those_without_a_difference():
+    columns = (
+        Column("id", "id"),
+        Column("state", "state", 2),
+        Column("due", "due", 2),
+        Column("site", "site", 3),
+        Column("reply", "reply"),
+    )
+    rows = [
+        {"id": n, "state": "scheduled", "due": 0, "site": f"site{n}", "reply": "451 later " * 4}
+        for n in (1, 2)
+    ]
+    headings = {
+        width: table_lines(columns, rows, LIMA, width)[0].split() for width in (0, 70, 60, 50, 40)
+    }
+    assert headings[0] == headings[70] == ["id", "state", "due", "site", "reply"]
+    assert headings[60] == ["id", "state", "site", "reply"]
+    assert headings[50] == ["id", "site", "reply"]
+    assert headings[40] == ["id", "reply"]
+
+
+@given(
+    st.lists(st.tuples(st.text(max_size=60), st.text(max_size=60), st.text(max_size=300))),
+    st.integers(60, 160),
+)
+def test_a_table_fits_and_no_long_text_is_lost(rows, width):
+    columns = (
+        Column("id", "id"),
+        Column("site", "site", 1, can_cut=True),
+        Column("recipient", "recipient", can_cut=True),
+        Column("reply", "reply"),
+    )
+    given = [
+        {"id": "1" * 19, "site": site, "recipient": name, "reply": reply}
+        for site, name, reply in rows
+    ]
+    lines = table_lines(columns, given, LIMA, width)
+    assert max(map(len, lines)) <= width
+    shown = "".join("".join(line.split()) for line in lines)
+    for _, _, reply in rows:
+        if len(rows) == 1:
+            assert shown.endswith("".join(show("reply", reply, LIMA).split()))
+
+
+def test_times_in_sentences_are_those_of_the_tables():
+    sentence = "It is tried again at 2027-01-15T08:00:00.000Z."
+    assert in_zone(sentence, LIMA) == "It is tried again at 2027-01-15 03:00:00."
+    assert in_zone("at 2027-13-99T08:00:00.000Z", LIMA) == "at 2027-13-99T08:00:00.000Z"
 
 
 def test_a_table_without_rows_is_its_heading():

@@ -123,7 +123,7 @@ def test_a_message_is_shown_with_deliveries_and_history(application, capsys):
     assert "sender    app@example.org\naccepted  2027-01-15 03:00:00\n" in out
     assert "tags" not in out
     assert "\ndeliveries:\nid " in out
-    assert "2027-01-15 03:00:00  message.deferred  17" in out
+    assert "2027-01-15 03:00:00  message.deferred  18" in out
     assert out.endswith("reply 451 later, due 2027-01-15 03:00:01\n")
     assert run(["queue", "show"], application) == 2
     assert run(["queue", "show", "--id", "17", "--json"], application) == 0
@@ -138,11 +138,11 @@ def test_why_explains_first_and_shows_the_rest(application, capsys):
         "due": AT,
         "held_by": [{"what": "back-off", "detail": "1 message a minute", "until": AT}],
         "last_reply": "",
-        "explanation": "google asked us to slow down",
+        "explanation": "google asked us to slow down until 2027-01-15T08:00:00.000Z",
     }
     assert run(["queue", "why", "17"], application) == 0
     out = capsys.readouterr().out
-    assert out.startswith("google asked us to slow down\n")
+    assert out.startswith("google asked us to slow down until 2027-01-15 03:00:00\n")
     assert "held by:" in out
     assert "1 message a minute" in out
     assert "last reply  -" in out
