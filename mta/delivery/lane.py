@@ -7,6 +7,7 @@ limit. Nothing here waits; opening a connection is a task of the dispatcher's gr
 
 import asyncio
 import re
+import weakref
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +87,7 @@ class Lane:
         self._hooks = hooks
         self.picker = Picker(board, site, router, lambda domain: hooks.find_route(self, domain))
         self._by_connection: dict[MxConnection, Link] = {}
+        self._unused: weakref.WeakSet[MxConnection] = weakref.WeakSet()  # ended before any mail
         self._timer: asyncio.TimerHandle | None = None
         self._is_stopping = False
         self._log = structlog.get_logger("mta.delivery")
@@ -154,8 +156,13 @@ class Lane:
         link = self._by_connection.get(attempt.connection) if attempt.connection else None
         if link is None or not link.connection.slots_free:
             return False
+        link.has_sent = True
         link.connection.send(transaction)
         return True
+
+    def never_sent(self, attempt: Attempt) -> Outcome | None:
+        """Why its connection took no mail at all, if it ended so while the attempt was prepared."""
+        return self.rest_outcome if attempt.connection in self._unused else None
 
     def link_of(self, attempt: Attempt) -> Link | None:
         """The link an attempt was picked for, while it is open."""
@@ -195,7 +202,19 @@ class Lane:
             assert isinstance(attempt, Attempt)
             reply = Outcome(OutcomeKind.RETURNED, CLOSED, Phase.MAIL, host=connection.target.host)
             self._hooks.done(self, attempt, [reply] * len(attempt.deliveries))
+        if link.given and not link.has_sent and not link.is_retiring:
+            self._ended_unused(connection)
         self.pump_soon()
+
+    def _ended_unused(self, connection: MxConnection) -> None:
+        """The peer greeted and left before the first mail was ready: that is no service, so rest.
+
+        Else the next connection would follow at once, and so on, dozens of times a second.
+        """
+        self._unused.add(connection)
+        host = connection.target.host
+        outcome = Outcome(OutcomeKind.DEFERRED, CLOSED, Phase.MAIL, host=host, host_fault=True)
+        self._rest(outcome, self._clock.monotonic_s())
 
     def pump_soon(self) -> None:
         """`pump` in the next turn of the loop."""
@@ -276,16 +295,19 @@ class Lane:
 
     def _could_not_open(self, route: Route, outcome: Outcome) -> None:
         now_s = self._clock.monotonic_s()
-        self._hooks.metrics.connection_failed(outcome.phase)
-        self.limits.observe(outcome, now_s)
+        self._rest(outcome, now_s)
         served = any(link.host in route.hosts for link in self.links)
-        self.rest_until_s = max(self.rest_until_s, now_s + REST_AFTER_FAILURE_S)
-        self.rest_outcome = outcome
         if served or self.opening:
             self._arm(REST_AFTER_FAILURE_S, now_s, "rest")
             return
         self._hooks.refused(self, self.picker.take_for(route, self._clock.now_ms()), outcome)
         self.pump_soon()
+
+    def _rest(self, outcome: Outcome, now_s: float) -> None:
+        self._hooks.metrics.connection_failed(outcome.phase)
+        self.limits.observe(outcome, now_s)
+        self.rest_until_s = max(self.rest_until_s, now_s + REST_AFTER_FAILURE_S)
+        self.rest_outcome = outcome
 
     def insist(self) -> None:
         """An operator wants it tried now: connect next even to hosts that failed lately."""

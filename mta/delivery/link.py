@@ -19,6 +19,7 @@ class Link:
         "connection",
         "domain",
         "given",
+        "has_sent",
         "host",
         "idle_since_s",
         "is_retiring",
@@ -33,6 +34,7 @@ class Link:
         self.attempts = 0  # picked for it and not settled
         self.bulk = 0  # of these, automated and campaign mail
         self.given = 0  # attempts ever given to it
+        self.has_sent = False  # any of them reached it
         self.idle_since_s = 0.0
         self.is_retiring = False
 

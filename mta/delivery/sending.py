@@ -68,8 +68,13 @@ class Sending:
         if not attempt.deliveries:
             self._end(lane, attempt)
             return
-        if not lane.send(attempt, self._parts.transactions.build(attempt)):
+        if lane.send(attempt, self._parts.transactions.build(attempt)):
+            return
+        unused = lane.never_sent(attempt)
+        if unused is None:
             self._give_up_claim(lane, attempt, is_cancelled=False)
+        else:  # or a peer that greets and leaves would be tried for ever without a retry counted
+            self._settle_all(lane, attempt, [unused] * len(attempt.deliveries))
 
     def _may_go(self, delivery: QueuedDelivery, flow_time_ms: int) -> bool:
         if delivery.expires_ms and delivery.expires_ms <= flow_time_ms:
