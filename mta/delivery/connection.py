@@ -6,20 +6,20 @@ transactions, so that what it hands over in that moment still joins the write.
 """
 
 import asyncio
-import ssl
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 from mta.delivery.egress_socket import connect_socket
+from mta.delivery.handshake import handshake_failed
 from mta.delivery.target import Target, Timeouts
 from mta.delivery.tls import TlsContexts
 from mta.delivery.tls_memory import TlsMemory
 from mta.delivery.transaction import Transaction
 from mta.delivery.watchdog import Watchdog
 from mta.model.errors import InternalError
-from mta.model.outcome import Outcome, OutcomeKind, Phase
+from mta.model.outcome import Outcome, Phase
 from mta.model.reply import Reply
 from mta.smtp.client import ClientSession
 from mta.smtp.client_options import ClientOptions
@@ -46,14 +46,6 @@ class ConnectionConfig:
 OnDone = Callable[["MxConnection", Transaction, list[Outcome]], None]
 OnSlot = Callable[["MxConnection"], None]
 OnClosed = Callable[["MxConnection", list[Transaction]], None]
-
-
-def should_retry_in_clear(outcome: Outcome) -> bool:
-    """True for the outcome of `open` when TLS failed in opportunistic mode.
-
-    The peer is remembered: opening the same target again goes in clear (RFC 7435 §3).
-    """
-    return outcome.kind is OutcomeKind.RETURNED and outcome.phase is Phase.TLS
 
 
 class MxConnection(asyncio.Protocol):
@@ -121,7 +113,7 @@ class MxConnection(asyncio.Protocol):
         """Connect, greet, encrypt and authenticate as the target says.
 
         Returns the connection, ready for two transactions, or the outcome that ended it; then no
-        callback was or will be called. Cancelling closes the socket. See `should_retry_in_clear`.
+        callback was or will be called. Cancelling closes the socket. See `handshake.should_retry_in_clear`.
         """
         sock = await connect_socket(target, config.timeouts.connect)
         if isinstance(sock, Outcome):
@@ -278,7 +270,8 @@ class MxConnection(asyncio.Protocol):
             secured_by = secured.get_extra_info("ssl_object")
             version, cipher = secured_by.version(), secured_by.cipher()[0]
         except (OSError, ValueError) as error:  # ssl.SSLError is the one, a bad host name the other
-            return session.failure or self._handshake_failed(error)
+            memory = self._config.tls_memory
+            return session.failure or handshake_failed(error, target, session.verdicts, memory)
         finally:
             self._is_encrypting = False
         self._transport = secured
@@ -288,18 +281,6 @@ class MxConnection(asyncio.Protocol):
         session.tls_started(version)
         self._flush()
         return None
-
-    def _handshake_failed(self, error: OSError | ValueError) -> Outcome:
-        verdicts, target = self._session.verdicts, self.target
-        if isinstance(error, ssl.SSLCertVerificationError):
-            reason = error.verify_message
-        else:
-            reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-        reply = Reply.of(454, "4.7.5", f"TLS handshake failed: {reason}")
-        if target.tls_mode.is_mandatory:
-            return verdicts.host_failed(reply, Phase.TLS)
-        self._config.tls_memory.remember(target.address, target.port, reason)
-        return verdicts.returned(reply, Phase.TLS)
 
     # Replies out, commands in
 

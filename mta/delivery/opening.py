@@ -8,8 +8,8 @@ from mta.delivery.connection import (
     OnClosed,
     OnDone,
     OnSlot,
-    should_retry_in_clear,
 )
+from mta.delivery.handshake import should_retry_in_clear
 from mta.delivery.routing import Route, Router
 from mta.delivery.target import Credentials, Target, TlsMode
 from mta.dns.answers import Candidate

@@ -187,15 +187,6 @@ def assemble_delivery(
     observer = Observer(
         classifier, metrics, mail_log, clock, lambda site_id: sites.get(site_id).provider
     )
-    hooks = Hooks(
-        ready_again=lambda _: None,
-        scheduled=lambda _: None,
-        accepted=lambda _d, _m: None,
-        counted=observer.counted,
-        classify=observer.classify,
-        is_greylisted=observer.is_greylisted,
-    )
-
     parts = DispatcherParts(
         store=store,
         clock=clock,
@@ -208,7 +199,7 @@ def assemble_delivery(
         transactions=TransactionBuilder(return_paths),
         plan=retry_plan(settings),
         notices=notices,
-        hooks=hooks,
+        hooks=_hooks(observer),
         executor=executor,
         threads=threads,
         keys=signing.keys,
@@ -222,6 +213,18 @@ def assemble_delivery(
         rng=random.Random(),  # noqa: S311 - jitter
     )
     return DeliveryAssembly(Dispatcher(parts), router, resolver, sites, signing, executor, shaping)
+
+
+def _hooks(observer: Observer) -> Hooks:
+    """What settlement tells the observer; the dispatcher adds itself."""
+    return Hooks(
+        ready_again=lambda _: None,
+        scheduled=lambda _: None,
+        accepted=lambda _d, _m: None,
+        counted=observer.counted,
+        classify=observer.classify,
+        is_greylisted=observer.is_greylisted,
+    )
 
 
 def _never_suppressed(_: QueuedDelivery) -> str:

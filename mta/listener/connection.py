@@ -9,7 +9,6 @@ the session stands still and reading pauses once more has come than may wait.
 import asyncio
 import contextlib
 import socket
-import ssl
 from collections.abc import Callable
 from functools import partial
 from typing import cast
@@ -17,6 +16,7 @@ from typing import cast
 from mta.intake.ports import Receipt
 from mta.listener import refusals
 from mta.listener.clients import Client
+from mta.listener.handshake import shake_hands
 from mta.listener.login import Verdict
 from mta.listener.shared import Shared
 from mta.listener.tls import describe
@@ -315,21 +315,7 @@ class Connection(asyncio.Protocol):
 
     async def _shake_hands(self) -> None:
         shared = self._shared
-        assert shared.tls is not None
-        try:
-            transport = await shared.loop.start_tls(
-                self._transport,
-                self,
-                shared.tls.context,
-                server_side=True,
-                ssl_handshake_timeout=shared.limits.handshake_s,
-                ssl_shutdown_timeout=shared.limits.farewell_s,
-            )
-        except (OSError, ssl.SSLError) as error:
-            shared.metrics.tls_failed("in")
-            shared.log.info("tls_failed", peer=self._client.address, error=str(error))
-            self.abort()
-            return
+        transport = await shake_hands(shared, self._transport, self, self._client.address)
         if transport is None or not self._is_open:
             self.abort()
             return

@@ -4,7 +4,8 @@ import ssl
 
 import pytest
 
-from mta.delivery.connection import MxConnection, should_retry_in_clear
+from mta.delivery.connection import MxConnection
+from mta.delivery.handshake import should_retry_in_clear
 from mta.delivery.target import Credentials, Timeouts, TlsMode
 from mta.delivery.tls import TlsContexts
 from mta.model.outcome import Outcome, OutcomeKind, Phase
