@@ -6,6 +6,7 @@ flush, close. Whoever asks twice to stop is served faster.
 """
 
 import asyncio
+import hmac
 import os
 import socket
 import sys
@@ -209,6 +210,7 @@ class Engine:
                 self.authenticator,
                 self.foundation.clock,
                 self.metrics,
+                decoy_secret=hmac.digest(self._installation_key(), b"scram decoy", "sha256"),
             )
             await self.listener.start(self._ports.sockets, self._ports.tls_sockets)
             self._is_taking_mail = True
@@ -237,8 +239,9 @@ class Engine:
         mail_log = MailLog(self.log_output, asyncio.get_running_loop().call_soon)
         return_paths = None
         if settings.inbound.return_path_domain:
-            key = installation_key(settings.console.secret_file)
-            return_paths = ReturnPaths(key, settings.inbound.return_path_domain)
+            return_paths = ReturnPaths(
+                self._installation_key(), settings.inbound.return_path_domain
+            )
         notices = DsnNotices(
             ids=base.ids,
             reserve=base.store.reserve,
@@ -281,6 +284,9 @@ class Engine:
             metrics=self.metrics,
             mail_log=mail_log,
         )
+
+    def _installation_key(self) -> bytes:
+        return installation_key(self.settings.console.secret_file)
 
     def _start_housekeeping(self, group: asyncio.TaskGroup) -> "list[asyncio.Task[None]]":
         base = self.foundation

@@ -46,8 +46,12 @@ class Listener:
         metrics: ListenerMetrics | None = None,
         *,
         limits: ListenerLimits | None = None,
+        decoy_secret: bytes = b"",
     ) -> None:
         """`limits` replaces what the settings say (tests).
+
+        `decoy_secret` makes the SCRAM salts of names that do not exist: the same after a restart,
+        as those of real ones are, or a restart would tell them apart. Empty: one for this process.
 
         Raises `ConfigurationError` when certificate and key do not fit.
         """
@@ -62,7 +66,7 @@ class Listener:
             self._tls = ServerTls(submission.tls_certificate, submission.tls_key)
         self._options = ServerOptions(
             hostname=server.hostname,
-            decoy_secret=secrets.token_bytes(32),
+            decoy_secret=decoy_secret or secrets.token_bytes(32),
             max_message_bytes=submission.max_message_bytes,
             max_recipients=submission.max_recipients,
             normalize_line_endings=submission.line_endings == "normalize",
