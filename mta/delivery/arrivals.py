@@ -58,6 +58,14 @@ class Arrivals:
             else:
                 self._on_disk(site_id, delivery.klass, delivery.flow, delivery.id)
 
+    def left_on_disk(self, delivery: QueuedDelivery) -> None:
+        """That row may be ready on disk: to be looked at some time."""
+        flow = self._board.flows.get(delivery.flow)
+        if delivery.site == UNRESOLVED:
+            self.domains.add_stored(delivery.domain, delivery.klass)
+        elif flow is not None:
+            self._board.stream(delivery.site, delivery.klass, flow).rewind(delivery.id)
+
     def promoted(self, rows: list[tuple[int, int, int, int, str]]) -> None:
         """Rows (id, site, class, flow, domain) became ready on disk."""
         for delivery_id, site_id, klass, flow_id, domain in rows:

@@ -83,8 +83,8 @@ class Dispatcher:
             done=self.sending.done,
             refused=self.sending.refused,
             refill=self.arrivals.refill,
-            may_connect=self.lanes.may_connect,
-            connected=self.lanes.connected,
+            may_connect=self.lanes.room.may_open,
+            connected=self.lanes.room.changed,
             companions=lambda: parts.transactions.companions,
             find_route=rerouting.find_route,
             metrics=parts.metrics,
@@ -179,15 +179,16 @@ class Dispatcher:
             self.timekeeper.note_cancelled(flow_id)
 
     def withdraw(self, deliveries: Collection[int]) -> None:
-        """Forget those that wait in memory: the disk says what is true of them, and is looked at.
+        """Forget those that wait in memory: the disk will say what is true of them.
 
-        What is under way stays.
+        What is under way stays. Called before the change is written, so the disk is looked at when
+        the lane next reads ahead, not at once.
         """
         for delivery_id in deliveries:
             delivery = self.board.loaded.get(delivery_id)
             if delivery is not None and self.timekeeper.withdraw(delivery):
                 self.board.release(delivery)
-                self.arrivals.more_on_disk(delivery.site, [delivery])
+                self.arrivals.left_on_disk(delivery)
 
     def _withdraw_elsewhere(self, delivery: QueuedDelivery) -> bool:
         """Take a delivery out of what waits for DNS or for a connection to its own hosts."""

@@ -46,7 +46,7 @@ class LaneHooks:
     done: Callable[["Lane", Attempt, list[Outcome]], None]
     refused: Callable[["Lane", list[QueuedDelivery], Outcome], None]
     refill: Callable[[SiteBoard], None]
-    may_connect: Callable[[bool], bool]
+    may_connect: Callable[[int, bool], bool]
     connected: Callable[[int], None]
     companions: Callable[[], int]
     find_route: Callable[["Lane", str], None]
@@ -126,7 +126,7 @@ class Lane:
                     break
                 self._start(link, *picked, now_s)
             if link.given >= per_connection:
-                self._retire(link)
+                self.retire(link)
         return False
 
     def _start(self, link: Link, stream: Stream, delivery: QueuedDelivery, now_s: float) -> None:
@@ -243,7 +243,7 @@ class Lane:
             route = self.picker.route_to_open()
             if route is None:
                 return
-            if not self._hooks.may_connect(urgent):
+            if not self._hooks.may_connect(self.site.site.id, urgent):
                 self._arm(1.0, now_s, "max_connections")
                 return
             self.limits.limiter.take_connection(now_s)
@@ -258,7 +258,7 @@ class Lane:
         """All connections go to other hosts than what is parked: end one that is idle."""
         for link in self.links:
             if not link.attempts and not self.picker.fits_any(link):
-                self._retire(link)
+                self.retire(link)
                 return
 
     async def _open(self, route: Route) -> None:
@@ -290,7 +290,7 @@ class Lane:
         self.links.append(link)
         self.rest_outcome = None
         if self._is_stopping:
-            self._retire(link)
+            self.retire(link)
         self.pump()
 
     def _could_not_open(self, route: Route, outcome: Outcome) -> None:
@@ -321,9 +321,10 @@ class Lane:
         """Close connections that had nothing to do for the site's idle time."""
         for link in list(self.links):
             if not link.attempts and now_s - link.idle_since_s >= self.limits.idle_timeout_s:
-                self._retire(link)
+                self.retire(link)
 
-    def _retire(self, link: Link) -> None:
+    def retire(self, link: Link) -> None:
+        """End a connection, unless it has attempts."""
         if not link.is_retiring and not link.attempts:
             link.is_retiring = True
             link.connection.quit()
@@ -352,7 +353,7 @@ class Lane:
             self._timer = None
         self.picker.give_back()
         for link in list(self.links):
-            self._retire(link)
+            self.retire(link)
 
     def abort(self) -> None:
         """Drop the connections; what was under way is uncertain or comes back."""

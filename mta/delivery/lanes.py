@@ -11,6 +11,7 @@ from mta.delivery.lane_memory import LaneMemory
 from mta.delivery.limits import LaneLimits
 from mta.delivery.opening import Opener, Source
 from mta.delivery.parts import DispatcherParts
+from mta.delivery.room import ConnectionRoom
 from mta.delivery.tasks import Tasks
 from mta.model.errors import StoreError
 from mta.model.traffic import EventType
@@ -20,7 +21,6 @@ from mta.shaping.rules import Shaping
 from mta.shaping.throttle import ShapingChange
 from mta.spool.jobs import JobBuilder
 
-RESERVED_SHARE = 0.05  # of all connections, kept for urgent and transactional mail
 IDLE_SWEEP_S = 5.0
 MEMORY_S = 60.0
 
@@ -39,7 +39,9 @@ class Lanes:
         self.by_site: dict[int, list[Lane]] = {}
         self.held_sites: dict[int, str] = {}
         self.memory = LaneMemory(parts.store, parts.clock)
-        self.connections_open = 0
+        self.room = ConnectionRoom(
+            parts.max_connections, parts.clock, parts.metrics, lanes=self.all, kick=self.kick
+        )
         self.is_stopping = False
         self._totals: dict[int, TotalLimiter] = {}
         self._kicked: set[int] = set()
@@ -119,24 +121,14 @@ class Lanes:
     async def _write(self, job: JobBuilder) -> None:
         await self._store.submit(job.work(self._clock.now_ms()))
 
+    @property
+    def connections_open(self) -> int:
+        """Connections of all lanes, those being opened included."""
+        return self.room.open
+
     def all(self) -> list[Lane]:
         """Every lane there is."""
         return [lane for lanes in self.by_site.values() for lane in lanes]
-
-    def may_connect(self, urgent: bool) -> bool:
-        """Whether one more connection fits; the last twentieth is for urgent mail."""
-        limit = self._parts.max_connections
-        if not urgent:
-            limit = max(1, int(limit * (1 - RESERVED_SHARE)))
-        return self.connections_open < limit
-
-    def connected(self, difference: int) -> None:
-        """A connection was begun (+1) or ended (-1)."""
-        self.connections_open += difference
-        if difference > 0:
-            self._parts.metrics.connection_opened("out")
-        else:
-            self._parts.metrics.connection_closed("out")
 
     def change_shaping(self, shaping: Shaping) -> None:
         """Other rules from now on; what was used of the old limits counts on."""

@@ -118,13 +118,6 @@ class Relay:
         if self.task.done():
             self._restore()
             self.task.result()
-        self.queue = QueueOperations(
-            store=self.store,
-            clock=self.clock,
-            flows=self.engine.foundation.flows,
-            sites=self.engine.foundation.sites,
-            port=DispatchView(self.dispatcher, self.clock),
-        ).operations
         return self
 
     async def open(self, *arguments: Any, **named: Any) -> WatchedStore:
@@ -134,6 +127,16 @@ class Relay:
         return self.store
 
     async def _authenticator(self, foundation: Foundation) -> MemoryAuthenticator:
+        """What the console does at this point: operators' holds are known before mail goes."""
+        operations = QueueOperations(
+            store=self.store,
+            clock=self.clock,
+            flows=foundation.flows,
+            sites=foundation.sites,
+            port=DispatchView(self.dispatcher, self.clock),
+        )
+        await operations.restore_holds()
+        self.queue = operations.operations
         return MemoryAuthenticator()
 
     async def __aexit__(

@@ -59,6 +59,11 @@ class Receiver(EvilServer):
         )
         return self
 
+    def drop(self) -> None:
+        """Reset all connections."""
+        for task in tuple(self._tasks):
+            task.cancel()
+
     @property
     def recipients(self) -> list[str]:
         """Everyone who was written to here, in order."""
