@@ -59,6 +59,7 @@ def relay(ground, sandbox) -> Iterator[RelevoServer]:
         server.start()
         yield server
         server.stop()
+        assert server.errors() == []
 
 
 def publish(ground: Ground, key: dict[str, Any]) -> None:

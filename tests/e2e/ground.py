@@ -30,7 +30,7 @@ from tests.evil.certificates import Authority, Leaf
 
 T = TypeVar("T")
 
-DEADLINE_S = 30.0  # of anything a test waits for
+DEADLINE_S = 60.0  # of anything a test waits for
 LOOK_AGAIN_S = 0.02
 # Below Linux' range of ephemeral ports: no client's socket takes one between looking and listening.
 PORTS = range(20_000, 32_000)

@@ -248,6 +248,10 @@ class RelevoServer:
         lines = self.log_path.read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
+    def errors(self) -> list[dict[str, Any]]:
+        """What was logged as an error, which nothing a test does should cause."""
+        return [entry for entry in self.log() if entry["level"] in {"error", "critical"}]
+
     def sql(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Read the database from outside."""
         path = self.data_dir / "relevo.db"

@@ -5,6 +5,7 @@ import email.policy
 import email.utils
 import json
 import re
+import smtplib
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from tests.e2e import clients
 from tests.e2e.conftest import CLEAR_DOMAIN, OTHER_CLEAR_DOMAIN, SANDBOX_DOMAIN, TLS_DOMAIN
+from tests.e2e.ground import DEADLINE_S
 from tests.e2e.server import HOSTNAME, SENDER, SENDER_DOMAIN
 from tests.integration.test_dkim_opendkim import DRIVER, namespaces_are_allowed
 
@@ -64,38 +66,60 @@ SEQUENCES = (
 
 
 @pytest.mark.debian
-def test_no_sequence_makes_two_messages_of_one(relay, postfix) -> None:
+@pytest.mark.parametrize("way", ["DATA", "BDAT"])
+def test_no_sequence_makes_two_messages_of_one(relay, postfix, way) -> None:
     victim = f"luis@{OTHER_CLEAR_DOMAIN}"
-    clients.submit(relay, clients.message("before", victim), victim)
-    postfix.wait(victim, "Subject: before\r\n")
+    clients.submit(relay, clients.message(f"before {way}", victim), victim)
+    postfix.wait(victim, f"Subject: before {way}\r\n")
+    # In BDAT even the true end of data is content, and must not become an end behind the relay.
+    sequences = SEQUENCES if way == "DATA" else (*SEQUENCES, b"\r\n.\r\n")
     already, begun = len(postfix.mails(victim)), postfix.log().count(" client=")
     taken = []
-    for number, sequence in enumerate(SEQUENCES):
-        head = f"From: {SENDER}\r\nTo: {ANA}\r\nSubject: smuggling {number}.\r\n\r\nfirst"
+    for number, sequence in enumerate(sequences):
+        head = f"From: {SENDER}\r\nTo: {ANA}\r\nSubject: {way} attack {number}\r\n\r\nfirst"
         smuggled = (
             f"MAIL FROM:<evil@{SENDER_DOMAIN}>\r\nRCPT TO:<{victim}>\r\nDATA\r\n"
             f"From: {SENDER}\r\nSubject: smuggled {number}\r\n\r\nsmuggled\r\n.\r\n"
         )
         # Unlike `hand_in`, nothing is stuffed: this is what an attacker writes to the socket.
-        if _attack(relay, head.encode() + sequence + smuggled.encode(), ANA):
+        if _attack(relay, way, head.encode() + sequence + smuggled.encode()):
             taken.append(number)
     for number in taken:
-        (mail,) = postfix.wait(ANA, f"Subject: smuggling {number}.\r\n")
+        (mail,) = postfix.wait(ANA, f"Subject: {way} attack {number}\r\n")
         assert f"Subject: smuggled {number}\r\n".encode() in mail, "the rest is part of the body"
-    clients.submit(relay, clients.message("after", victim), victim)
-    postfix.wait(victim, "Subject: after\r\n")
-    assert len(taken) == len(SEQUENCES) - 2, "those with NUL are refused"
+    clients.submit(relay, clients.message(f"after {way}", victim), victim)
+    postfix.wait(victim, f"Subject: after {way}\r\n")
+    assert len(taken) == len(sequences) - 2, "those with NUL are refused"
     assert len(postfix.mails(victim)) == already + 1, "a smuggled message arrived"
     assert postfix.log().count(" client=") == begun + len(taken) + 1, "as Postfix counts them"
 
 
-def _attack(relay, wire: bytes, recipient: str) -> bool:
-    """Send octets as they are after DATA; whether they were taken, as one message."""
+@pytest.mark.debian
+def test_the_receiver_of_that_proof_falls_for_it(ground, postfix) -> None:
+    victim = f"rosa@{OTHER_CLEAR_DOMAIN}"
+    with smtplib.SMTP(postfix.address, ground.mx_port, timeout=DEADLINE_S) as client:
+        client.ehlo("evil.test")
+        assert client.mail(SENDER)[0] == 250
+        assert client.rcpt(ANA)[0] == 250
+        assert client.docmd("DATA")[0] == 354
+        client.send(
+            b"Subject: control\r\n\r\nfirst\n.\nMAIL FROM:<evil@sender.test>\r\n"
+            b"RCPT TO:<" + victim.encode() + b">\r\nDATA\r\nSubject: smuggled control\r\n\r\n.\r\n"
+        )
+        assert [client.getreply()[0] for _ in range(5)] == [250, 250, 250, 354, 250]
+    postfix.wait(victim, "Subject: smuggled control\r\n")
+
+
+def _attack(relay, way: str, wire: bytes) -> bool:
+    """Send octets as they are; whether they were taken, as one message."""
     with clients.connect(relay) as client:
         assert client.mail(SENDER)[0] == 250
-        assert client.rcpt(recipient)[0] == 250
-        assert client.docmd("DATA")[0] == 354
-        client.send(wire)
+        assert client.rcpt(ANA)[0] == 250
+        if way == "DATA":
+            assert client.docmd("DATA")[0] == 354
+            client.send(wire)
+        else:
+            client.send(b"BDAT %d LAST\r\n" % len(wire) + wire)
         code, _ = client.getreply()
         assert client.noop()[0] == 250, "there was more than one reply"
         return code == 250

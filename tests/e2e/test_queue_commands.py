@@ -26,6 +26,7 @@ def server(ground, mx) -> Iterator[RelevoServer]:
         made.start()
         yield made
         made.stop()
+        assert made.errors() == []
 
 
 def put_off(server: RelevoServer, *names: str) -> list[str]:
