@@ -30,6 +30,9 @@ from mta.delivery.timekeeper import Timekeeper
 from mta.model.traffic import Gate
 from mta.spool.rows import QueuedDelivery
 
+SETTLE_S = 3.0  # for what is still to be written at the stop, after the deadline
+LOOK_AGAIN_S = 0.02
+
 
 class Dispatcher:
     """Delivers what is ready."""
@@ -106,7 +109,7 @@ class Dispatcher:
         await self.lanes.memory.load()
         await Recovery(self._store, self.settlement, self._clock, self.board.flows).run()
         async with asyncio.TaskGroup() as group:
-            self._tasks.group = group
+            self._tasks.begin(group)
             await self._look_at_queue()
             for _ in range(READERS):
                 group.create_task(self.arrivals.refiller.run(), name="refill")
@@ -134,28 +137,37 @@ class Dispatcher:
     async def stop(self, deadline_s: float) -> None:
         """Begin nothing new; finish what is on the wire until the deadline, then drop it."""
         self.lanes.is_stopping = True
-        for lane in self.lanes.all():
-            lane.stop()
-        try:
-            async with asyncio.timeout(deadline_s):
-                while self.sending.is_busy or self.lanes.connections_open:
-                    for lane in self.lanes.all():
-                        lane.stop()
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
+        if not await self._wait_until(self._is_finished, deadline_s):
             self._log.warning(
                 "connections dropped at the stop deadline", count=self.lanes.connections_open
             )
             for lane in self.lanes.all():
                 lane.abort()
-            await asyncio.sleep(0)
+            # What is being claimed comes back: else it would be uncertain at the next start.
+            await self._wait_until(lambda: not self.sending.is_busy, SETTLE_S)
         try:
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(SETTLE_S):
                 await self.settlement.drained()
         except TimeoutError:
             self._log.error("settlements were not written; the deliveries will be uncertain")
         await self.sending.preparation.close()
         await self.lanes.save()
+
+    def _is_finished(self) -> bool:
+        """Nothing is on the wire; connections end as soon as their attempts have."""
+        for lane in self.lanes.all():
+            lane.stop()
+        return not self.sending.is_busy and not self.lanes.connections_open
+
+    @staticmethod
+    async def _wait_until(condition: Callable[[], bool], deadline_s: float) -> bool:
+        """Look until it holds; False after the deadline. For the stop only, where all ends."""
+        end_s = asyncio.get_running_loop().time() + deadline_s
+        while not condition():
+            if asyncio.get_running_loop().time() >= end_s:
+                return False
+            await asyncio.sleep(LOOK_AGAIN_S)
+        return True
 
     # -- what operators do ---------------------------------------------------------------------
 

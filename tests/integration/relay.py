@@ -145,7 +145,9 @@ class Relay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None and self.audits and not self.task.done():
+        if self.task.done():
+            return
+        if error is None and self.audits:
             await self.quiet()
             audit(self)
         await self.stop()
@@ -168,13 +170,16 @@ class Relay:
     async def kill(self) -> None:
         """End as by SIGKILL: what is in memory is gone, what is on disk stays."""
         self.store.is_dead = True
-        for lane in self.dispatcher.lanes.all():
+        self.engine.listener.stop_accepting()
+        await self.engine.listener.close(0)
+        self.dispatcher.lanes.is_stopping = True
+        for lane in self.lanes():
+            lane._is_stopping = True
             lane.abort()
         self.task.cancel()
         with suppress(asyncio.CancelledError, BaseExceptionGroup):
             await self.task
         self._restore()
-        self.accepted_before_kill = self.accepted
 
     def _restore(self) -> None:
         if self._log_file < 0:
