@@ -19,7 +19,9 @@ run: $(VENV)/.installed ## start Relevo in sandbox mode (submission 127.0.0.1:25
 
 test: $(VENV)/.installed ## all tests, with the servers and clients they need
 	.ci/debian-packages
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS) \
+	  tests/contract tests/dialogue tests/docs tests/property tests/unit
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/crash tests/e2e tests/integration
 
 check: $(VENV)/.installed ## format, lint, types, import layers, docs
 	$(BIN)/ruff format --check .

@@ -153,7 +153,7 @@ class ControlServer:
             raise PermanentError("no request within the deadline") from None
         try:
             request = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):  # nested without end
             raise PermanentError("the request is not one line of JSON") from None
         match request:
             case {"command": str(name), "arguments": dict(arguments)}:
