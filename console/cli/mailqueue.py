@@ -190,7 +190,9 @@ def queue_why(delivery: str | None, as_json: bool, config: Path, **chosen: str |
 
 @queue.command("hold")
 @acts_on_selected
-@click.option("--reason", metavar="TEXT", help="Shown by `queue why`.")
+@click.option(
+    "--reason", metavar="TEXT", help="Shown by `queue why`; kept for campaigns, accounts and sites."
+)
 @json_option
 @config_option
 def queue_hold(reason: str | None, **chosen: Any) -> None:

@@ -106,6 +106,8 @@ class QueueOperations:
                 picked = [p for p in await self._picked(selection) if _may_hold(p)]
                 changed = await self._set_gates(picked, Gate.HELD, reason)
             else:
+                if text_of(arguments, "reason"):
+                    raise PermanentError(NO_ROOM_FOR_REASON)
                 changed = await self._reschedule(selection, held)
         return self._told("held", arguments, changed)
 

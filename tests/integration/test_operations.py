@@ -349,3 +349,11 @@ async def test_changes_at_the_same_time_are_made_one_after_the_other(stand):
     )
     (picked,) = await _flows(stand)
     assert picked.flow.gate == flow.gate == Gate.OPEN
+
+
+async def test_a_reason_that_nobody_would_keep_is_refused_and_changes_nothing(stand):
+    flow = await stand.flow("a")
+    (delivery,) = await stand.put(flow, 1)
+    with pytest.raises(PermanentError, match="a reason is kept for"):
+        await stand.ask("queue.hold", id=str(delivery.id), reason="why not")
+    assert await _states(stand, [delivery]) == [READY]
