@@ -51,6 +51,10 @@ OPERATION_NAMES = (
     "queue.cancel",
 )
 
+NO_ROOM_FOR_REASON = (
+    "a reason is kept for whole campaigns, accounts and sites; single deliveries are held without"
+)
+
 
 class QueueOperations:
     """The operations of an engine, by name; changes are made one after the other."""
