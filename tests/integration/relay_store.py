@@ -60,6 +60,10 @@ class WatchedStore:
         """The next jobs with that statement, or reads of it, fail."""
         self._faults.setdefault(statement, []).extend([error] * times)
 
+    def heal(self) -> None:
+        """Nothing fails any more."""
+        self._faults.clear()
+
     def gate(self, statement: str, *, before: bool = False) -> asyncio.Event:
         """Jobs with that statement wait, and reads keep their answer back, until the event is set.
 

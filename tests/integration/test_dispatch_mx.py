@@ -1,5 +1,6 @@
 """Mail over MX from the door to the recipient's server, through the whole relay."""
 
+from mta.model.errors import StoreError
 from tests.dnsserver import Fault as DnsFault
 from tests.evil.behaviour import Behaviour, Fault
 from tests.integration.relay import CALM, Relay
@@ -256,8 +257,6 @@ async def test_mail_that_was_deferred_goes_to_the_new_host(tmp_path):
 
 
 async def test_mail_changes_lanes_although_the_store_fails_first(tmp_path):
-    from mta.model.errors import StoreError
-
     async with Network() as network, Relay(tmp_path, network) as relay:
         old, new = await network.receiver(2), await network.receiver(3)
         network.domain("one.test", old)
