@@ -46,17 +46,19 @@ class LaneMemory:
             limits.backoff.restore(saved["backoff"], now_s, now_ms)
             limits.limiter.apply(limits.backoff.throttle, now_s)
 
+    def is_clear(self, lane: Lane) -> bool:
+        """Whether there is nothing to remember of the lane, on disk neither."""
+        saved = self._saved.get((lane.site.site.id, _name(lane)))
+        if saved is not None and any(orjson.loads(saved).values()):
+            return False
+        return not any(_state(lane, self._clock.monotonic_s(), self._clock.now_ms()).values())
+
     async def save(self, lanes: Iterable[Lane]) -> None:
         """Write what changed since the last time. Raises `StoreError`."""
         now_s, now_ms = self._clock.monotonic_s(), self._clock.now_ms()
         rows: list[tuple[int | str, ...]] = []
         for lane in lanes:
-            limits = lane.limits
-            state = {
-                "limits": limits.limiter.snapshot(now_s, now_ms),
-                "total": limits.total.snapshot(now_s, now_ms),
-                "backoff": limits.backoff.snapshot(now_s, now_ms),
-            }
+            state = _state(lane, now_s, now_ms)
             key = (lane.site.site.id, _name(lane))
             if not any(state.values()) and key not in self._saved:
                 continue
@@ -67,6 +69,15 @@ class LaneMemory:
         for start in range(0, len(rows), BATCH):
             part = rows[start : start + BATCH]
             await self._store.submit([Rows("lane_state_put", part)], bulk=True)
+
+
+def _state(lane: Lane, now_s: float, now_ms: int) -> dict[str, Any]:
+    limits = lane.limits
+    return {
+        "limits": limits.limiter.snapshot(now_s, now_ms),
+        "total": limits.total.snapshot(now_s, now_ms),
+        "backoff": limits.backoff.snapshot(now_s, now_ms),
+    }
 
 
 def _name(lane: Lane) -> str:

@@ -23,6 +23,7 @@ from mta.spool.jobs import JobBuilder
 
 IDLE_SWEEP_S = 5.0
 MEMORY_S = 60.0
+FORGET_S = 600.0  # longer than any burst of a pace counts
 
 
 class Lanes:
@@ -44,6 +45,7 @@ class Lanes:
         )
         self.is_stopping = False
         self._totals: dict[int, TotalLimiter] = {}
+        self._used_s: dict[int, float] = {}  # when a sweep last saw a site in use
         self._kicked: set[int] = set()
         self._opener = Opener(
             router=parts.router,
@@ -160,16 +162,34 @@ class Lanes:
         """Close idle connections and let time-bound limits end, for ever."""
         while True:
             await asyncio.sleep(IDLE_SWEEP_S)
-            now_s = self._clock.monotonic_s()
-            for lanes in list(self.by_site.values()):
-                for lane in lanes:
-                    lane.limits.tick(now_s)
-                    lane.sweep_idle(now_s)
-            for site_id, board in list(self._board.sites.items()):
-                self.hooks.refill(board)
-                if board.waiting:
-                    self.kick(site_id)
-            self._board.forget_idle()
+            self.sweep_now()
+
+    def sweep_now(self) -> None:
+        """One look at every lane: also a safety net, should a wake-up have been missed."""
+        now_s = self._clock.monotonic_s()
+        for lanes in list(self.by_site.values()):
+            for lane in lanes:
+                lane.limits.tick(now_s)
+                lane.sweep_idle(now_s)
+        for site_id, board in list(self._board.sites.items()):
+            self.hooks.refill(board)
+            if board.waiting or any(lane.picker.parked for lane in self.by_site.get(site_id, ())):
+                self.kick(site_id)
+        self._board.forget_idle()
+        self._forget_unused(now_s)
+
+    def _forget_unused(self, now_s: float) -> None:
+        """Drop the lanes of sites that had no mail for long and have nothing to remember."""
+        for site_id, lanes in list(self.by_site.items()):
+            board = self._board.sites.get(site_id)
+            is_used = board is not None and (board.streams or board.waiting)
+            if is_used or not all(lane.is_idle and now_s > lane.rest_until_s for lane in lanes):
+                self._used_s[site_id] = now_s
+            elif now_s - self._used_s.setdefault(site_id, now_s) > FORGET_S and all(
+                self.memory.is_clear(lane) for lane in lanes
+            ):
+                del self.by_site[site_id], self._totals[site_id], self._used_s[site_id]
+                self._board.sites.pop(site_id, None)
 
     async def remember(self) -> None:
         """Write what lanes have to remember, for ever."""

@@ -135,6 +135,7 @@ async def test_after_a_restart_what_is_ready_is_read_in_windows(tmp_path):
             for n in range(130):
                 await relay.submit(f"u{n}@d2.test")
         async with relay:
+            await relay.ask("queue.release", site="mx2.test")
             await relay.until_states(delivered=131)
 
 
@@ -148,3 +149,43 @@ async def test_idle_streams_are_forgotten_and_their_mail_still_goes(tmp_path):
             await relay.quiet()
             relay.board.forget_idle()
         assert not any(site.streams for site in relay.board.sites.values())
+
+
+async def test_sites_without_mail_are_forgotten_and_begin_anew(tmp_path):
+    async with Network() as network, Relay(tmp_path, network) as relay:
+        mx = await network.receiver(2)
+        lanes = relay.dispatcher.lanes
+        for n in range(20):
+            network.domain(f"d{n}.test", mx)
+            network.dns.set(f"h{n}.test", A=mx.host)
+            network.domain(f"d{n}.test", f"h{n}.test")
+            await relay.submit(f"u@d{n}.test")
+        await relay.until_states(delivered=20)
+        await relay.quiet()
+        relay.clock.advance(100)
+        lanes.sweep_now()
+        await relay.until(lambda: not lanes.connections_open)
+        lanes.sweep_now()
+        assert len(lanes.by_site) == 20, "what was just used stays"
+        relay.clock.advance(700)
+        lanes.sweep_now()
+        assert not lanes.by_site
+        assert not relay.board.sites
+        await relay.submit("again@d3.test")
+        await relay.until_states(delivered=21)
+
+
+async def test_a_site_on_hold_or_slowed_down_is_not_forgotten_wrongly(tmp_path):
+    async with Network() as network, Relay(tmp_path, network) as relay:
+        mx = await site_on_hold(relay, network)
+        lanes = relay.dispatcher.lanes
+        await relay.submit("u@d2.test")
+        relay.clock.advance(1000)
+        lanes.sweep_now()
+        await relay.until(lambda: not lanes.connections_open)
+        relay.clock.advance(1000)
+        lanes.sweep_now()
+        await relay.quiet()
+        assert len(mx.received) == 1
+        await relay.ask("queue.release", site=mx.name)
+        await relay.until_states(delivered=2)

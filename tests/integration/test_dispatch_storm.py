@@ -170,7 +170,11 @@ async def calm(relay: Relay) -> None:
             return
         relay.advance(1800)
         await relay.dispatcher.timekeeper.expire_now()
-    raise AssertionError(f"mail is left: {relay.states()}")
+    left = relay.sql(
+        "SELECT address, state, due_ms, attempts, expires_ms, flags, last_reply FROM delivery "
+        "WHERE state < 10 LIMIT 5"
+    )
+    raise AssertionError(f"mail is left: {relay.states()} {left} at {relay.clock.now_ms()}")
 
 
 def open_rows(relay: Relay) -> int:
