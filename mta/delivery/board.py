@@ -13,7 +13,7 @@ from mta.scheduler.stream import Stream
 from mta.spool.flows import Flow, FlowDirectory
 from mta.spool.rows import QueuedDelivery, QueuedMessage
 
-MAX_LOADED = 40_000
+MAX_LOADED = 20_000
 MAX_CONTENT_BYTES = 64 << 20
 
 StreamKey = tuple[int, int, int]

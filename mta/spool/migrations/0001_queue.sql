@@ -54,6 +54,9 @@ CREATE TABLE message (
     metadata    TEXT NOT NULL                  -- JSON object, '' for none
 );
 
+-- For moving the survivors of an almost empty segment.
+CREATE INDEX message_segment ON message (segment);
+
 -- One row per recipient; everything there is to know about an attempt stands in the row.
 CREATE TABLE delivery (
     id               INTEGER PRIMARY KEY,

@@ -38,10 +38,17 @@ WITH RECURSIVE s(site, class, flow) AS (
         SELECT site, class, flow FROM delivery WHERE state = 1
         ORDER BY site, class, flow LIMIT 1)
     UNION ALL
-    SELECT n.site, n.class, n.flow FROM s JOIN delivery AS n ON n.id = (
-        SELECT d.id FROM delivery AS d
-        WHERE d.state = 1 AND (d.site, d.class, d.flow) > (s.site, s.class, s.flow)
-        ORDER BY d.site, d.class, d.flow LIMIT 1)
+    -- Three seeks instead of one comparison of triples, which would use only its first column.
+    SELECT n.site, n.class, n.flow FROM s JOIN delivery AS n ON n.id = coalesce(
+        (SELECT d.id FROM delivery AS d
+         WHERE d.state = 1 AND d.site = s.site AND d.class = s.class AND d.flow > s.flow
+         ORDER BY d.flow LIMIT 1),
+        (SELECT d.id FROM delivery AS d
+         WHERE d.state = 1 AND d.site = s.site AND d.class > s.class
+         ORDER BY d.class, d.flow LIMIT 1),
+        (SELECT d.id FROM delivery AS d
+         WHERE d.state = 1 AND d.site > s.site
+         ORDER BY d.site, d.class, d.flow LIMIT 1))
 )
 SELECT site, class, flow FROM s;
 
@@ -71,18 +78,6 @@ SELECT d.id, d.message, d.n, d.flow, d.class, d.kind, d.site, d.domain, d.addres
        m.envelope_id, m.header_id
 FROM delivery AS d JOIN message AS m ON m.id = d.message
 WHERE d.state = 2 AND d.id > :after ORDER BY d.id LIMIT :count;
-
--- name: unresolved_domains
--- Domains with ready rows at site 0: a loose scan.
-WITH RECURSIVE s(domain) AS (
-    SELECT domain FROM (SELECT domain FROM delivery WHERE site = 0 AND state = 1
-                        ORDER BY domain LIMIT 1)
-    UNION ALL
-    SELECT (SELECT d.domain FROM delivery AS d
-            WHERE d.site = 0 AND d.state = 1 AND d.domain > s.domain ORDER BY d.domain LIMIT 1)
-    FROM s WHERE s.domain IS NOT NULL
-)
-SELECT domain FROM s WHERE domain IS NOT NULL LIMIT :count;
 
 -- name: unresolved_rows
 -- Ready rows of a domain at site 0.
@@ -160,12 +155,11 @@ WHERE m.segment = :segment
 LIMIT :count;
 
 -- name: age_sample
--- Ids of deliveries not final, of one class: every :step-th of them, by the value of the id.
-SELECT d.id FROM flow_count AS c
-JOIN flow AS f ON f.id = c.flow
-JOIN delivery AS d ON d.flow = c.flow
-WHERE c.state IN (0, 1, 2) AND c.n > 0 AND f.class = :class
-  AND d.state = c.state AND d.state < 10 AND (d.id / 64) % :step = 0
+-- Ids of deliveries not final, of one class: every :step-th of them, by the value of the id. The
+-- flows come first, so that a flow's part of the index is read and no other.
+SELECT d.id FROM flow AS f CROSS JOIN delivery AS d ON d.flow = f.id
+WHERE f.class = :class AND d.state < 10 AND d.id % :step = 0
+  AND EXISTS (SELECT 1 FROM flow_count AS c WHERE c.flow = f.id AND c.state < 10 AND c.n > 0)
 LIMIT :count;
 
 -- name: history_old
