@@ -1,8 +1,8 @@
 """Measures the queue for monitoring: depth and age by class, and deliveries past their deadline.
 
-Depths are counters that every transaction keeps, so they are exact and cost nothing. Ages come from
-a sample: ids tell when mail was accepted, and up to `SAMPLES` of them spread over the ids in use
-give p50, p95 and p99 without reading the queue.
+Depths are counters that every transaction keeps, so they are exact and cost nothing. Ids tell when
+mail was accepted, so ages are ids at ranks of an index: exact for one flow, and for a class put
+together from those of its deepest flows, each with its weight.
 """
 
 from mta.delivery.board import Board
@@ -12,9 +12,14 @@ from mta.model.ids import id_time_ms
 from mta.model.traffic import DeliveryState, Gate, TrafficClass
 from mta.store.base import Store
 
-SAMPLES = 500
-BIG = 100_000  # queued deliveries; beyond, the sample's index scan is worth making rarer
+FLOWS = 20  # of a class that are looked at: the deepest
+# The rank from the oldest, as a share, and the share of the flow that it speaks for.
+RANKS = ((0.005, 0.01), (0.03, 0.04), (0.12, 0.15), (0.35, 0.30))
+NEWEST_WEIGHT = 0.50
+QUANTILES = (0.50, 0.95, 0.99)
+BIG = 100_000  # queued deliveries; beyond, stepping through the index is worth making rarer
 BIG_INTERVAL_S = 60.0
+READ_DEADLINE_S = 20.0
 PAST_DEADLINE_MS = 60_000  # the sweep runs every few seconds: a minute late is a fault
 
 
@@ -37,14 +42,12 @@ class QueueGauges:
         if with_ages:
             self._ages_due_s = now_s + BIG_INTERVAL_S
         for klass in TrafficClass:
-            total = 0
             for state in DeliveryState:
                 if not state.is_final:
                     count = counts.get((klass, state), 0)
-                    total += count
                     self._metrics.set_queue(klass, state.label, count)
             if with_ages:
-                await self._measure_age(klass, total)
+                await self._measure_age(klass)
         self._metrics.set_past_deadline(await self.past_deadline())
 
     async def past_deadline(self) -> int:
@@ -61,19 +64,35 @@ class QueueGauges:
                     total += count
         return total
 
-    async def _measure_age(self, klass: TrafficClass, total: int) -> None:
-        rows: list[tuple[int]] = []
-        if total:
-            rows = await self._store.read(
-                "age_sample",
-                **{"class": int(klass)},
-                step=max(1, total // SAMPLES),
-                count=4 * SAMPLES,
-            )
+    async def _measure_age(self, klass: TrafficClass) -> None:
         now_ms = self._clock.now_ms()
-        ages = sorted(max(0.0, (now_ms - id_time_ms(row[0])) / 1000) for row in rows)
-        if not ages:
-            ages = [0.0]
-        last = len(ages) - 1
-        p50, p95, p99 = (ages[round(last * q)] for q in (0.5, 0.95, 0.99))
+        weighted: list[tuple[float, float]] = []
+        for flow, count in await self._store.read(
+            "flows_by_depth", **{"class": int(klass)}, count=FLOWS
+        ):
+            for identifier, weight in await self._sample(flow, count):
+                age_s = max(0.0, (now_ms - id_time_ms(identifier)) / 1000)
+                weighted.append((age_s, weight * count))
+        p50, p95, p99 = (quantile(weighted, q) for q in QUANTILES)
         self._metrics.set_queue_age(klass, p50, p95, p99)
+
+    async def _sample(self, flow: int, count: int) -> list[tuple[int, float]]:
+        """Ids of a flow with the share of it that each speaks for."""
+        found = []
+        for rank, weight in RANKS:
+            rows = await self._store.read(
+                "id_at_rank", flow=flow, rank=int(rank * count), deadline_s=READ_DEADLINE_S
+            )
+            found += [(row[0], weight) for row in rows]
+        rows = await self._store.read("newest_id", flow=flow)
+        return found + [(row[0], NEWEST_WEIGHT) for row in rows]
+
+
+def quantile(weighted: list[tuple[float, float]], share: float) -> float:
+    """The smallest value that `share` of the weight does not exceed; 0 without values."""
+    left = share * sum(weight for _, weight in weighted)
+    for value, weight in sorted(weighted):
+        left -= weight
+        if left <= 1e-9:
+            return value
+    return 0.0

@@ -45,7 +45,7 @@ async def test_no_read_walks_a_whole_table(plan, name):
         ("unresolved_rows", "delivery_unresolved (domain=?"),
         ("expired", "delivery_expiry (flow=? AND expires_ms"),
         ("past_deadline", "delivery_expiry"),
-        ("age_sample", "delivery_flow_open (flow=?)"),
+        ("id_at_rank", "INDEX delivery_flow_open (flow=?)"),
         ("live_in_segment", "message_segment (segment=?"),
     ],
 )

@@ -154,13 +154,24 @@ WHERE m.segment = :segment
   AND EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.state < 10)
 LIMIT :count;
 
--- name: age_sample
--- Ids of deliveries not final, of one class: every :step-th of them, by the value of the id. The
--- flows come first, so that a flow's part of the index is read and no other.
-SELECT d.id FROM flow AS f CROSS JOIN delivery AS d ON d.flow = f.id
-WHERE f.class = :class AND d.state < 10 AND d.id % :step = 0
-  AND EXISTS (SELECT 1 FROM flow_count AS c WHERE c.flow = f.id AND c.state < 10 AND c.n > 0)
-LIMIT :count;
+-- name: flows_by_depth
+-- The flows of a class that have most deliveries not final.
+SELECT c.flow, sum(c.n) FROM flow_count AS c JOIN flow AS f ON f.id = c.flow
+WHERE f.class = :class AND c.state < 10 AND c.n > 0
+GROUP BY c.flow ORDER BY 2 DESC LIMIT :count;
+
+-- name: id_at_rank
+-- The delivery of a flow at a rank, from the oldest that is not final: steps in the index only.
+SELECT id FROM delivery WHERE flow = :flow AND state < 10 ORDER BY id LIMIT 1 OFFSET :rank;
+
+-- name: newest_id
+-- The newest delivery of a flow that is not final.
+SELECT id FROM delivery WHERE flow = :flow AND state < 10 ORDER BY id DESC LIMIT 1;
+
+-- name: oldest_due
+-- Since when the longest waiting of these deliveries, ids as a JSON array, has been due.
+SELECT min(due_ms) FROM delivery
+WHERE state = 1 AND id IN (SELECT value FROM json_each(:ids));
 
 -- name: history_old
 -- Messages older than the retention, all of whose deliveries are final, by key.
