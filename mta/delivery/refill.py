@@ -120,6 +120,7 @@ def shared_messages(rows: list[tuple[object, ...]], board: Board) -> list[Queued
             continue
         message = messages.get(row[1])
         if message is None:
-            message = messages[row[1]] = message_from_row(row)
+            known = board.messages.get(row[1])  # type: ignore[call-overload]  # ids are int
+            message = messages[row[1]] = known or message_from_row(row)
         found.append(delivery_from_row(row, message))
     return found

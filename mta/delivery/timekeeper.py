@@ -60,7 +60,7 @@ class Timekeeper:
         self._elsewhere = elsewhere
         self._due_ms = 0
         self._due_event = asyncio.Event()
-        self._cancelled: set[int] = set()
+        self._cancelled: dict[int, None] = {}  # in the order in which they are worked on
         self._cancel_event = asyncio.Event()
         self._log = structlog.get_logger("mta.delivery")
 
@@ -72,7 +72,7 @@ class Timekeeper:
 
     def note_cancelled(self, flow_id: int) -> None:
         """The flow was cancelled: finish its rows."""
-        self._cancelled.add(flow_id)
+        self._cancelled[flow_id] = None
         self._cancel_event.set()
 
     def note_ended(self, flow_id: int) -> None:
@@ -170,14 +170,16 @@ class Timekeeper:
         fits: Callable[[QueuedDelivery], bool] = lambda _: True,
     ) -> list[QueuedDelivery]:
         """Deliveries of rows that fit and that no attempt is working on, out of their windows."""
-        loaded = self._board.loaded
-        return [
-            d
-            for d in shared_messages(rows, self._board)
-            if d.state != DeliveryState.CLAIMED
-            and fits(d)
-            and (d.id not in loaded or self.withdraw(d))
-        ]
+        taken = []
+        for delivery in shared_messages(rows, self._board):
+            if delivery.state == DeliveryState.CLAIMED or not fits(delivery):
+                continue
+            if delivery.id not in self._board.loaded:
+                self._board.load(delivery)  # so that no window is filled with it meanwhile
+            elif not self.withdraw(delivery):
+                continue
+            taken.append(delivery)
+        return taken
 
     def withdraw(self, delivery: QueuedDelivery) -> bool:
         """Take a loaded delivery out of where it waits; False when it is on its way out."""
@@ -195,19 +197,19 @@ class Timekeeper:
         """Finish the rows of cancelled flows, for ever."""
         for flow in self._board.flows:
             if flow.gate == Gate.CANCELLED:
-                self._cancelled.add(flow.id)
+                self._cancelled[flow.id] = None
         while True:
             while self._cancelled:
                 flow_id = next(iter(self._cancelled))
+                del self._cancelled[flow_id]  # whoever notes it again meanwhile is heard
                 try:
                     left = await self.cancel_flow(flow_id)
                 except StoreError as error:
                     self._log.warning("cancelled mail cannot be read", error=str(error))
                     left = True
                 if left:
+                    self._cancelled[flow_id] = None
                     await asyncio.sleep(RETRY_S)
-                else:
-                    self._cancelled.discard(flow_id)
             self._cancel_event.clear()
             await self._cancel_event.wait()
 

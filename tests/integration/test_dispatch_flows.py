@@ -274,3 +274,17 @@ async def test_events_tell_the_history_of_a_delivery(tmp_path):
         assert event["host"] == "mx2.test[127.0.0.2]"
         assert event["due_ms"] == relay.row("later1@one.test")["due_ms"]
         assert json.dumps(event)
+
+
+async def test_mail_that_becomes_due_in_the_moment_of_the_cancelling_is_cancelled(tmp_path):
+    async with Network() as network, Relay(tmp_path, network) as relay:
+        await prepared(relay, network)
+        await relay.submit("later1@one.test", campaign="news", klass=TrafficClass.CAMPAIGN)
+        await relay.until_states(delivered=1, scheduled=1)
+        reading = relay.store.gate("flow_open_rows")
+        await relay.ask("queue.cancel", campaign="news")
+        await relay.until(lambda: relay.store.gated)
+        relay.advance(600)
+        await relay.until_states(delivered=1, ready=1)
+        reading.set()
+        await relay.until_states(delivered=1, cancelled=1)
