@@ -116,7 +116,11 @@ class Server:
         if self.settings.delivery.mode != "sandbox":
             return
         listen = self.settings.sandbox.listen
-        self.simulator = Simulator(((str(listen.host), listen.port),), dkim_keys=self._dkim_record)
+        self.simulator = Simulator(
+            ((str(listen.host), listen.port),),
+            tls_context=self._simulator_tls(),
+            dkim_keys=self._dkim_record,
+        )
         await self.simulator.start()
         host, port = self.simulator.addresses[0]
         engine.delivery.router.simulator_at(host, port)
