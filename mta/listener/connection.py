@@ -189,6 +189,7 @@ class Connection(asyncio.Protocol):
             if refusal is None:
                 session.accept()
             else:
+                self._shared.metrics.refused("smtp", refusal.enhanced)
                 session.answer(refusal)
         if self._closing_s or not self._is_open:
             return

@@ -44,6 +44,10 @@ class ListenerMetrics(Protocol):
         """A client was turned away: `limit`, `address_limit`, `auth`, `timeout`, `errors`, …"""
         ...
 
+    def refused(self, door: str, reason: str) -> None:
+        """A sender or recipient was refused; `reason` is the enhanced status, as 5.7.1."""
+        ...
+
     def auth_failed(self, mechanism: str) -> None:
         """A login failed; `mechanism` is one that we offer."""
         ...
@@ -67,6 +71,9 @@ class NoMetrics:
         """Nothing."""
 
     def connection_refused(self, reason: str) -> None:
+        """Nothing."""
+
+    def refused(self, door: str, reason: str) -> None:
         """Nothing."""
 
     def auth_failed(self, mechanism: str) -> None:

@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 from mta.intake.ports import Receipt
 from mta.listener.limits import ListenerLimits
 from mta.listener.listener import Listener
+from mta.listener.ports import ListenerMetrics
 from mta.model.address import Address
 from mta.model.clock import Clock, SystemClock
 from mta.model.envelope import Identity, Recipient, Submission
@@ -155,6 +156,7 @@ async def running(
     certificate: tuple[Path, Path] | None = None,
     limits: ListenerLimits | None = None,
     clock: Clock | None = None,
+    metrics: ListenerMetrics | None = None,
     **settings: object,
 ) -> AsyncIterator[Stand]:
     """A listener on a free port; with a certificate also with implicit TLS on another."""
@@ -173,6 +175,7 @@ async def running(
         MemoryAccounts(),
         clock or SystemClock(),
         limits=limits,
+        metrics=metrics,
     )
     await listener.start()
     try:

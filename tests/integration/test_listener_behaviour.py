@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from mta.events.metrics import Metrics
 from mta.intake.ports import Receipt
 from mta.listener.limits import ListenerLimits
 from mta.listener.tls import build_context
@@ -358,7 +360,8 @@ async def test_client_that_leaves_while_its_message_is_stored_harms_nobody() -> 
 
 
 async def test_low_disk_is_told_at_mail_and_recipients_one_by_one() -> None:
-    async with running(**TRUSTED) as stand:
+    metrics = Metrics(CollectorRegistry())
+    async with running(metrics=metrics, **TRUSTED) as stand:
         stand.intake.capacity = Reply.of(452, "4.3.1", "Disk space is low")
         stand.intake.refused_recipients["b@example.net"] = Reply.of(552, "5.2.2", "Exhausted")
         async with connected(stand.port) as client:
@@ -368,6 +371,13 @@ async def test_low_disk_is_told_at_mail_and_recipients_one_by_one() -> None:
             assert (await client.ask(MAIL[:27])).startswith(b"250 2.1.0")
             assert (await client.ask(b"RCPT TO:<a@example.net>")).startswith(b"250 2.1.5")
             assert (await client.ask(b"RCPT TO:<b@example.net>")).startswith(b"552 5.2.2")
+    counted = {
+        reason: metrics.registry.get_sample_value(
+            "relevo_submissions_refused_total", {"door": "smtp", "reason": reason}
+        )
+        for reason in ("4.3.1", "5.7.1", "5.2.2")
+    }
+    assert counted == {"4.3.1": 1, "5.7.1": 1, "5.2.2": 1}
 
 
 async def test_too_much_mail_at_once_is_deferred_at_mail() -> None:
