@@ -1,7 +1,7 @@
 """Tells what works but is dangerous, doubtful or forgotten in the settings, for `relevo check`.
 
-`DANGER` is for what lets strangers send mail or read passwords: it has to be shown loudly and it
-makes `relevo check` fail. A pure function of the settings: no files, no DNS.
+`DANGER` is for what lets strangers send mail or read passwords: it has to be shown loudly. `ERROR`
+is for what the server does not start with. A pure function of the settings: no files, no DNS.
 """
 
 import ipaddress
@@ -32,6 +32,7 @@ _PRIVATE = (
 class Severity(StrEnum):
     """How much it matters."""
 
+    ERROR = "error"
     DANGER = "danger"
     WARNING = "warning"
     NOTE = "note"
@@ -278,11 +279,22 @@ def _queue(settings: Settings) -> Iterator[Hazard]:
 
 def _not_yet(settings: Settings) -> Iterator[Hazard]:
     """Settings that have a place and no effect in this release: said, not ignored."""
+    if settings.server.store != "sqlite":
+        yield Hazard(
+            Severity.ERROR,
+            "server.store",
+            "PostgreSQL is not supported in this release.",
+            'Expected "sqlite".',
+        )
     chosen = {
         "inbound.listen": bool(settings.inbound.listen),
         "public.listen": settings.public.listen is not None,
         "alerts.mail": bool(settings.alerts.mail),
+        "alerts.smarthost": settings.alerts.smarthost is not None,
         "alerts.webhook": settings.alerts.webhook is not None,
+        "support.email": settings.support.email is not None,
+        "support.phone": bool(settings.support.phone),
+        "support.hours": bool(settings.support.hours),
     }
     for key, is_chosen in chosen.items():
         if is_chosen:

@@ -115,6 +115,13 @@ def test_half_of_the_bounce_handling_is_a_warning():
 def test_settings_without_effect_in_this_release_are_told():
     assert found(alerts={"mail": ["a@example.com"]}) == {("warning", "alerts.mail")}
     assert ("warning", "inbound.listen") in found(inbound={"listen": ["0.0.0.0:25"]})
+    assert found(support={"email": "help@example.com", "phone": "1", "hours": "8-17"}) == {
+        ("warning", f"support.{key}") for key in ("email", "phone", "hours")
+    }
+
+
+def test_a_store_that_the_server_does_not_start_with_is_an_error():
+    assert found(server={"store": "postgresql://u:p@db/relevo"}) == {("error", "server.store")}
 
 
 def test_example_names_are_told():
