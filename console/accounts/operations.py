@@ -286,6 +286,7 @@ def _account(account: Account) -> dict[str, object]:
 
 def _domain(domain: SendingDomain) -> dict[str, object]:
     return {
+        "id": domain.domain,
         "domain": domain.domain,
         "account": str(domain.account),
         "shared": domain.shared,

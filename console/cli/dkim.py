@@ -193,6 +193,7 @@ def _result(domain: str, selector: str, algorithm: str, problems: Sequence[str])
 
 def _described(key: DkimKey) -> dict[str, Any]:
     return {
+        "id": key.record_name,
         "domain": key.domain,
         "selector": key.selector,
         "algorithm": key.algorithm,

@@ -166,6 +166,7 @@ def test_domains_are_added_and_listed(relevo):
     account = _json(relevo("account", "add", "Agencia", "--json"))
     made = _json(relevo("domain", "add", "Example.org", "--account", account["id"], "--json"))
     assert (made["domain"], made["account"], made["shared"]) == ("example.org", account["id"], True)
+    assert made["id"] == "example.org"
     private = _json(relevo("domain", "add", "a.example", "--private", "--json"))
     assert private["shared"] is False
     assert len(_json(relevo("domain", "list", "--json"))) == 2
