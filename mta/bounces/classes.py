@@ -45,16 +45,6 @@ class BounceClass(StrEnum):
         """Come back in some minutes, from the same address."""
         return self is BounceClass.GREYLIST
 
-    @property
-    def is_rate_limit(self) -> bool:
-        """Too much, too fast."""
-        return self is BounceClass.RATE_LIMIT
-
-    @property
-    def is_quota(self) -> bool:
-        """The mailbox is full: suppressed only after it stayed so for weeks."""
-        return self is BounceClass.QUOTA
-
 
 _HARD = frozenset((BounceClass.BAD_MAILBOX, BounceClass.BAD_DOMAIN, BounceClass.INACTIVE))
 _HOST_LEVEL = frozenset((BounceClass.RATE_LIMIT, BounceClass.SPAM_REPUTATION))

@@ -4,7 +4,6 @@ Bounded: at most `MAX_LOADED` deliveries and `MAX_CONTENT_BYTES` of bodies, what
 What does not fit stays ready on disk and is read when its turn comes near.
 """
 
-from collections.abc import Iterable, Iterator
 from weakref import WeakValueDictionary
 
 from mta.delivery.sites import Site, SiteDirectory
@@ -29,11 +28,6 @@ class SiteBoard:
         self.queue = SiteQueue()
         self.streams: dict[tuple[int, int], Stream] = {}  # by (class, flow)
         self.waiting = 0  # deliveries in windows
-
-    @property
-    def has_more(self) -> bool:
-        """Whether rows of an open flow wait on disk."""
-        return any(s.more for s in self.streams.values())
 
 
 class Board:
@@ -132,10 +126,6 @@ class Board:
             for delivery in dropped:
                 self.release(delivery)
 
-    def wanting(self, board: SiteBoard, now_ms: int) -> Iterator[Stream]:
-        """Streams of a site whose windows should be filled from disk."""
-        return (s for s in board.streams.values() if s.wants_refill and s.flow.is_open(now_ms))
-
     def forget_idle(self) -> None:
         """Drop streams and sites without work, so that memory follows what is queued."""
         for board in list(self.sites.values()):
@@ -152,10 +142,6 @@ class Board:
                     self.by_flow.pop(stream.flow.id, None)
             board.queue.forget_idle()
         self.flows.trim({*self.by_flow, *(d.flow for d in self.loaded.values())})
-
-    def all_loaded(self) -> Iterable[QueuedDelivery]:
-        """Every delivery in memory (a copy)."""
-        return list(self.loaded.values())
 
     def _hold(self, message: QueuedMessage, content: bytes) -> None:
         if self.content_bytes + len(content) > MAX_CONTENT_BYTES:

@@ -18,7 +18,7 @@ from mta.model.clock import Clock
 from mta.model.errors import InternalError, JobRefused, StoreError
 from mta.model.outcome import Outcome, OutcomeKind
 from mta.model.traffic import DeliveryState, EventType
-from mta.scheduler.retry import RetryPlan, decide, start_clock
+from mta.scheduler.retry import RetryPlan, decide
 from mta.spool.flows import Flow
 from mta.spool.jobs import JobBuilder
 from mta.spool.rows import DeliveryFlag, QueuedDelivery
@@ -146,20 +146,6 @@ class Settlement:
     ) -> None:
         """The delivery ends, or goes back to ready, without another attempt."""
         self._add(_Settled(delivery, state, 0, outcome, {}, told))
-
-    def postpone(
-        self, delivery: QueuedDelivery, due_ms: int, outcome: Outcome, data: dict[str, object]
-    ) -> None:
-        """The delivery is tried again at `due_ms`; the clock of expiry starts if it has not."""
-        now_ms = self._clock.now_ms()
-        flow = self._flow(delivery)
-        start_clock(
-            self._plan,
-            delivery,
-            now_ms=now_ms,
-            flow_time_ms=flow.time_ms(now_ms) if flow else now_ms,
-        )
-        self._add(_Settled(delivery, DeliveryState.SCHEDULED, due_ms, outcome, data))
 
     @property
     def is_idle(self) -> bool:

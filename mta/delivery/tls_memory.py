@@ -16,7 +16,6 @@ class BrokenTls:
     address: str
     port: int
     reason: str
-    since_ms: int  # wall clock, for people
     expires_s: float  # monotonic
 
 
@@ -37,7 +36,7 @@ class TlsMemory:
         key = (address, port)
         expires_s = self._clock.monotonic_s() + self._remember_s
         self._broken.pop(key, None)
-        self._broken[key] = BrokenTls(address, port, reason, self._clock.now_ms(), expires_s)
+        self._broken[key] = BrokenTls(address, port, reason, expires_s)
         if len(self._broken) > self._capacity:
             self._broken.popitem(last=False)
 

@@ -97,13 +97,3 @@ def is_local_address(address: str) -> bool:
         # Only this error says that the address is not ours; out of descriptors must not pass for it.
         return error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
     return True
-
-
-def has_ipv6() -> bool:
-    """True when the machine has a route for public IPv6 addresses; sends nothing."""
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            probe.connect(("2600::", 25))
-    except OSError:
-        return False
-    return True

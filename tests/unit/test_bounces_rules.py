@@ -43,8 +43,6 @@ def test_only_three_classes_suppress():
 
 def test_properties_name_the_class_they_ask_for():
     assert B.GREYLIST.is_greylist
-    assert B.RATE_LIMIT.is_rate_limit
-    assert B.QUOTA.is_quota
     assert {c for c in BounceClass if c.is_host_level} == {B.RATE_LIMIT, B.SPAM_REPUTATION}
     assert not B.POLICY.is_greylist
 
