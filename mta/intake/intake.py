@@ -29,7 +29,7 @@ from mta.model.clock import Clock
 from mta.model.envelope import Identity, Recipient, Submission
 from mta.model.errors import JobRefused, StoreError
 from mta.model.reply import Reply
-from mta.model.traffic import DeliveryState, EventType, TrafficClass
+from mta.model.traffic import DeliveryState, EventType, Gate, TrafficClass
 from mta.spool.flows import Flow
 from mta.spool.jobs import JobBuilder
 from mta.store.base import Store
@@ -154,6 +154,12 @@ class Intake:
     def _store_message(
         self, answer: asyncio.Future[Receipt], read: Draft, flow: Flow, now_ms: int
     ) -> None:
+        if flow.gate == Gate.CANCELLED:
+            # Taking it would mean to cancel it in silence.
+            text = f"Campaign {flow.name!r} was cancelled, use another name"
+            reply = Reply.of(554, "5.7.0", text.encode("ascii", "replace").decode())
+            self._refuse(answer, read.submission, reply)
+            return
         try:
             admitted = self._admission.admit(read, flow, now_ms)
             policy = self._policy.admit(

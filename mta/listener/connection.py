@@ -190,6 +190,7 @@ class Connection(asyncio.Protocol):
                 session.accept()
             else:
                 self._shared.metrics.refused("smtp", refusal.enhanced)
+                self._shared.refused(self._client, identity, event.command, refusal)
                 session.answer(refusal)
         if self._closing_s or not self._is_open:
             return
@@ -267,6 +268,8 @@ class Connection(asyncio.Protocol):
         self._hold(0)
         failed = future.cancelled() or future.exception() is not None
         reply = refusals.STORE_FAILED if failed else future.result().reply
+        if not reply.is_positive:
+            self._shared.refused(self._client, self._identity, "DATA", reply)
         if self._is_open and not self._closing_s:
             self._session.answer(reply)
 

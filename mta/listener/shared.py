@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from mta.listener.authenticator import Authenticator
-from mta.listener.clients import ClientRegistry
+from mta.listener.clients import Client, ClientRegistry
 from mta.listener.deadlines import DeadlineWheel
 from mta.listener.limits import ListenerLimits
 from mta.listener.login import LoginDesk
 from mta.listener.ports import IntakePort, ListenerMetrics
 from mta.listener.tls import ServerTls
 from mta.model.clock import Clock
+from mta.model.envelope import Identity
+from mta.model.reply import Reply
 from mta.smtp.server_options import ServerOptions
 
 
@@ -51,3 +53,14 @@ class Shared:
     handshakes: set[asyncio.Task[None]] = field(default_factory=set)
     held_bytes: int = 0
     is_stopping: bool = False
+
+    def refused(self, client: Client, identity: Identity | None, at: str, reply: Reply) -> None:
+        """Tell the operator which application's mail was refused, at which command, and why."""
+        self.log.info(
+            "mail refused",
+            client=client.address,
+            account=str(identity.account_id) if identity is not None else "",
+            credential=identity.name if identity is not None else "",
+            at=at,
+            reply=str(reply),
+        )

@@ -19,12 +19,22 @@ class SenderGiven(NamedTuple):
     sender: Address | None
     size_bytes: int  # as SIZE announced it, 0: not told
 
+    @property
+    def command(self) -> str:
+        """As the client said it, for the log."""
+        return f"MAIL FROM:<{self.sender or ''}>"
+
 
 class RecipientGiven(NamedTuple):
     """RCPT is well-formed and within the limit: answer with `accept()` or `answer(reply)`."""
 
     recipient: Recipient
     accepted: int  # recipients of the transaction before this one
+
+    @property
+    def command(self) -> str:
+        """As the client said it, for the log."""
+        return f"RCPT TO:<{self.recipient.address}>"
 
 
 class MessageReceived(NamedTuple):

@@ -13,7 +13,7 @@ from mta.model.address import parse_address
 from mta.model.envelope import Identity, Recipient
 from mta.model.errors import InternalError, StoreError, StoreFailed
 from mta.model.reply import Reply
-from mta.model.traffic import DeliveryState, TrafficClass
+from mta.model.traffic import DeliveryState, Gate, TrafficClass
 from mta.store.base import Store
 from mta.store.work import Content, Rows
 from tests.intake_stand import (
@@ -316,3 +316,14 @@ async def test_closing_waits_for_look_ups(stand):
     await stand.flows.close()
     assert found.done()
     await stand.flows.close()
+
+
+async def test_mail_of_a_cancelled_campaign_is_refused_not_taken_and_cancelled(stand):
+    content = with_fields("X-Relevo-Campaign: Navidad")
+    await stand.send(content)
+    (flow,) = list(stand.directory)
+    flow.gate = Gate.CANCELLED
+    receipt = await stand.send(content)
+    assert code(receipt) == "554 5.7.0"
+    assert "'Navidad' was cancelled" in receipt.reply.text
+    assert len(await stand.messages()) == 1
