@@ -2,8 +2,11 @@
 
 Depths are counters that every transaction keeps, so they are exact and cost nothing. Ids tell when
 mail was accepted, so ages are ids at ranks of an index: exact for one flow, and for a class put
-together from those of its deepest flows, each with its weight.
+together from those of its deepest flows, each with its weight. How long due mail waits is asked of
+what comes next in each window: when a flow does not move, that is the row that waits.
 """
+
+import json
 
 from mta.delivery.board import Board
 from mta.events.metrics import Metrics
@@ -17,6 +20,7 @@ FLOWS = 20  # of a class that are looked at: the deepest
 RANKS = ((0.005, 0.01), (0.03, 0.04), (0.12, 0.15), (0.35, 0.30))
 NEWEST_WEIGHT = 0.50
 QUANTILES = (0.50, 0.95, 0.99)
+HEADS = 1_000  # windows of a class whose next delivery is looked at: those with the oldest mail
 BIG = 100_000  # queued deliveries; beyond, stepping through the index is worth making rarer
 BIG_INTERVAL_S = 60.0
 READ_DEADLINE_S = 20.0
@@ -48,6 +52,7 @@ class QueueGauges:
                     self._metrics.set_queue(klass, state.label, count)
             if with_ages:
                 await self._measure_age(klass)
+            self._metrics.set_oldest_due(klass, await self._oldest_due_s(klass))
         self._metrics.set_past_deadline(await self.past_deadline())
 
     async def past_deadline(self) -> int:
@@ -86,6 +91,20 @@ class QueueGauges:
             found += [(row[0], weight) for row in rows]
         rows = await self._store.read("newest_id", flow=flow)
         return found + [(row[0], NEWEST_WEIGHT) for row in rows]
+
+    async def _oldest_due_s(self, klass: TrafficClass) -> float:
+        now_ms = self._clock.now_ms()
+        heads = [
+            stream.window[0].id
+            for site in self._board.sites.values()
+            for stream in site.streams.values()
+            if stream.klass == klass and stream.window and stream.flow.is_open(now_ms)
+        ]
+        if not heads:
+            return 0.0
+        ids = json.dumps(sorted(heads)[:HEADS])
+        ((due_ms,),) = await self._store.read("oldest_due", ids=ids)
+        return 0.0 if due_ms is None else max(0.0, (now_ms - due_ms) / 1000)
 
 
 def quantile(weighted: list[tuple[float, float]], share: float) -> float:

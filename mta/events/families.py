@@ -122,7 +122,7 @@ QUEUE_AGE = Family(
 QUEUE_OLDEST_DUE = Family(
     "relevo_queue_oldest_due_seconds",
     Kind.GAUGE,
-    "For how long the longest waiting delivery has been due; 0 when none is.",
+    "For how long the next delivery of the longest waiting flow has been due; 0 when none waits.",
     ("class",),
 )
 CONNECTIONS_OPEN = Family(
