@@ -71,7 +71,9 @@ class Delivery(Table):
         'receiving simulator, nothing leaves the machine. "smarthost": everything to one relay.',
     )
     smarthost: OptionalDestination = setting(
-        "", 'The relay for mode = "smarthost", HOST:PORT; shaping.toml may name others per site.'
+        "",
+        'The relay for mode = "smarthost", HOST:PORT, for all mail; [[delivery.routes]] may send the '
+        "mail of single domains elsewhere.",
     )
     smarthost_user: Text = setting("", "User name for AUTH at the smarthost; empty: no AUTH.")
     smarthost_password_file: OptionalPath = setting(

@@ -157,19 +157,13 @@ def _passwords_in_clear(settings: Settings) -> Iterator[Hazard]:
 
 def _inbound(settings: Settings) -> Iterator[Hazard]:
     inbound = settings.inbound
-    if inbound.listen and inbound.return_path_domain is None:
+    if inbound.return_path_domain is not None:
         yield Hazard(
             Severity.WARNING,
             "inbound.return_path_domain",
-            "bounces cannot be told apart: the inbound listener has no domain to take mail for.",
-            "Set return_path_domain to a domain whose MX is this server.",
-        )
-    if inbound.return_path_domain is not None and not inbound.listen:
-        yield Hazard(
-            Severity.WARNING,
-            "inbound.listen",
-            f"envelope senders in {inbound.return_path_domain} invite bounces that nobody takes.",
-            'Set inbound.listen = ["0.0.0.0:25"], or leave return_path_domain empty.',
+            f"envelope senders in {inbound.return_path_domain} invite bounces that nobody takes: this "
+            "release has no listener for them.",
+            "Leave it empty.",
         )
     if settings.delivery.mode == "sandbox" and not settings.sandbox.listen.is_loopback:
         yield Hazard(

@@ -107,9 +107,15 @@ def test_the_smarthosts_password_needs_tls():
     assert ("danger", "delivery.smarthost_user") in found(delivery={**table, "tls": "off"})
 
 
-def test_half_of_the_bounce_handling_is_a_warning():
-    assert ("warning", "inbound.return_path_domain") in found(inbound={"listen": ["0.0.0.0:25"]})
-    assert found(inbound={"return_path_domain": "b.example.com"}) == {("warning", "inbound.listen")}
+def test_no_warning_recommends_a_listener_that_this_release_does_not_have():
+    both = {"listen": ["0.0.0.0:25"], "return_path_domain": "b.example.com"}
+    listening, senders = (
+        {("warning", "inbound.listen")},
+        {("warning", "inbound.return_path_domain")},
+    )
+    assert found(inbound={"listen": both["listen"]}) == listening
+    assert found(inbound={"return_path_domain": "b.example.com"}) == senders
+    assert found(inbound=both) == listening | senders
 
 
 def test_settings_without_effect_in_this_release_are_told():
