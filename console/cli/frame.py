@@ -4,6 +4,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted. A failure is o
 error (a line for each problem of the settings) and no trace, unless `RELEVO_DEBUG=1` asks for it.
 """
 
+import importlib.metadata
 import os
 import sys
 from collections.abc import Sequence
@@ -38,8 +39,21 @@ class _InOrder(click.Group):
     epilog="To try it out: `relevo sandbox`. For a server of your own: `relevo init`, which says "
     "what comes next. `relevo COMMAND --help` explains a command.",
 )
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, wanted: _tell_version(context) if wanted else None,
+    help="Show the version.",
+)
 def relevo() -> None:
     """Relevo, a mail relay: takes mail from applications, keeps it safe, delivers it fast."""
+
+
+def _tell_version(context: click.Context) -> None:
+    click.echo(f"relevo {importlib.metadata.version('relevo')}")
+    context.exit()
 
 
 for _command in (
@@ -76,7 +90,8 @@ def run(arguments: Sequence[str], application: Application | None = None) -> int
         error.show()
         return WRONG_USAGE
     except click.UsageError as error:
-        _complain(f"{error.format_message()} ({_help_of(error)})")
+        message = " ".join(error.format_message().split())  # click puts choices in lines
+        _complain(f"{message} ({_help_of(error)})")
         return WRONG_USAGE
     except (click.Abort, KeyboardInterrupt):
         _complain("interrupted")

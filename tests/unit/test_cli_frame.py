@@ -167,6 +167,19 @@ def test_version_is_that_of_the_distribution(capsys):
     assert json.loads(capsys.readouterr().out) == {"version": number}
 
 
+def test_version_is_an_option_too(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"relevo {importlib.metadata.version('relevo')}\n"
+
+
+def test_choices_of_a_missing_option_are_in_one_line(capsys):
+    assert run(["user", "add", "ana@example.org"]) == 2
+    complaint = capsys.readouterr().err
+    assert "Missing option '--role'. Choose from: " in complaint
+    assert "\\t" not in complaint
+    assert complaint.count("\n") == 1
+
+
 def test_without_a_settings_file_the_defaults_hold_but_a_named_one_must_exist(
     tmp_path, application, capsys, monkeypatch
 ):
