@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from console.app.readiness import dns_findings
+from console.app.readiness import dns_findings, key_findings
 from console.app.sandbox import prepare_sandbox
 from console.app.server import run_server
 from console.app.services import run_without_server
@@ -58,6 +58,7 @@ def check(config: Path, dns: bool) -> Mapping[str, Any]:
         {"severity": "error", "key": p.key, "text": p.text, "remedy": p.remedy}
         for p in unusable_files(loaded.settings)
     ]
+    findings += key_findings(loaded.settings)
     findings += _rule_findings(loaded)
     if dns:
         findings += asyncio.run(dns_findings(loaded.settings))

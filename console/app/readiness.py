@@ -1,4 +1,4 @@
-"""What the DNS says of this server: a first look for `relevo check --dns`."""
+"""What `relevo check` finds outside of the settings: DKIM keys and, with `--dns`, the DNS."""
 
 import ipaddress
 
@@ -6,7 +6,7 @@ from mta.dkim.keys import KeyRing
 from mta.dkim.records import check as check_key
 from mta.dns.lookup import Absent, Failed, Lookup
 from mta.dns.records import addresses, texts
-from mta.model.errors import TransientError
+from mta.model.errors import ConfigurationError, TransientError
 from mta.settings.schema import Settings
 
 Finding = dict[str, str]
@@ -16,22 +16,37 @@ async def dns_findings(settings: Settings) -> list[Finding]:
     """Problems of host name and DKIM records; each DNS question has a deadline."""
     lookup = Lookup(settings.delivery.nameservers)
     findings = await _hostname(settings.server.hostname, lookup)
-    for domain in KeyRing.load(settings.server.dkim_dir).domains:
-        findings += await _dkim(settings, domain, lookup)
+    try:
+        keys = KeyRing.load(settings.server.dkim_dir)
+    except ConfigurationError:
+        return findings  # `key_findings` tells it
+    for domain in keys.domains:
+        findings += await _dkim(keys, domain, lookup)
     return findings
+
+
+def key_findings(settings: Settings) -> list[Finding]:
+    """DKIM keys that cannot be used: the server does not start with them."""
+    try:
+        KeyRing.load(settings.server.dkim_dir)
+    except ConfigurationError as error:
+        return [
+            _finding("error", "server.dkim_dir", f"{line}.", "") for line in str(error).splitlines()
+        ]
+    return []
 
 
 async def _hostname(hostname: str, lookup: Lookup) -> list[Finding]:
     found = await lookup.ask(hostname, "A")
     if isinstance(found, Failed):
-        return [_finding("warning", "server.hostname", f"DNS did not answer: {found.reason}", "")]
+        return [_finding("warning", "server.hostname", f"DNS did not answer: {found.reason}.", "")]
     if isinstance(found, Absent):
         return [
             _finding(
                 "warning",
                 "server.hostname",
-                f"{hostname} has no address record",
-                "receivers want the EHLO name to resolve: publish an A record",
+                f"{hostname} has no address record.",
+                "Receivers want the EHLO name to resolve: publish an A record.",
             )
         ]
     findings = []
@@ -43,14 +58,14 @@ async def _hostname(hostname: str, lookup: Lookup) -> list[Finding]:
                 _finding(
                     "warning",
                     "server.hostname",
-                    f"{address} has no reverse name (PTR)",
-                    f"ask the address's provider to set it to {hostname}",
+                    f"{address} has no reverse name (PTR).",
+                    f"Ask the address's provider to set it to {hostname}.",
                 )
             )
     return findings
 
 
-async def _dkim(settings: Settings, domain: str, lookup: Lookup) -> list[Finding]:
+async def _dkim(ring: KeyRing, domain: str, lookup: Lookup) -> list[Finding]:
     async def txt(name: str) -> list[str]:
         found = await lookup.ask(name, "TXT")
         if isinstance(found, Failed):
@@ -60,16 +75,26 @@ async def _dkim(settings: Settings, domain: str, lookup: Lookup) -> list[Finding
         return [t.decode("utf-8", "replace") for t in texts(found.data)]
 
     findings = []
-    for key in KeyRing.load(settings.server.dkim_dir).keys(domain):
+    for key in ring.keys(domain):
         try:
             problems = await check_key(key, txt)
         except TransientError as error:
             problems = [f"DNS did not answer: {error}"]
         findings += [
-            _finding("warning", f"dkim {key.record_name}", problem, "relevo dkim show")
+            _finding(
+                "warning",
+                f"dkim {key.record_name}",
+                f"{_in_one_line(problem, key.record_name)}.",
+                f"`relevo dkim show {domain}` shows what to publish.",
+            )
             for problem in problems
         ]
     return findings
+
+
+def _in_one_line(problem: str, record_name: str) -> str:
+    """Without the name, which the finding has, and the record, which is too long for it."""
+    return problem.removeprefix(f"{record_name}: ").partition("; publish:\n")[0].rstrip(".")
 
 
 def _finding(severity: str, key: str, text: str, remedy: str) -> Finding:

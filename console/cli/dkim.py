@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from console.cli.application import ask
 from console.cli.options import config_option, json_option, settings_of
 from console.cli.output import escape, print_json
 from mta.dkim import (
@@ -28,6 +29,7 @@ from mta.engine.control import SOCKET_NAME, ControlClient, NoServer
 from mta.model.address import parse_domain
 from mta.model.errors import ConfigurationError, RelevoError
 from mta.settings import Settings
+from mta.store.database import DATABASE_NAME
 
 _PROBE = "From: probe@{domain}\r\nSubject: probe\r\n\r\nIs the published key ours?\r\n"
 
@@ -74,6 +76,12 @@ def dkim_new(domain: str, selector: str, key_type: str, as_json: bool, config: P
         "The running server signs with it now." if is_told else "It signs from the next start on."
     )
     click.echo(f"Made {path}. Publish the line above in the DNS. {used}", err=True)
+    if not _is_owned(key.domain, settings, config):
+        click.echo(
+            f"No account owns {key.domain} yet: `relevo domain add {key.domain}` lets one send "
+            "from it.",
+            err=True,
+        )
 
 
 @dkim.command("show")
@@ -212,6 +220,17 @@ def _keys(settings: Settings, domain: str | None, selector: str | None) -> list[
         what = f"{selector or 'key'} for {domain}" if domain else "keys"
         raise ConfigurationError(f"{ring.directory}: no {what}; `relevo dkim new DOMAIN` makes one")
     return keys
+
+
+def _is_owned(domain: str, settings: Settings, config: Path) -> bool:
+    """Whether an account sends from the domain or from one below, which its key signs too."""
+    if not (settings.server.data_dir / DATABASE_NAME).exists():
+        return False
+    try:
+        rows = ask(config, "domain.list")
+    except RelevoError:
+        return True  # the key is made; a hint is not worth an error
+    return any(f".{row['domain']}".endswith(f".{domain}") for row in rows)
 
 
 def _tell_server(settings: Settings) -> bool:

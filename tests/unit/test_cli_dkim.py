@@ -11,6 +11,7 @@ import pytest
 from console.cli.frame import run
 from mta.dkim import KeyRing, sign
 from mta.engine.control import ControlServer
+from tests.cli_application import SmallApplication
 from tests.dnsserver import DnsServer
 
 
@@ -142,3 +143,23 @@ def test_the_signatures_of_a_mail_are_verified(settings, capsys, tmp_path):
 
 def _quoted(text):
     return " ".join(f'"{text[i : i + 200]}"' for i in range(0, len(text), 200))
+
+
+def test_a_key_for_a_domain_that_no_account_owns_comes_with_a_hint(settings, capsys):
+    application = SmallApplication()
+    assert (
+        run(["dkim", "new", "example.org", "--selector", "s1", "--type", "ed25519"], application)
+        == 0
+    )
+    assert "No account owns example.org yet: `relevo domain add" in capsys.readouterr().err
+    assert run(["account", "add", "Shop"], application) == 0
+    assert run(["domain", "add", "mail.example.org"], application) == 0
+    assert (
+        run(["dkim", "new", "example.org", "--selector", "s2", "--type", "ed25519"], application)
+        == 0
+    )
+    assert "No account owns" not in capsys.readouterr().err
+    assert (
+        run(["dkim", "new", "ample.org", "--selector", "s1", "--type", "ed25519"], application) == 0
+    )
+    assert "No account owns ample.org" in capsys.readouterr().err
