@@ -86,12 +86,8 @@ class DsnNotices:
         flows: NoticeFlows,
         flow_of: Callable[[int], Flow | None],
         delay_notice_s: float,
-        peer_takes_dsn: Callable[[Outcome], bool] = lambda _outcome: False,
     ) -> None:
-        """`site_of`: the site of a domain if known, else 0. `flow_of`: a flow by its id.
-
-        `peer_takes_dsn`: the peer was given NOTIFY and answers for it (RFC 3461 §5.2.2).
-        """
+        """`site_of`: the site of a domain if known, else 0. `flow_of`: a flow by its id."""
         self._ids = ids
         self._reserve = reserve
         self._trace = trace
@@ -99,7 +95,6 @@ class DsnNotices:
         self._flows = flows
         self._flow_of = flow_of
         self._delay_ms = round(delay_notice_s * 1000)
-        self._peer_takes_dsn = peer_takes_dsn
         self._telling: dict[int, QueuedDelivery] = {}
 
     def settled(
@@ -140,7 +135,7 @@ class DsnNotices:
         if state in {DeliveryState.BOUNCED, DeliveryState.EXPIRED}:
             return Action.FAILED if not notify or notify & Notify.FAILURE else None
         if state == DeliveryState.DELIVERED:
-            wanted = notify & Notify.SUCCESS and not self._peer_takes_dsn(outcome)
+            wanted = notify & Notify.SUCCESS and not outcome.takes_dsn
             return Action.RELAYED if wanted else None
         if state == DeliveryState.SCHEDULED and (not notify or notify & Notify.DELAY):
             return Action.DELAYED if self._is_late(delivery, late_ms) else None

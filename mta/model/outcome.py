@@ -49,6 +49,7 @@ class Outcome:
     host: str = ""  # MX name and address, "mx1.example.org[192.0.2.1]"
     tls: str = ""  # protocol version, empty in clear
     host_fault: bool = False
+    takes_dsn: bool = False  # delivered, and the peer answers for NOTIFY now (RFC 3461 §5.2.2)
 
 
 def local_outcome(kind: OutcomeKind, code: int, enhanced: str, text: str, phase: Phase) -> Outcome:

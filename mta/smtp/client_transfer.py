@@ -326,7 +326,7 @@ class Transfer:
             raise ReplyError(f"{reply} before the end of data")
         if code < 300:
             self.messages_sent += 1
-            flight.settle_rest(self._verdicts.delivered(reply))
+            flight.settle_rest(self._verdicts.delivered(reply, takes_dsn=self.extensions.dsn))
         elif code < 400:
             raise ReplyError(f"the end of data was answered {reply}")
         else:

@@ -48,9 +48,11 @@ class Verdicts:
         self.host = host
         self.tls = ""
 
-    def delivered(self, reply: Reply) -> Outcome:
-        """The peer took the message."""
-        return Outcome(OutcomeKind.DELIVERED, reply, Phase.DOT, self.host, self.tls)
+    def delivered(self, reply: Reply, *, takes_dsn: bool = False) -> Outcome:
+        """The peer took the message; `takes_dsn`: and was told what the sender wants to hear of."""
+        return Outcome(
+            OutcomeKind.DELIVERED, reply, Phase.DOT, self.host, self.tls, takes_dsn=takes_dsn
+        )
 
     def refused(self, reply: Reply, phase: Phase) -> Outcome:
         """By the first digit: 5yz bounces, all else defers; 421 is the host's fault."""

@@ -258,6 +258,7 @@ async def test_dsn_wishes_are_passed_on():
         recipient = OutgoingRecipient("ok@x.test", Notify.FAILURE, "rfc822;first@x.test")
         wish = Transaction("a@example.com", (recipient,), CONTENT, ret="HDRS", envelope_id="id 1")
         await owner.deliver(connection, wish)
+        assert [outcome.takes_dsn for _, (outcome,) in owner.done] == [True]
         assert server.received[0].mail.endswith(" RET=HDRS ENVID=id+201")
         assert server.received[0].recipients == [
             "RCPT TO:<ok@x.test> NOTIFY=FAILURE ORCPT=rfc822;first@x.test"

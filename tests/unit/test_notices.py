@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from dataclasses import replace
 from email.message import EmailMessage, Message
 
 import pytest
@@ -36,7 +37,7 @@ ORIGINAL = (
 class Bench:
     """DsnNotices with what it needs, and a delivery to settle."""
 
-    def __init__(self, *, takes_dsn: bool = False, delay_notice_s: float = 4 * 3600):
+    def __init__(self, *, delay_notice_s: float = 4 * 3600):
         self.clock_ns = START_MS * 1_000_000
         self.ids = IdGenerator(clock_ns=lambda: self.clock_ns)
         self.directory = FlowDirectory()
@@ -50,7 +51,6 @@ class Bench:
             flows=NoticeFlows(self.directory, self.ids),
             flow_of=self.directory.get,
             delay_notice_s=delay_notice_s,
-            peer_takes_dsn=lambda _outcome: takes_dsn,
         )
         self.job = JobBuilder()
 
@@ -300,9 +300,10 @@ def test_success_is_told_as_relayed_when_asked_and_the_peer_does_not():
     )
     fields = per_recipient(report)
     assert (fields["Action"], fields["Status"]) == ("relayed", "2.0.0")
-    bench = Bench(takes_dsn=True)
+    bench = Bench()
     delivery = bench.delivery(notify=Notify.SUCCESS)
-    assert bench.settle(delivery, DeliveryState.DELIVERED, taken()) is None
+    told_by_peer = replace(taken(), takes_dsn=True)
+    assert bench.settle(delivery, DeliveryState.DELIVERED, told_by_peer) is None
     assert bench.settle(bench.delivery(), DeliveryState.DELIVERED, taken()) is None
 
 
