@@ -61,7 +61,6 @@ class _Settled:
     state: DeliveryState
     due_ms: int
     outcome: Outcome
-    data: dict[str, object]
     told: Callable[[], None] | None = None
 
 
@@ -119,7 +118,7 @@ class Settlement:
             is_greylisted=self._hooks.is_greylisted(outcome),
             rng=self._rng,
         )
-        self._add(_Settled(delivery, decision.state, decision.due_ms, outcome, {}, told))
+        self._add(_Settled(delivery, decision.state, decision.due_ms, outcome, told))
 
     async def attempted_all(self, deliveries: Sequence[QueuedDelivery], outcome: Outcome) -> None:
         """The same outcome for many; returns when all of them are on disk."""
@@ -145,7 +144,7 @@ class Settlement:
         told: Callable[[], None] | None = None,
     ) -> None:
         """The delivery ends, or goes back to ready, without another attempt."""
-        self._add(_Settled(delivery, state, 0, outcome, {}, told))
+        self._add(_Settled(delivery, state, 0, outcome, told))
 
     @property
     def is_idle(self) -> bool:
@@ -203,9 +202,7 @@ class Settlement:
         )
         if state == DeliveryState.READY:
             return
-        data = settled.data
-        data["reply"] = str(outcome.reply)[:1000]
-        data["phase"] = outcome.phase
+        data: dict[str, object] = {"reply": str(outcome.reply)[:1000], "phase": outcome.phase}
         if outcome.host:
             data["host"] = outcome.host
         if outcome.tls:

@@ -72,15 +72,13 @@ class Resolver:
         policy: AddressPolicy,
         *,
         random: Random | None = None,
-        use_ipv6: bool = True,
         max_entries: int = MAX_ENTRIES,
     ) -> None:
-        """`random` shuffles hosts of equal preference; `use_ipv6`: ask for AAAA at all."""
+        """`random` shuffles hosts of equal preference."""
         self._lookup = lookup
         self._clock = clock
         self._policy = policy
         self._random = Random() if random is None else random  # noqa: S311  (load spreading)
-        self._types = ("A", "AAAA") if use_ipv6 else ("A",)
         self._domains: TtlCache[str, MxAnswer] = TtlCache(max_entries)
         self._hosts: TtlCache[str, _HostEntry] = TtlCache(max_entries)
         self._texts: TtlCache[str, _TextEntry] = TtlCache(max_entries)
@@ -257,7 +255,7 @@ class Resolver:
 
     async def _ask_host(self, host: str, urgent: bool) -> _HostEntry:
         results = await asyncio.gather(
-            *(self._lookup.ask(host, rdtype, urgent=urgent) for rdtype in self._types)
+            *(self._lookup.ask(host, rdtype, urgent=urgent) for rdtype in ("A", "AAAA"))
         )
         records = [result for result in results if isinstance(result, Records)]
         failed = next((result for result in results if isinstance(result, Failed)), None)
