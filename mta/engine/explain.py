@@ -13,7 +13,7 @@ from mta.events.record import rfc3339
 from mta.model.traffic import DeliveryState, Gate
 from mta.spool.flows import Flow
 from mta.spool.holding import is_held
-from mta.spool.inspection import MAX_READY, QueueRow
+from mta.spool.inspection import MAX_READY, QueueRow, Waiting
 from mta.spool.rows import DeliveryFlag
 
 UNRESOLVED = 0
@@ -64,7 +64,7 @@ def explain(facts: Facts) -> Explanation:
     found = Explanation()
     state = DeliveryState(facts.row.delivery.state)
     if state.is_final:
-        _final(found, facts, state)
+        found.sentences.append(f"It {ended(facts.row)}.")
         return found
     if state is DeliveryState.CLAIMED or facts.is_under_way:
         _under_way(found, facts)
@@ -134,6 +134,43 @@ def explain_site(found: Explanation, view: SiteView) -> None:
         found.add("connections", detail, f"All connections to {view.name} are busy: {detail}.")
 
 
+def explain_waiting(found: Explanation, site: str, waiting: Waiting) -> None:
+    """What of a site's mail is scheduled for later."""
+    if not waiting.deliveries:
+        return
+    due = rfc3339(waiting.due_ms)
+    is_one = waiting.deliveries == 1
+    many = f"{waiting.deliveries} {'delivery' if is_one else 'deliveries'}"
+    if not waiting.last_reply:
+        text = f"{many} to the site {site} {'waits' if is_one else 'wait'} for a later time"
+        found.add("schedule", many, f"{text}, the first {due}.", until=waiting.due_ms)
+        return
+    host = f" by {waiting.last_host}" if waiting.last_host else ""
+    found.add(
+        "retry", f"{many}: {waiting.last_reply}",
+        f"{many} to the site {site} {'was' if is_one else 'were'} put off and "
+        f"{'waits' if is_one else 'wait'} for a retry; the next is at {due}, put off{host}: "
+        f"{waiting.last_reply}.",
+        until=waiting.due_ms,
+    )  # fmt: skip
+
+
+def hold_reason(row: QueueRow, flow: Flow | None, site_reason: str | None) -> str:
+    """What operators hold a delivery by, in a few words; empty when it is not on hold."""
+    if row.delivery.state not in {DeliveryState.READY, DeliveryState.SCHEDULED}:
+        return ""
+    found = ["queue hold"] if is_held(row) else []
+    if flow is not None and flow.gate == Gate.HELD:
+        found.append(_because(f"{flow.kind} {flow.name}", flow.gate_reason))
+    if site_reason is not None:
+        found.append(_because(f"site {row.site}", site_reason))
+    return "; ".join(found)
+
+
+def _because(what: str, reason: str) -> str:
+    return f"{what}: {reason}" if reason else what
+
+
 def site_hold(found: Explanation, site: str, reason: str) -> None:
     """An operator's hold of the whole site."""
     because = f" ({reason})" if reason else ""
@@ -188,17 +225,17 @@ def _under_way(found: Explanation, facts: Facts) -> None:
 
 
 _ENDS = (
-    (DeliveryState.DELIVERED, "It was delivered"),
-    (DeliveryState.BOUNCED, "It was refused for good"),
-    (DeliveryState.EXPIRED, "It was given up because its time was over"),
-    (DeliveryState.SUPPRESSED, "It was not sent because the address is suppressed"),
-    (DeliveryState.CANCELLED, "It was cancelled"),
+    (DeliveryState.DELIVERED, "was delivered"),
+    (DeliveryState.BOUNCED, "was refused for good"),
+    (DeliveryState.EXPIRED, "was given up because its time was over"),
+    (DeliveryState.SUPPRESSED, "was not sent because the address is suppressed"),
+    (DeliveryState.CANCELLED, "was cancelled"),
 )
 
 
-def _final(found: Explanation, facts: Facts, state: DeliveryState) -> None:
-    row = facts.row
-    end = dict(_ENDS)[state]
+def ended(row: QueueRow) -> str:
+    """How and when a final delivery ended, to be put behind its name."""
+    end = dict(_ENDS)[DeliveryState(row.delivery.state)]
     host = f" by {row.last_host}" if row.last_host else ""
     reply = f": {row.last_reply}" if row.last_reply else ""
-    found.sentences.append(f"{end}{host} at {rfc3339(row.changed_ms)}{reply}.")
+    return f"{end}{host} at {rfc3339(row.changed_ms)}{reply}"

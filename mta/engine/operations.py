@@ -19,6 +19,7 @@ import structlog
 from mta.delivery.lane_memory import HOLD
 from mta.delivery.sites import UNRESOLVED, SiteDirectory
 from mta.delivery.timekeeper import CANCELLED
+from mta.engine.explain import ended
 from mta.engine.port import DispatcherPort
 from mta.engine.questions import Questions, is_open
 from mta.engine.selection import Selection, must_select, read_selection, text_of
@@ -26,8 +27,8 @@ from mta.model.clock import Clock
 from mta.model.errors import JobRefused, PermanentError
 from mta.model.traffic import DeliveryState, EventType, Gate
 from mta.spool.flows import Flow, FlowDirectory
-from mta.spool.holding import Reschedule, held, is_held, released
-from mta.spool.inspection import LAST_OPEN, PAGE, PickedFlow, QueueReader, QueueRow
+from mta.spool.holding import HOLD_MS, Reschedule, held, is_held, released
+from mta.spool.inspection import LAST_OPEN, PAGE, Filter, PickedFlow, QueueReader, QueueRow
 from mta.spool.jobs import JobBuilder
 from mta.spool.rows import DeliveryFlag, QueuedDelivery
 from mta.store.base import Store
@@ -100,8 +101,11 @@ class QueueOperations:
     # -- the operations ------------------------------------------------------------------------
 
     async def hold(self, arguments: dict[str, object]) -> object:
-        """Keep mail in the queue. {"changed": deliveries}; of flows and sites: all they have now."""
-        selection = self._selection(arguments)
+        """Keep mail in the queue. {"changed": deliveries}; of flows and sites: all they have now.
+
+        Of whole sites their names as well: {"sites": names}.
+        """
+        selection = await self._selection(arguments)
         reason = text_of(arguments, "reason") or "queue hold"
         async with self._one:
             if selection.is_of_sites:
@@ -113,11 +117,14 @@ class QueueOperations:
                 if text_of(arguments, "reason"):
                     raise PermanentError(NO_ROOM_FOR_REASON)
                 changed = await self._reschedule(selection, held)
-        return self._told("held", arguments, changed)
+        told = self._told("held", arguments, changed)
+        if selection.is_of_sites:
+            told["sites"] = [self._sites.get(site).name for site in selection.wanted.sites]
+        return told
 
     async def release(self, arguments: dict[str, object]) -> object:
         """Undo `hold`: the gates, the sites and the single deliveries of the selection."""
-        selection = self._selection(arguments)
+        selection = await self._selection(arguments)
         async with self._one:
             changed = 0
             if selection.is_of_sites or selection.is_everything:
@@ -133,7 +140,7 @@ class QueueOperations:
 
     async def retry(self, arguments: dict[str, object]) -> object:
         """Try now what was put off; by id also what waits for the time it is to be sent."""
-        selection = self._selection(arguments)
+        selection = await self._selection(arguments)
         changed = 0
         sites: set[int] = set()
         async with self._one:
@@ -148,7 +155,7 @@ class QueueOperations:
 
     async def cancel(self, arguments: dict[str, object]) -> object:
         """End mail unsent and without notices; a campaign with all that would still come."""
-        selection = self._selection(arguments)
+        selection = await self._selection(arguments)
         changed = 0
         async with self._one:
             if selection.is_of_flows:
@@ -167,10 +174,23 @@ class QueueOperations:
 
     # -- which ---------------------------------------------------------------------------------
 
-    def _selection(self, arguments: Mapping[str, object]) -> Selection:
+    async def _selection(self, arguments: Mapping[str, object]) -> Selection:
+        """What is meant. Raises `PermanentError` when nothing narrows it, or the site is nobody's."""
         selection = read_selection(arguments, self._sites)
         must_select(arguments, selection)
+        domain = selection.wanted.domain
+        if domain and not selection.id and not await self._has_mail_to(domain):
+            raise PermanentError(
+                f"no site or provider is called {domain}, and no mail in the queue goes to such a "
+                "domain"
+            )
         return selection
+
+    async def _has_mail_to(self, domain: str) -> bool:
+        flows = await self._reader.flows_with(DeliveryState.SCHEDULED, LAST_OPEN)
+        async for _ in self._reader.walk(flows, Filter(domain=domain)):
+            return True
+        return False
 
     async def _picked(self, selection: Selection) -> list[PickedFlow]:
         """The flows meant. Raises `PermanentError` when a name is nobody's."""
@@ -182,12 +202,16 @@ class QueueOperations:
     async def _pages(self, selection: Selection) -> AsyncIterator[list[QueueRow]]:
         """The deliveries meant that are not final, at most `PAGE` at a time."""
         if selection.id:
-            after, is_known = 0, False
+            after, last, is_over = 0, None, True
             while rows := await self._reader.by_id(selection.id, after=after, limit=PAGE):
-                after, is_known = rows[-1].delivery.id, True
+                last, after = rows[-1], rows[-1].delivery.id
+                is_over = is_over and not any(map(is_open, rows))
                 yield [r for r in rows if is_open(r) and selection.fits(r)]
-            if not is_known:
+            if last is None:
                 raise PermanentError(f"no message or delivery has the id {selection.id}")
+            if is_over:
+                d = last.delivery
+                raise PermanentError(f"the delivery {d.id} to {d.address} {ended(last)}")
             return
         low, high = selection.wanted.states
         picked = await self._reader.flows_with(
@@ -220,7 +244,7 @@ class QueueOperations:
         return self._flows.get(flow.id) or flow
 
     async def _hold_sites(self, sites: Sequence[int], reason: str) -> int:
-        """Hold them, or with an empty reason release them; gives their ready deliveries."""
+        """Hold them, or with an empty reason release them; gives their deliveries that wait."""
         now_ms = self._clock.now_ms()
         value = orjson.dumps({"reason": reason}).decode()
         rows = [(site, HOLD, value, now_ms) for site in sites]
@@ -228,7 +252,8 @@ class QueueOperations:
         if self._port is not None:
             for site in sites:
                 self._port.hold_site(site, reason)
-        return sum((await self._reader.ready_by_site(sites)).values())
+        waiting = await self._reader.scheduled_by_site(sites, HOLD_MS)
+        return waiting.deliveries + sum((await self._reader.ready_by_site(sites)).values())
 
     async def _release_sites(self, sites: Sequence[int]) -> int:
         """Release those of the sites that are held, all of them if none is named."""
@@ -309,7 +334,7 @@ class QueueOperations:
             for site in sites:
                 self._port.insist(site)
 
-    def _told(self, what: str, arguments: Mapping[str, object], changed: int) -> object:
+    def _told(self, what: str, arguments: Mapping[str, object], changed: int) -> dict[str, object]:
         self._log.info(
             "queue changed by an operator", what=what, changed=changed, which=dict(arguments)
         )

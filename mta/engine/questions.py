@@ -10,7 +10,16 @@ import orjson
 
 from mta.delivery.sites import SiteDirectory
 from mta.engine.control import NoServer
-from mta.engine.explain import Explanation, Facts, explain, explain_flow, explain_site, site_hold
+from mta.engine.explain import (
+    Explanation,
+    Facts,
+    explain,
+    explain_flow,
+    explain_site,
+    explain_waiting,
+    hold_reason,
+    site_hold,
+)
 from mta.engine.port import DispatcherPort, SiteView
 from mta.engine.selection import Selection, limit_of, number_of, read_selection, text_of
 from mta.events.record import as_dict
@@ -20,7 +29,7 @@ from mta.model.errors import AddressSyntaxError, PermanentError
 from mta.model.ids import id_time_ms
 from mta.model.traffic import DeliveryState, Gate, TrafficClass
 from mta.spool.flows import Flow, FlowDirectory
-from mta.spool.holding import is_held
+from mta.spool.holding import HOLD_MS, is_held
 from mta.spool.inspection import (
     LAST_OPEN,
     PickedFlow,
@@ -68,8 +77,21 @@ class Questions:
         cursor = number_of(arguments, "cursor")
         if selection.id:
             rows = await self._reader.by_id(selection.id, after=cursor, limit=limit)
-            return [row_of(r) for r in rows if selection.fits(r)]
-        return [row_of(r) for r in await self._listed(selection, cursor, limit)]
+            return await self._shown([r for r in rows if selection.fits(r)])
+        return await self._shown(await self._listed(selection, cursor, limit))
+
+    async def _shown(self, rows: Sequence[QueueRow]) -> Sequence[Answer]:
+        """Rows as lists show them, with what holds them."""
+        waiting = [r for r in rows if is_open(r)]
+        sites = await self._reader.site_holds() if waiting else {}
+        ids = {r.delivery.flow for r in waiting}
+        flows = {i: flow for i in ids if (flow := self._flows.get(i)) is not None}
+        stored = await self._reader.flows_of(sorted(ids - flows.keys()))
+        flows |= {flow.id: flow for flow in stored}
+        return [
+            row_of(r, hold_reason(r, flows.get(r.delivery.flow), sites.get(r.delivery.site)))
+            for r in rows
+        ]
 
     async def _listed(self, selection: Selection, cursor: int, limit: int) -> Sequence[QueueRow]:
         wanted = selection.wanted
@@ -93,7 +115,7 @@ class Questions:
         events = await self._reader.events([message.id])
         return {
             "message": message_of(message, rows[0]),
-            "deliveries": [row_of(r) for r in await self._reader.by_id(message.id)],
+            "deliveries": await self._shown(await self._reader.by_id(message.id)),
             "history": [as_dict(event) for event in events],
         }
 
@@ -118,7 +140,10 @@ class Questions:
         events = await self._reader.events(messages, [r.delivery.id for r in rows])
         return {
             "address": str(address),
-            "deliveries": [{**row_of(r), "subject": r.subject} for r in rows],
+            "deliveries": [
+                {**shown, "subject": r.subject}
+                for r, shown in zip(rows, await self._shown(rows), strict=True)
+            ],
             "history": [as_dict(event) for event in events],
         }
 
@@ -209,6 +234,8 @@ class Questions:
         view = self._port.site_view(site_id) if self._port is not None else None
         if view is not None:
             explain_site(found, view)
+        waiting = await self._reader.scheduled_by_site([site_id], HOLD_MS)
+        explain_waiting(found, site.name, waiting)
         self._told_if_stopped(found)
         ready = (await self._reader.ready_by_site([site_id])).get(site_id, 0)
         if not found.held_by:
@@ -218,6 +245,7 @@ class Questions:
             "site": site.name,
             "provider": site.provider,
             "ready": ready,
+            "scheduled": waiting.deliveries,
             "connections": view.connections if view is not None else 0,
             "held_by": found.held_by,
             "explanation": found.text,
@@ -256,15 +284,16 @@ def is_open(row: QueueRow) -> bool:
     return row.delivery.state <= LAST_OPEN
 
 
-def row_of(row: QueueRow) -> Answer:
-    """A delivery as lists show it."""
+def row_of(row: QueueRow, held_reason: str) -> Answer:
+    """A delivery as lists show it; `held_reason` is empty when nobody holds it."""
     d = row.delivery
     return {
         "id": str(d.id),
         "message": str(d.message.id),
         "recipient": d.address,
         "state": DeliveryState(d.state).label,
-        "held": is_held(row),
+        "held": bool(held_reason),
+        "held_reason": held_reason,
         "class": TrafficClass(d.klass).label,
         "site": row.site,
         "flow": row.flow,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 
 from mta.delivery.sites import SiteDirectory
 from mta.model.address import parse_domain
@@ -54,7 +55,7 @@ def read_selection(arguments: Mapping[str, object], sites: SiteDirectory) -> Sel
 
     `site` is a site's name, its provider or number, or else a domain. Raises `PermanentError`.
     """
-    wanted = Filter(source=text_of(arguments, "source"))
+    wanted = Filter(source=_source(text_of(arguments, "source")))
     state = text_of(arguments, "state")
     if state:
         wanted = replace(wanted, state=_state(state))
@@ -113,6 +114,15 @@ def _state(label: str) -> int:
         labels = ", ".join(state.label for state in DeliveryState)
         raise PermanentError(f"state = {label[:40]!r}: expected one of {labels}")
     return found
+
+
+def _source(text: str) -> str:
+    try:
+        return str(ip_address(text)) if text else ""
+    except ValueError:
+        raise PermanentError(
+            f"source = {text[:80]!r}: expected the IP address of a client"
+        ) from None
 
 
 def _domain(text: str) -> str:

@@ -25,6 +25,7 @@ MAX_FLOWS = 1_000  # read at once
 MAX_DELIVERIES = 1_000  # of one message, shown
 MAX_EVENTS = 10_000
 MAX_SCANNED_EVENTS = 200_000  # of one message
+MAX_SCHEDULED = 100_000  # looked at to count those of a site
 MAX_READY = 10_000  # what is counted exactly; beyond it is "many"
 BUDGET_S = 4.0
 LAST_OPEN = DeliveryState.DELIVERED - 1
@@ -95,6 +96,15 @@ class QueueRow(NamedTuple):
     raw: tuple[Any, ...]  # the row itself; its first 27 columns are those of `flow_open_rows`
 
 
+class Waiting(NamedTuple):
+    """Scheduled deliveries to some sites, and when and why the first of them is tried again."""
+
+    deliveries: int = 0
+    due_ms: int = 0
+    last_reply: str = ""
+    last_host: str = ""
+
+
 class StoredMessage(NamedTuple):
     """The row of a message."""
 
@@ -155,6 +165,13 @@ class QueueReader:
             if not rows:
                 break
         return found
+
+    async def flows_of(self, ids: Sequence[int]) -> list[Flow]:
+        """Flows by id; what is unknown is left out."""
+        if not ids:
+            return []
+        rows = await self._store.read("flows_of_ids", flows=orjson.dumps(ids).decode())
+        return [flow_from_row(row) for row in rows]
 
     async def states_of(self, flow_id: int) -> dict[int, int]:
         """How many deliveries of a flow are in each state."""
@@ -291,6 +308,16 @@ class QueueReader:
             "ready_by_site", sites=orjson.dumps(sites).decode(), most=MAX_READY
         )
         return dict(rows)
+
+    async def scheduled_by_site(self, sites: Sequence[int], before_ms: int) -> Waiting:
+        """What is scheduled to those sites before a time, of the first `MAX_SCHEDULED` of all."""
+        rows = await self._store.read(
+            "scheduled_by_site",
+            sites=orjson.dumps(sites).decode(),
+            before=before_ms,
+            most=MAX_SCHEDULED,
+        )
+        return Waiting(*rows[0]) if rows else Waiting()
 
     async def site_holds(self) -> dict[int, str]:
         """Sites on hold, with the reason."""

@@ -143,7 +143,10 @@ async def test_a_site_on_hold_stays_so_over_a_restart(stand):
     await stand.put(flow, 4, site=site)
     port = RunningPort(stand)
     stand.with_port(port)
-    assert await stand.ask("queue.hold", site="google", reason="blocked") == {"changed": 4}
+    assert await stand.ask("queue.hold", site="google", reason="blocked") == {
+        "changed": 4,
+        "sites": ["google"],
+    }
     assert port.held == {site: "blocked"}
     again = RunningPort(stand)
     from mta.engine.operations import QueueOperations
@@ -156,6 +159,23 @@ async def test_a_site_on_hold_stays_so_over_a_restart(stand):
     assert await after.operations["queue.release"]({"site": "google"}) == {"changed": 4}
     assert again.held == {site: ""}
     assert await _site_holds(stand) == {}
+
+
+async def test_holding_a_site_counts_what_waits_for_a_retry_as_well(stand):
+    site, flow = await stand.site(), await stand.flow()
+    mail = await stand.put(flow, 3, site=site)
+    await stand.put(flow, 2, site=await stand.site("other"))
+    await stand.defer(mail[0], "451 4.3.0 later")
+    assert (await stand.ask("queue.hold", site="google"))["changed"] == 3
+
+
+@pytest.mark.parametrize("command", ["hold", "release", "retry", "cancel"])
+async def test_a_site_that_is_nobodys_is_an_error(stand, command):
+    flow = await stand.flow()
+    await stand.put(flow, 2)
+    with pytest.raises(PermanentError, match="no site or provider is called typo"):
+        await stand.ask(f"queue.{command}", site="typo.example")
+    assert await stand.counts(flow) == {READY: 2}
 
 
 async def test_a_provider_stands_for_all_its_sites(stand):
@@ -275,12 +295,27 @@ async def test_cancelled_mail_has_an_event_and_is_over(stand):
     (mail,) = await stand.put(flow)
     await stand.ask("queue.hold", id=mail.id)
     assert await stand.ask("queue.cancel", id=mail.id) == {"changed": 1}
-    assert await stand.ask("queue.cancel", id=mail.id) == {"changed": 0}
     shown = await stand.ask("queue.show", id=mail.id)
     assert [e["type"] for e in shown["history"]] == ["message.accepted", "message.cancelled"]
     row = await stand.row(mail)
     assert not row[12] & DeliveryFlag.HELD
     assert await stand.counts(flow) == {CANCELLED: 1}
+
+
+@pytest.mark.parametrize("command", ["hold", "release", "retry", "cancel"])
+async def test_what_is_over_can_no_longer_be_steered_by_its_id(stand, command):
+    flow = await stand.flow()
+    mail = await stand.put(flow, 2)
+    await stand.finish(mail[0], DeliveryState.DELIVERED, "250 ok")
+    with pytest.raises(PermanentError, match=r"user0@example.org was delivered at 2027-.*250 ok"):
+        await stand.ask(f"queue.{command}", id=mail[0].id)
+    await stand.ask(f"queue.{command}", id=mail[0].message.id)  # the other one still waits
+
+
+@pytest.mark.parametrize("source", ["shop.example", "192.0.2.0/24"])
+async def test_a_source_must_be_an_address(stand, source):
+    with pytest.raises(PermanentError, match="expected the IP address of a client"):
+        await stand.ask("queue.hold", source=source)
 
 
 async def test_a_walk_goes_on_beyond_its_pages(stand):

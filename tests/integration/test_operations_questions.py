@@ -48,6 +48,7 @@ async def test_a_row_says_what_people_want_to_know(stand):
         "recipient": "user0@example.org",
         "state": "scheduled",
         "held": False,
+        "held_reason": "",
         "class": "transactional",
         "site": "google",
         "flow": "shop",
@@ -59,6 +60,33 @@ async def test_a_row_says_what_people_want_to_know(stand):
         "created": id_time_ms(mail.message.id),
     }
     assert orjson.dumps(row)
+
+
+async def test_a_row_says_that_it_is_held_and_by_what(stand):
+    site = await stand.site()
+    campaign, stream = await stand.flow("spring", kind="campaign"), await stand.flow("erp")
+    other = await stand.flow("shop", account=8)
+    (gated,), (of_account,) = await stand.put(campaign), await stand.put(stream)
+    (of_site,), single = await stand.put(other, site=site), await stand.put(other, 2)
+    await stand.ask("queue.hold", campaign="spring", reason="typo")
+    await stand.ask("queue.hold", account="7", reason="unpaid")
+    await stand.ask("queue.hold", site="google", reason="blocked")
+    await stand.ask("queue.hold", id=single[0].id)
+    stand.flows.discard(stream)  # not in memory, as without a server
+    held = {
+        str(gated.id): "campaign spring: typo",
+        str(of_account.id): "application erp: unpaid",
+        str(of_site.id): "site google: blocked",
+        str(single[0].id): "queue hold",
+        str(single[1].id): "",
+    }
+    rows = await stand.ask("queue.list")
+    assert {r["id"]: r["held_reason"] for r in rows} == held
+    assert [r["held"] for r in rows] == [bool(held[r["id"]]) for r in rows]
+    shown = await stand.ask("queue.show", id=gated.id)
+    assert shown["deliveries"][0]["held"] is True
+    await stand.ask("queue.release", all=True)
+    assert not any(r["held"] for r in await stand.ask("queue.list"))
 
 
 async def test_open_mail_is_listed_oldest_first_and_in_pages(stand):
@@ -269,6 +297,24 @@ async def test_why_of_a_site_and_of_a_campaign(stand):
     assert answer["held_by"][0]["until"] == flow.not_before_ms
     flow.gate = Gate.CANCELLED
     assert "cancelled" in (await stand.ask("queue.why", campaign="spring"))["explanation"]
+
+
+async def test_why_of_a_site_tells_what_waits_for_a_retry(stand):
+    site, flow = await stand.site(), await stand.flow()
+    mail = await stand.put(flow, 3, site=site)
+    await stand.defer(mail[0], "451 4.3.0 later", after_s=900)
+    await stand.defer(mail[1], "452 4.2.2 full", after_s=600)
+    stand.with_port(RunningPort(stand))
+    answer = await stand.ask("queue.why", site="google")
+    assert (answer["ready"], answer["scheduled"]) == (1, 2)
+    (holder,) = answer["held_by"]
+    assert holder == {
+        "what": "retry",
+        "detail": "2 deliveries: 452 4.2.2 full",
+        "until": stand.clock.now_ms() + 600_000,
+    }
+    assert "2 deliveries to the site google were put off" in answer["explanation"]
+    assert "Nothing holds" not in answer["explanation"]
 
 
 async def test_why_of_nothing_is_told(stand):

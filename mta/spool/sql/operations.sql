@@ -43,6 +43,12 @@ WHERE f.id > :after AND (:account = 0 OR f.account = :account)
               WHERE c.flow = f.id AND c.state >= :low AND c.state <= :high AND c.n > 0)
 ORDER BY f.id LIMIT :count;
 
+-- name: flows_of_ids
+-- Flows by id. `flows` is a JSON array.
+SELECT id, account, name, kind, class, gate, gate_reason, held_since_ms, held_ms, not_before_ms,
+       end_ms, rate_per_hour
+FROM flow WHERE id IN (SELECT value FROM json_each(:flows));
+
 -- name: flow_states
 -- How many deliveries of a flow are in each state.
 SELECT state, n FROM flow_count WHERE flow = :flow AND n <> 0 ORDER BY state;
@@ -155,6 +161,15 @@ WHERE id < :id;
 SELECT value, (SELECT count(*) FROM (SELECT 1 FROM delivery
                                      WHERE state = 1 AND site = value LIMIT :most))
 FROM json_each(:sites);
+
+-- name: scheduled_by_site
+-- How many of the scheduled deliveries that are due first go to some sites, and the first of them:
+-- count, due_ms, last_reply, last_host. `sites` is a JSON array; looks at no more than `most`.
+SELECT count(*) OVER (), next.due_ms, next.last_reply, next.last_host
+FROM (SELECT site, due_ms, last_reply, last_host FROM delivery
+      WHERE state = 0 AND due_ms < :before ORDER BY due_ms LIMIT :most) AS next
+WHERE next.site IN (SELECT value FROM json_each(:sites))
+ORDER BY next.due_ms LIMIT 1;
 
 -- name: site_holds
 -- Sites that are or were on hold: site, value.
