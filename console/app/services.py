@@ -65,7 +65,10 @@ class Services:
         queue = self.queue.operations.get(name)
         if queue is None:
             raise PermanentError(f"unknown operation {name!r}")
-        return await queue(dict(arguments))
+        given = dict(arguments)
+        if isinstance(named := given.get("account"), str) and named:
+            given["account"] = str((await self.accounts.get(named)).id)
+        return await queue(given)
 
     @property
     def names(self) -> list[str]:

@@ -40,6 +40,7 @@ DELIVERIES = (
     Column("recipient", "recipient", can_cut=True),
     Column("attempts", "tries", 2),
     Column("due", "due", 1),
+    Column("held_reason", "held by", 3, can_cut=True),
     Column("last_reply", "last reply"),
 )
 LANES = (
@@ -68,6 +69,7 @@ SHOWN = {
         Column("attempts", "tries", 2),
         Column("due", "due", 1),
         Column("last_host", "last host", 3, can_cut=True),
+        Column("held_reason", "held by", 3, can_cut=True),
         Column("last_reply", "last reply"),
     ),
     "history": HISTORY,
@@ -81,6 +83,7 @@ TRACED = {
         Column("attempts", "tries", 2),
         Column("due", "due", 1),
         Column("last_host", "last host", 3, can_cut=True),
+        Column("held_reason", "held by", 3, can_cut=True),
         Column("last_reply", "last reply"),
     ),
     "history": HISTORY,
@@ -93,7 +96,7 @@ def selectors(command: Command) -> Command:
     """The options that say which deliveries a command is about."""
     for option, metavar, text in (
         ("--source", "IP", "Handed in by the client with this address."),
-        ("--account", "ID", "Of this account."),
+        ("--account", "ID", "Of this account: its id or its name, if only one has it."),
         (
             "--campaign",
             "NAME",
@@ -146,7 +149,7 @@ def queue_list(limit: int, as_json: bool, config: Path, **chosen: str | None) ->
     if as_json:
         print_json(rows)
         return
-    print_table(DELIVERIES, rows, zone_of(config))
+    print_table(DELIVERIES, list(map(_marked, rows)), zone_of(config))
     if len(rows) == limit:
         click.echo(f"The first {limit}; --limit N shows more.", err=True)
 
@@ -304,9 +307,18 @@ def _change(
     result = ask(config, operation, {**selection, **(more or {})})
     if as_json:
         print_json(result)
-    else:
-        changed = result["changed"]
-        click.echo(f"{changed} {'delivery' if changed == 1 else 'deliveries'} {done}")
+        return
+    changed = result["changed"]
+    deliveries = f"{changed} {'delivery' if changed == 1 else 'deliveries'}"
+    if sites := result.get("sites"):
+        names = ", ".join(map(escape, sites))
+        is_one = len(sites) == 1
+        click.echo(
+            f"{'site' if is_one else 'sites'} {names} {'is' if is_one else 'are'} {done} "
+            f"({deliveries} {'waits' if changed == 1 else 'wait'} now)"
+        )
+        return
+    click.echo(f"{deliveries} {done}")
 
 
 def _for_people(row: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
@@ -328,4 +340,19 @@ def _show(answer: Any, as_json: bool, config: Path, tables: Mapping[str, Sequenc
         print_json(answer)
         return
     history = [{**e, "about": e.get("delivery") or e.get("message")} for e in answer["history"]]
-    print_record({**answer, "history": history}, zone_of(config), tables)
+    deliveries = list(map(_marked, answer["deliveries"]))
+    shown = {**answer, "deliveries": deliveries, "history": history}
+    print_record(shown, zone_of(config), tables)
+
+
+def _marked(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row with its state as people read it: what is held does not look like other mail.
+
+    A delivery that is held itself has no due time; one that waits behind a gate or for its site
+    keeps its own state, which is what it goes back to.
+    """
+    if not row.get("held"):
+        return row
+    state = row["state"]
+    is_held_itself = state == DeliveryState.SCHEDULED.label and not row.get("due")
+    return {**row, "state": "held" if is_held_itself else f"held ({state})"}

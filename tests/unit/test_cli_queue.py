@@ -55,6 +55,38 @@ def test_the_list_as_json_has_times_in_utc_and_ids_as_strings(application, capsy
     assert row["attempts"] == 2
 
 
+def test_the_list_marks_what_is_held(application, capsys):
+    held = {**ROW, "held": True, "held_reason": "site google: blocked"}
+    application.answers["queue.list"] = [
+        ROW,
+        held,
+        {**held, "state": "ready", "due": 0},
+        {**held, "due": 0, "held_reason": "queue hold"},
+    ]
+    assert run(["queue", "list"], application) == 0
+    heading, *rows = capsys.readouterr().out.splitlines()
+    where = heading.index("state")
+    states = [row[where : where + 16].rstrip() for row in rows]
+    assert states == ["scheduled", "held (scheduled)", "held (ready)", "held"]
+    assert ["site google: blocked" in row for row in rows] == [False, True, True, False]
+    assert run(["queue", "list", "--json"], application) == 0
+    assert json.loads(capsys.readouterr().out)[3]["state"] == "scheduled"
+
+
+@pytest.mark.parametrize(
+    ("result", "line"),
+    [
+        ({"changed": 3, "sites": ["google"]}, "site google is held (3 deliveries wait now)\n"),
+        ({"changed": 0, "sites": ["a", "b"]}, "sites a, b are held (0 deliveries wait now)\n"),
+        ({"changed": 1, "sites": ["a"]}, "site a is held (1 delivery waits now)\n"),
+    ],
+)
+def test_a_site_on_hold_is_told_however_much_mail_waits(application, capsys, result, line):
+    application.answers["queue.hold"] = result
+    assert run(["queue", "hold", "--site", "google"], application) == 0
+    assert capsys.readouterr().out == line
+
+
 def test_a_list_that_was_cut_says_so(application, capsys):
     application.answers["queue.list"] = [ROW]
     assert run(["queue", "list", "--limit", "1"], application) == 0
