@@ -28,7 +28,9 @@ from mta.delivery.sites import UNRESOLVED
 from mta.delivery.tasks import Tasks
 from mta.delivery.timekeeper import Timekeeper
 from mta.model.traffic import Gate
+from mta.spool.flows import Flow
 from mta.spool.rows import QueuedDelivery
+from mta.store.work import Rows
 
 SETTLE_S = 3.0  # for what is still to be written at the stop, after the deadline
 LOOK_AGAIN_S = 0.02
@@ -170,6 +172,19 @@ class Dispatcher:
         return True
 
     # -- what operators do ---------------------------------------------------------------------
+
+    async def plan_flow(
+        self, flow: Flow, *, not_before_ms: int = 0, rate_per_hour: int = 0, end_ms: int = 0
+    ) -> None:
+        """Give a flow its hour, its own rate and its end, durably; 0 means none.
+
+        Raises `StoreError`; then nothing has changed.
+        """
+        row = (flow.id, not_before_ms, rate_per_hour, end_ms)
+        await self._store.submit([Rows("flow_plan", [row], expect=1)])
+        flow.not_before_ms, flow.rate_per_hour, flow.end_ms = row[1:]
+        flow.next_ms = 0.0
+        self.gate_changed(flow.id)
 
     def gate_changed(self, flow_id: int) -> None:
         """A flow's gate was changed and committed; the change holds from now on."""

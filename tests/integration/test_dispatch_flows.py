@@ -285,3 +285,36 @@ async def test_mail_that_becomes_due_in_the_moment_of_the_cancelling_is_cancelle
         await relay.until_states(delivered=1, ready=1)
         reading.set()
         await relay.until_states(delivered=1, cancelled=1)
+
+
+async def test_a_flow_waits_for_its_hour_and_then_goes_without_being_asked(tmp_path):
+    async with Network() as network, Relay(tmp_path, network) as relay:
+        mx = await prepared(relay, network)
+        news = {"campaign": "news", "klass": TrafficClass.CAMPAIGN}
+        await relay.submit("first@one.test", **news)
+        await relay.until_states(delivered=2)
+        flow = next(f for f in relay.engine.foundation.flows if f.name == "news")
+        now_ms = relay.engine.foundation.clock.now_ms()
+        dispatcher = relay.engine.delivery.dispatcher
+        await dispatcher.plan_flow(flow, not_before_ms=now_ms + 3_600_000)
+        await relay.submit("second@one.test", **news)
+        await relay.quiet()
+        assert relay.row("second@one.test")["state"] == "ready"
+        assert "second@one.test" not in mx.recipients
+        await dispatcher.plan_flow(flow, not_before_ms=now_ms + 200)
+        await relay.until_states(delivered=3)
+
+
+async def test_at_a_campaigns_end_what_was_never_tried_is_cancelled(tmp_path):
+    async with Network() as network, Relay(tmp_path, network) as relay:
+        await prepared(relay, network)
+        news = {"campaign": "news", "klass": TrafficClass.CAMPAIGN}
+        await relay.submit("first@one.test", **news)
+        await relay.until_states(delivered=2)
+        flow = next(f for f in relay.engine.foundation.flows if f.name == "news")
+        now_ms = relay.engine.foundation.clock.now_ms()
+        dispatcher = relay.engine.delivery.dispatcher
+        await dispatcher.plan_flow(flow, not_before_ms=now_ms + 3_600_000)
+        await relay.submit("never@one.test", **news)
+        await dispatcher.plan_flow(flow, not_before_ms=now_ms + 3_600_000, end_ms=now_ms + 1)
+        await relay.until_states(delivered=2, cancelled=1)

@@ -25,12 +25,6 @@ SELECT id, account, name, kind, class, gate, gate_reason, held_since_ms, held_ms
        end_ms, rate_per_hour
 FROM flow WHERE account = :account AND class = :class AND kind = :kind AND name = :name;
 
--- name: flows_of_account
-SELECT id FROM flow WHERE account = :account;
-
--- name: flows_named
-SELECT id FROM flow WHERE name = :name;
-
 -- name: streams_ready
 -- The streams (site, class, flow) that have ready rows: a loose scan, one seek for each.
 WITH RECURSIVE s(site, class, flow) AS (
@@ -115,15 +109,6 @@ SELECT d.id, d.message, d.n, d.flow, d.class, d.kind, d.site, d.domain, d.addres
 FROM delivery AS d JOIN message AS m ON m.id = d.message
 WHERE d.state < 10 AND d.flow = :flow AND d.id > :after ORDER BY d.id LIMIT :count;
 
--- name: rows_by_id
--- Deliveries by their own id or their message's.
-SELECT d.id, d.message, d.n, d.flow, d.class, d.kind, d.site, d.domain, d.address, d.attempts,
-       d.first_attempt_ms, d.expires_ms, d.flags, d.notify, d.original, d.source,
-       m.account, m.sender, m.segment, m."offset", m.length, m.checksum, m.flags, m.ret,
-       m.envelope_id, m.header_id, d.state
-FROM delivery AS d JOIN message AS m ON m.id = d.message
-WHERE (d.id = :id OR d.message = :id) AND d.id > :after ORDER BY d.id LIMIT :count;
-
 -- name: idempotency_get
 SELECT message, digest FROM idempotency WHERE account = :account AND key = :key;
 
@@ -167,11 +152,6 @@ SELECT id FROM delivery WHERE flow = :flow AND state < 10 ORDER BY id LIMIT 1 OF
 -- name: newest_id
 -- The newest delivery of a flow that is not final.
 SELECT id FROM delivery WHERE flow = :flow AND state < 10 ORDER BY id DESC LIMIT 1;
-
--- name: oldest_due
--- Since when the longest waiting of these deliveries, ids as a JSON array, has been due.
-SELECT min(due_ms) FROM delivery
-WHERE state = 1 AND id IN (SELECT value FROM json_each(:ids));
 
 -- name: history_old
 -- Messages older than the retention, all of whose deliveries are final, by key.
