@@ -32,11 +32,19 @@ class FlowClock:
         self._ended = ended
         self._moments: list[tuple[int, int]] = []  # (wall clock ms, flow id)
         self._armed: dict[int, int] = {}
+        self._over: set[int] = set()  # flows whose end was told
         self._event = asyncio.Event()
 
     def watch(self, flow: Flow) -> None:
         """Look at the flow again when its hour, its rate or its end says so."""
-        moment = flow.next_change_ms(self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        if flow.has_ended(now_ms):
+            if flow.id not in self._over:
+                self._over.add(flow.id)
+                self._ended(flow.id)
+            return
+        self._over.discard(flow.id)
+        moment = flow.next_change_ms(now_ms)
         if moment and self._armed.get(flow.id, moment + 1) > moment:
             self._armed[flow.id] = moment
             heappush(self._moments, (moment, flow.id))
@@ -44,10 +52,7 @@ class FlowClock:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        now_ms = self._clock.now_ms()
         for flow in self._flows:
-            if flow.has_ended(now_ms):
-                self._ended(flow.id)
             self.watch(flow)
         while True:
             self._event.clear()
@@ -70,8 +75,6 @@ class FlowClock:
             flow = self._flows.get(flow_id)
             if flow is None:
                 continue
-            if flow.has_ended(now_ms):
-                self._ended(flow_id)
-            elif flow.is_open(now_ms):
+            if flow.is_open(now_ms) and not flow.has_ended(now_ms):
                 self._woken(flow_id)
             self.watch(flow)
