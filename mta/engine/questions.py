@@ -258,8 +258,7 @@ class Questions:
     async def _flow(self, flow_id: int) -> Flow | None:
         flow = self._flows.get(flow_id)
         if flow is None:
-            picked = await self._reader.flows(name=str(flow_id))
-            flow = next((p.flow for p in picked if p.flow.id == flow_id), None)
+            flow = next(iter(await self._reader.flows_of([flow_id])), None)
         return flow
 
     # -- top -----------------------------------------------------------------------------------
