@@ -31,7 +31,6 @@ STATEMENTS = (
 )  # fmt: skip
 LOCALS = ("u",) * 9 + ("later", "bounce", "many")
 EXPIRE = {f"QUEUE__EXPIRE__{k}": "2h" for k in ("TRANSACTIONAL", "AUTOMATED", "CAMPAIGN")}
-CAMPAIGNS = ("news", "offers", "sale")
 
 
 class Storm:
@@ -43,7 +42,7 @@ class Storm:
         self.random = random.Random(seed)
         self.count = 0
         self.domains = ["a.test", "b.test", "c.test", "d.test", "lost.test"]
-        self.cancelled: set[str] = set()
+        self.campaigns = ["news", "offers", "sale"]
 
     async def blow(self, steps: int) -> None:
         actions = (
@@ -61,7 +60,7 @@ class Storm:
         tasks = []
         for _ in range(pick.randint(1, 12)):
             self.count += 1
-            campaign = pick.choice(("", *CAMPAIGNS))
+            campaign = pick.choice(("", *self.campaigns))
             klass = TrafficClass.CAMPAIGN if campaign else TrafficClass(pick.randint(0, 2))
             size = pick.choice((1, 1, 1, 3, 8))
             recipients = [
@@ -89,7 +88,9 @@ class Storm:
 
     async def cancel(self) -> None:
         if self.random.random() < 0.2:
-            await self.relay.ask("queue.cancel", campaign=self.random.choice(CAMPAIGNS))
+            number = self.random.randrange(len(self.campaigns))
+            name, self.campaigns[number] = self.campaigns[number], f"next{self.count}"
+            await self.relay.ask("queue.cancel", campaign=name)
 
     async def cancel_one(self) -> None:
         await self.relay.ask("queue.cancel", id=str(self.some_message()))
