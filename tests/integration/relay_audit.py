@@ -62,9 +62,15 @@ def _windows_agree_with_rows(relay: Any) -> None:
         "SELECT id, site, class, flow, domain FROM delivery WHERE state = ?",
         int(DeliveryState.READY),
     )
-    assert set(held) <= {row[0] for row in ready}, "in memory, and not ready on disk"
+    stale = set(held) - {row[0] for row in ready}
+    assert not stale, f"in memory, and not ready on disk: {_rows(relay, stale)}"
     for row in ready:
         _can_be_found(relay, held, *row)
+
+
+def _rows(relay: Any, deliveries: set[int]) -> list[Any]:
+    statement = "SELECT address, state, flags, attempts, last_reply FROM delivery WHERE id = ?"
+    return [relay.sql(statement, delivery) for delivery in list(deliveries)[:5]]
 
 
 def _can_be_found(
