@@ -87,6 +87,7 @@ class Dispatcher:
             prepare=self.sending.prepare,
             done=self.sending.done,
             refused=self.sending.refused,
+            read_ahead=self.arrivals.refiller.want,
             refill=self.arrivals.refill,
             may_connect=self.lanes.room.may_open,
             connected=self.lanes.room.changed,

@@ -45,6 +45,7 @@ class LaneHooks:
     prepare: Callable[["Lane", Attempt], None]
     done: Callable[["Lane", Attempt, list[Outcome]], None]
     refused: Callable[["Lane", list[QueuedDelivery], Outcome], None]
+    read_ahead: Callable[[Stream], None]
     refill: Callable[[SiteBoard], None]
     may_connect: Callable[[int, bool], bool]
     connected: Callable[[int], None]
@@ -107,7 +108,6 @@ class Lane:
         is_throttled = self._give(now_s, now_ms)
         while self.site.queue.paced:
             self._hooks.paced(self.site.queue.paced.pop())
-        self._hooks.refill(self.site)
         if not is_throttled:
             self._open_more(now_s)
 
@@ -133,6 +133,8 @@ class Lane:
         deliveries = [delivery]
         if stream.window and stream.window[0].message is delivery.message:
             self.picker.add_companions(stream, deliveries, self._hooks.companions())
+        if stream.wants_refill:
+            self._hooks.read_ahead(stream)
         attempt = Attempt(delivery.message, deliveries, stream)
         attempt.started_s = now_s
         attempt.connection = link.connection
@@ -301,6 +303,7 @@ class Lane:
             self._arm(REST_AFTER_FAILURE_S, now_s, "rest")
             return
         self._hooks.refused(self, self.picker.take_for(route, self._clock.now_ms()), outcome)
+        self._hooks.refill(self.site)
         self.pump_soon()
 
     def _rest(self, outcome: Outcome, now_s: float) -> None:

@@ -64,6 +64,7 @@ class Rerouting:
             await asyncio.sleep(RETRY_S)
         finally:
             self._routing.discard((site_id, domain))
+        self._lanes.hooks.refill(lane.site)
         self._lanes.kick(site_id)
 
     async def _change_lane(self, deliveries: list[QueuedDelivery], site_id: int) -> None:

@@ -111,7 +111,11 @@ class Sending:
             self._board.release(delivery)
             self._board.current(attempt.stream).rewind(delivery.id)
         self._end(lane, attempt, pump=False)
-        asyncio.get_running_loop().call_later(RETRY_S, self._lanes.kick, lane.site.site.id)
+        asyncio.get_running_loop().call_later(RETRY_S, self._look_again, lane)
+
+    def _look_again(self, lane: Lane) -> None:
+        self._lanes.hooks.refill(lane.site)
+        self._lanes.kick(lane.site.site.id)
 
     def _broken(self, attempt: Attempt, error: BaseException) -> None:
         """The content cannot be read or signed: a fault of ours, told as such."""
