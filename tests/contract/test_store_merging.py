@@ -12,13 +12,15 @@ from mta.store.sqlite import SqliteStore
 from mta.store.work import Rows
 from tests.contract.conftest import LEDGER
 
+# Jobs of one batch are independent: each statement has keys of its own, so that the order of
+# statements in a batch cannot matter; jobs with the same statement do meet in the same rows.
 KEYS = st.integers(0, 5)
 NOTES = st.sampled_from(["a", "b"])
 
 PARTS = st.one_of(
     st.builds(lambda i, n: Rows("entry_insert", [(i, n, None)]), KEYS, NOTES),
-    st.builds(lambda i, n: Rows("entry_insert_new", [(i, n)], 1), KEYS, NOTES),
-    st.builds(lambda i, n: Rows("entry_insert_new", [(i, n)]), KEYS, NOTES),
+    st.builds(lambda i, n: Rows("entry_insert_new", [(20 + i, n)], 1), KEYS, NOTES),
+    st.builds(lambda i, n: Rows("entry_insert_new", [(20 + i, n)]), KEYS, NOTES),
     st.builds(
         lambda ids, new: Rows("entry_change", [(10 + i, "a", new) for i in ids], len(ids)),
         st.sets(KEYS, min_size=1),
