@@ -88,7 +88,7 @@ class Lane:
         self._hooks = hooks
         self.picker = Picker(board, site, router, lambda domain: hooks.find_route(self, domain))
         self._by_connection: dict[MxConnection, Link] = {}
-        self._unused: weakref.WeakSet[MxConnection] = weakref.WeakSet()  # ended before any mail
+        self._unused: weakref.WeakSet[MxConnection] | None = None  # ended before any mail
         self._timer: asyncio.TimerHandle | None = None
         self._is_stopping = False
         self._log = structlog.get_logger("mta.delivery")
@@ -164,7 +164,8 @@ class Lane:
 
     def never_sent(self, attempt: Attempt) -> Outcome | None:
         """Why its connection took no mail at all, if it ended so while the attempt was prepared."""
-        return self.rest_outcome if attempt.connection in self._unused else None
+        is_unused = self._unused is not None and attempt.connection in self._unused
+        return self.rest_outcome if is_unused else None
 
     def link_of(self, attempt: Attempt) -> Link | None:
         """The link an attempt was picked for, while it is open."""
@@ -213,6 +214,8 @@ class Lane:
 
         Else the next connection would follow at once, and so on, dozens of times a second.
         """
+        if self._unused is None:
+            self._unused = weakref.WeakSet()
         self._unused.add(connection)
         host = connection.target.host
         outcome = Outcome(OutcomeKind.DEFERRED, CLOSED, Phase.MAIL, host=host, host_fault=True)

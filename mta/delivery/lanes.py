@@ -23,6 +23,7 @@ from mta.spool.jobs import JobBuilder
 
 IDLE_SWEEP_S = 5.0
 MEMORY_S = 60.0
+SWEEP_STEP = 200  # sites looked at in one turn of the loop
 FORGET_S = 600.0  # longer than any burst of a pace counts
 
 
@@ -162,34 +163,41 @@ class Lanes:
         """Close idle connections and let time-bound limits end, for ever."""
         while True:
             await asyncio.sleep(IDLE_SWEEP_S)
-            self.sweep_now()
+            await self.sweep_now()
 
-    def sweep_now(self) -> None:
+    async def sweep_now(self) -> None:
         """One look at every lane: also a safety net, should a wake-up have been missed."""
         now_s = self._clock.monotonic_s()
-        for lanes in list(self.by_site.values()):
-            for lane in lanes:
-                lane.limits.tick(now_s)
-                lane.sweep_idle(now_s)
-        for site_id, board in list(self._board.sites.items()):
-            self.hooks.refill(board)
-            if board.waiting or any(lane.picker.parked for lane in self.by_site.get(site_id, ())):
-                self.kick(site_id)
-        self._board.forget_idle()
-        self._forget_unused(now_s)
-
-    def _forget_unused(self, now_s: float) -> None:
-        """Drop the lanes of sites that had no mail for long and have nothing to remember."""
-        for site_id, lanes in list(self.by_site.items()):
+        for number, site_id in enumerate(list(self._board.sites)):
+            if number % SWEEP_STEP == SWEEP_STEP - 1:
+                await asyncio.sleep(0)  # there may be tens of thousands: others have their turn
             board = self._board.sites.get(site_id)
-            is_used = board is not None and (board.streams or board.waiting)
-            if is_used or not all(lane.is_idle and now_s > lane.rest_until_s for lane in lanes):
-                self._used_s[site_id] = now_s
-            elif now_s - self._used_s.setdefault(site_id, now_s) > FORGET_S and all(
-                self.memory.is_clear(lane) for lane in lanes
-            ):
-                del self.by_site[site_id], self._totals[site_id], self._used_s[site_id]
-                self._board.sites.pop(site_id, None)
+            if board is not None:
+                self._sweep_site(board, now_s)
+        self._board.forget_idle()
+
+    def _sweep_site(self, board: SiteBoard, now_s: float) -> None:
+        lanes = self.by_site.get(board.site.id, [])
+        for lane in lanes:
+            lane.limits.tick(now_s)
+            lane.sweep_idle(now_s)
+        self.hooks.refill(board)
+        if board.waiting or any(lane.picker.parked for lane in lanes):
+            self.kick(board.site.id)
+        self._forget_unused(board, lanes, now_s)
+
+    def _forget_unused(self, board: SiteBoard, lanes: list[Lane], now_s: float) -> None:
+        """Drop a site that had no mail for long and has nothing to remember."""
+        site_id = board.site.id
+        is_used = bool(board.streams or board.waiting)
+        if is_used or not all(lane.is_idle and now_s > lane.rest_until_s for lane in lanes):
+            self._used_s[site_id] = now_s
+        elif now_s - self._used_s.setdefault(site_id, now_s) > FORGET_S and all(
+            self.memory.is_clear(lane) for lane in lanes
+        ):
+            self.by_site.pop(site_id, None)
+            self._totals.pop(site_id, None)
+            del self._used_s[site_id], self._board.sites[site_id]
 
     async def remember(self) -> None:
         """Write what lanes have to remember, for ever."""

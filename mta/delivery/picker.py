@@ -31,7 +31,7 @@ class Picker:
         self._site = site
         self._router = router
         self._find_route = find_route
-        self._parked: deque[Picked] = deque()
+        self._parked: list[Picked] = []  # a list: most sites never park anything
         # Lanes of the site by egress address, where there are several: set when all are made.
         self.by_source: dict[str, Picker] = {}
         self.woken: Callable[[], None] = lambda: None
@@ -136,14 +136,14 @@ class Picker:
             known = self._router.known(delivery.domain)
             same = delivery.domain == route.domain or (known and known.hosts == route.hosts)
             (taken if same else kept).append((stream, delivery))
-        self._parked = deque(kept)
+        self._parked = kept
         self.give_back()
         return [delivery for _, delivery in taken]
 
     def take_domain(self, domain: str) -> list[QueuedDelivery]:
         """Take what waits in memory for a domain; it leaves the lane."""
         taken = [d for _, d in self._parked if d.domain == domain]
-        self._parked = deque((s, d) for s, d in self._parked if d.domain != domain)
+        self._parked = [(s, d) for s, d in self._parked if d.domain != domain]
         for stream in self._site.streams.values():
             mine = [d for d in stream.window if d.domain == domain]
             if mine:

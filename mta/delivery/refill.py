@@ -18,7 +18,7 @@ from mta.store.base import Store
 
 READERS = 2
 RETRY_S = 1.0
-LEAST = 10  # rows that a stream with an empty window gets even when memory is full: all go on
+LEAST = 2  # rows that a stream with an empty window gets even when memory is full: all go on
 
 
 class Refiller:

@@ -163,12 +163,12 @@ async def test_sites_without_mail_are_forgotten_and_begin_anew(tmp_path):
         await relay.until_states(delivered=20)
         await relay.quiet()
         relay.clock.advance(100)
-        lanes.sweep_now()
+        await lanes.sweep_now()
         await relay.until(lambda: not lanes.connections_open)
-        lanes.sweep_now()
+        await lanes.sweep_now()
         assert len(lanes.by_site) == 20, "what was just used stays"
         relay.clock.advance(700)
-        lanes.sweep_now()
+        await lanes.sweep_now()
         assert not lanes.by_site
         assert not relay.board.sites
         await relay.submit("again@d3.test")
@@ -181,10 +181,10 @@ async def test_a_site_on_hold_or_slowed_down_is_not_forgotten_wrongly(tmp_path):
         lanes = relay.dispatcher.lanes
         await relay.submit("u@d2.test")
         relay.clock.advance(1000)
-        lanes.sweep_now()
+        await lanes.sweep_now()
         await relay.until(lambda: not lanes.connections_open)
         relay.clock.advance(1000)
-        lanes.sweep_now()
+        await lanes.sweep_now()
         await relay.quiet()
         assert len(mx.received) == 1
         await relay.ask("queue.release", site=mx.name)
