@@ -12,6 +12,7 @@ from itertools import chain, islice
 from mta.delivery.board import Board, SiteBoard
 from mta.delivery.link import Link
 from mta.delivery.routing import Route, Router
+from mta.scheduler.site_queue import FIRST_BULK
 from mta.scheduler.stream import Stream
 from mta.spool.rows import QueuedDelivery
 
@@ -48,8 +49,8 @@ class Picker:
 
     def next_for(self, link: Link, now_ms: int, *, bulk: bool) -> Picked | None:
         """Take what goes next over that connection; `bulk`: campaigns may use it."""
-        for index, (_, delivery) in enumerate(self._parked):
-            if self.fits(link, delivery):
+        for index, (stream, delivery) in enumerate(self._parked):
+            if (bulk or stream.klass < FIRST_BULK) and self.fits(link, delivery):
                 picked = self._parked[index]
                 del self._parked[index]
                 return picked

@@ -1,4 +1,4 @@
-"""What is around a relay under test: DNS and receiving servers on loopback, all on one port."""
+"""What is around a relay under test: DNS, receiving servers on loopback, all on one port, accounts."""
 
 import asyncio
 import socket
@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Self
 
+from mta.model.envelope import Identity
 from tests.dnsserver import DnsServer
 from tests.evil.behaviour import Behaviour
 from tests.evil.server import EvilServer, Received
@@ -112,6 +113,28 @@ class Network:
         wanted = preferences or [10] * len(hosts)
         names = [h if isinstance(h, str) else h.name for h in hosts]
         self.dns.set(name, MX=[f"{p} {n}." for p, n in zip(wanted, names, strict=True)])
+
+
+APP = Identity(7, 1, "app", any_sender=True, may_send_urgent=True, may_use_null_sender=True)
+
+
+class MemoryAuthenticator:
+    """Everybody is the application `app`; the password is `secret`."""
+
+    def __init__(self, identity: Identity = APP) -> None:
+        self._identity = identity
+
+    def check_password(self, username: str, password: str, peer: str) -> Identity | None:
+        return self._identity if password == "secret" else None
+
+    def scram_keys(self, username: str) -> None:
+        return None
+
+    def identity(self, username: str, peer: str) -> Identity | None:
+        return self._identity
+
+    def trusted_identity(self, account: str) -> Identity | None:
+        return self._identity
 
 
 def _free_port() -> int:

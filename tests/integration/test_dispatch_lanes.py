@@ -125,6 +125,35 @@ async def test_both_sources_send(tmp_path):
         assert sources_used == {"127.0.0.1", "127.0.0.5"}
 
 
+async def test_greylisted_mail_comes_back_from_the_same_source(tmp_path):
+    sources = (
+        '[{"address": "127.0.0.1", "ehlo": "a.relay.test"},'
+        ' {"address": "127.0.0.5", "ehlo": "b.relay.test"}]'
+    )
+    shaping = limits(connections_start=1, connections_max=1)
+    async with (
+        Network() as network,
+        Relay(tmp_path, network, shaping=shaping, DELIVERY__SOURCES=sources) as relay,
+    ):
+        replies = {"RCPT": b"450 4.7.1 Greylisted, try again later\r\n"}
+        mx = await network.receiver(2, Behaviour(replies=replies))
+        network.domain("one.test", mx)
+        await asyncio.gather(*(relay.hand_in(f"u{n}@one.test") for n in range(30)))
+        await relay.until_states(scheduled=30)
+        replies.clear()
+        due = relay.row("u0@one.test")["due_ms"] - relay.clock.now_ms()
+        assert 330_000 < due < 361_000, "six minutes"
+        relay.advance(361)
+        await relay.until_states(delivered=30)
+        names: dict[str, set[str]] = {}
+        for dialogue in mx.dialogues:
+            for line in dialogue.commands:
+                if line.startswith("RCPT"):
+                    names.setdefault(line, set()).add(dialogue.commands[0])
+        assert {len(used) for used in names.values()} == {1}, "each from one source only"
+        assert len(set.union(*names.values())) == 2, "both sources were used"
+
+
 async def test_one_connection_is_kept_for_mail_that_is_not_bulk(tmp_path):
     shaping = limits(connections_start=2, connections_max=2)
     async with Network() as network, Relay(tmp_path, network, shaping=shaping) as relay:
