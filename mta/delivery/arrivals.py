@@ -66,7 +66,7 @@ class Arrivals:
         elif flow is not None:
             self._board.stream(delivery.site, delivery.klass, flow).rewind(delivery.id)
 
-    def promoted(self, rows: list[tuple[int, int, int, int, str]]) -> None:
+    def promoted(self, rows: Sequence[tuple[int, int, int, int, str]]) -> None:
         """Rows (id, site, class, flow, domain) became ready on disk."""
         for delivery_id, site_id, klass, flow_id, domain in rows:
             if site_id == UNRESOLVED:

@@ -10,6 +10,7 @@ class Attempt:
 
     __slots__ = (
         "connection",
+        "content",
         "deliveries",
         "is_claimed",
         "is_given_up",
@@ -26,6 +27,7 @@ class Attempt:
         self.deliveries = deliveries
         self.stream = stream
         self.connection: MxConnection | None = None
+        self.content: bytes | None = None  # signed, of this recipient only; None: the message's
         self.is_claimed = False
         self.is_signed = False
         self.is_given_up = False  # the claim failed: what comes of the content matters no more

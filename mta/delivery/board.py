@@ -116,7 +116,7 @@ class Board:
         message.waiting -= 1
         if not message.waiting and message.content is not None:
             self.content_bytes -= len(message.content)
-            message.content = message.signed = None
+            message.content = message.signed = message.template = None
 
     def unload(self, flow_id: int) -> None:
         """Forget the windows of a flow whose gate was closed; its rows stay ready on disk."""

@@ -105,6 +105,10 @@ class Dispatcher:
         else:
             self.arrivals.arrived(deliveries)
 
+    def stored(self, rows: Sequence[tuple[int, int, int, int, str]]) -> None:
+        """Rows are ready on disk from these on (`ReadyListener`): id, site, class, flow, domain."""
+        self.arrivals.promoted(rows)
+
     # -- life ----------------------------------------------------------------------------------
 
     async def run(self, started: Callable[[], None]) -> None:

@@ -8,9 +8,10 @@ from random import Random
 from mta.delivery.connection import ConnectionConfig
 from mta.delivery.metering import DeliveryMetrics
 from mta.delivery.opening import Source
+from mta.delivery.rendering import Keys, Rendering
 from mta.delivery.routing import Router
 from mta.delivery.settlement import Hooks, Notices
-from mta.delivery.signing import Keys, SignBatch
+from mta.delivery.signing import SignBatch
 from mta.delivery.sites import SiteDirectory
 from mta.delivery.target import Credentials, TlsMode
 from mta.delivery.transactions import TransactionBuilder
@@ -42,6 +43,7 @@ class DispatcherParts:
     threads: int
     keys: Callable[[bytes], Keys]
     sign_batch: SignBatch
+    rendering: Rendering
     max_connections: int
     sessions_per_attempt: int
     default_tls: TlsMode

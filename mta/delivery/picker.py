@@ -14,9 +14,10 @@ from mta.delivery.link import Link
 from mta.delivery.routing import Route, Router
 from mta.scheduler.site_queue import FIRST_BULK
 from mta.scheduler.stream import Stream
-from mta.spool.rows import QueuedDelivery
+from mta.spool.rows import MessageFlag, QueuedDelivery
 
 MAX_PARKED = 200
+_TEMPLATE = int(MessageFlag.TEMPLATE)
 
 Picked = tuple[Stream, QueuedDelivery]
 
@@ -104,6 +105,8 @@ class Picker:
     def add_companions(self, stream: Stream, deliveries: list[QueuedDelivery], limit: int) -> None:
         """Other recipients of the same message at the same domain go in the same transaction."""
         first, window = deliveries[0], stream.window
+        if first.message.flags & _TEMPLATE:
+            return  # each has a content of its own
         while (
             window
             and len(deliveries) < limit

@@ -12,11 +12,13 @@ import structlog
 
 from mta.delivery.attempt import Attempt
 from mta.delivery.board import Board
-from mta.delivery.signing import Keys, SignBatch, SigningPool
+from mta.delivery.rendering import Keys, Rendering
+from mta.delivery.signing import SignBatch, SigningPool
 from mta.model.clock import Clock
 from mta.model.errors import JobRefused, RelevoError, StoreError
 from mta.model.traffic import DeliveryState
 from mta.spool.jobs import JobBuilder
+from mta.spool.rows import QueuedMessage
 from mta.store.base import Store
 
 MAX_ROWS = 500  # claims in one job; each may move two counters
@@ -35,6 +37,7 @@ class Preparation:
         threads: int,
         keys: Callable[[bytes], Keys],
         sign_batch: SignBatch,
+        rendering: Rendering,
         ready: Callable[[Attempt], None],
         unclaimed: Callable[[Attempt], None],
         broken: Callable[[Attempt, BaseException], None],
@@ -50,6 +53,7 @@ class Preparation:
         self._broken = broken
         self._claims: list[Attempt] = []
         self._reads: set[asyncio.Task[None]] = set()
+        self._reading: dict[QueuedMessage, list[Attempt]] = {}  # who waits for the same content
         self._failures: dict[Attempt, BaseException] = {}
         self._log = structlog.get_logger("mta.delivery")
         self._pool = SigningPool(
@@ -57,6 +61,7 @@ class Preparation:
             threads=threads,
             keys=keys,
             sign_batch=sign_batch,
+            rendering=rendering,
             now_ms=clock.now_ms,
             signed=self._signed,
             failed=self._failed,
@@ -69,8 +74,11 @@ class Preparation:
         self._claims.append(attempt)
         if attempt.message.content is not None:
             attempt.is_signed = self._pool.sign(attempt)
+        elif attempt.message in self._reading:
+            self._reading[attempt.message].append(attempt)
         else:
-            task = asyncio.get_running_loop().create_task(self._read(attempt))
+            self._reading[attempt.message] = [attempt]
+            task = asyncio.get_running_loop().create_task(self._read(attempt.message))
             self._reads.add(task)
             task.add_done_callback(self._reads.discard)
 
@@ -119,18 +127,22 @@ class Preparation:
             self._failures.pop(attempt, None)
             self._unclaimed(attempt)
 
-    async def _read(self, attempt: Attempt) -> None:
-        message = attempt.message
+    async def _read(self, message: QueuedMessage) -> None:
+        """Have the content in memory, for all attempts that have asked by then."""
         try:
             content = await self._store.read_content(message.ref)
         except RelevoError as error:
-            self._failed(attempt, error)
+            for attempt in self._reading.pop(message):
+                self._failed(attempt, error)
             return
+        except BaseException:
+            del self._reading[message]
+            raise
         self._board.keep_content(message, content)
-        if self._pool.sign(attempt):
-            self._signed(attempt)
-        else:
-            self._pool.flush()
+        for attempt in self._reading.pop(message):
+            if self._pool.sign(attempt):
+                self._signed(attempt)
+        self._pool.flush()
 
     def _signed(self, attempt: Attempt) -> None:
         attempt.is_signed = True

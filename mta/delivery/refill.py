@@ -105,6 +105,8 @@ class Refiller:
             if message is None:
                 message = message_from_row(row)
             delivery = delivery_from_row(row, message)
+            if row[27] is not None:
+                delivery.merge = row[27]  # type: ignore[assignment]  # as above
             board.load(delivery)
             fresh.append(delivery)
         return fresh

@@ -40,6 +40,7 @@ class Sending:
             threads=parts.threads,
             keys=parts.keys,
             sign_batch=parts.sign_batch,
+            rendering=parts.rendering,
             ready=self._send,
             unclaimed=self._unclaimed,
             broken=self._broken,

@@ -1,4 +1,4 @@
-"""Signs outgoing mail on a few threads, in batches, urgent mail first.
+"""Signs outgoing mail on a few threads, in batches, urgent mail first; templates are rendered there.
 
 Threads that share the interpreter with a busy loop lose time at every hand-over, so whatever
 waits is handed over as one batch when a thread is free.
@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
 from mta.delivery.attempt import Attempt
+from mta.delivery.rendering import Keys, Rendering
 from mta.dkim.keys import DkimKey
+from mta.spool.rows import MessageFlag
 
 MAX_BATCH = 32  # about 15 ms of RSA-2048: what urgent mail may have to wait for
+_TEMPLATE = int(MessageFlag.TEMPLATE)
 
-
-Keys = tuple[DkimKey, ...]
 SignBatch = Callable[[list[tuple[bytes, Sequence[DkimKey], int]]], Sequence[bytes | Exception]]
+
+_Waiting = tuple[Attempt, bytes, Keys | None]  # None: a template, rendered and signed by its author
 
 
 class SigningPool:
@@ -28,6 +31,7 @@ class SigningPool:
         threads: int,
         keys: Callable[[bytes], Keys],
         sign_batch: SignBatch,
+        rendering: Rendering,
         now_ms: Callable[[], int],
         signed: Callable[[Attempt], None],
         failed: Callable[[Attempt, BaseException], None],
@@ -37,10 +41,11 @@ class SigningPool:
         self._idle = threads
         self._keys = keys
         self._sign_batch = sign_batch
+        self._rendering = rendering
         self._now_ms = now_ms
         self._signed = signed
         self._failed = failed
-        self._waiting: list[tuple[Attempt, bytes, Keys]] = []
+        self._waiting: list[_Waiting] = []
         self._running: set[asyncio.Task[None]] = set()
 
     def sign(self, attempt: Attempt) -> bool:
@@ -50,6 +55,9 @@ class SigningPool:
             return True
         content = message.content
         assert content is not None
+        if message.flags & _TEMPLATE:
+            self._waiting.append((attempt, content, None))
+            return False
         keys = self._keys(content)
         if not keys:
             message.signed = content
@@ -69,23 +77,40 @@ class SigningPool:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
-    async def _run(self, batch: list[tuple[Attempt, bytes, Keys]]) -> None:
-        now_s = self._now_ms() // 1000
-        items: list[tuple[bytes, Sequence[DkimKey], int]] = [
-            (content, keys, now_s) for _, content, keys in batch
-        ]
+    async def _run(self, batch: list[_Waiting]) -> None:
         loop = asyncio.get_running_loop()
         results: Sequence[bytes | Exception]
         try:
-            results = await loop.run_in_executor(self._executor, self._sign_batch, items)
+            results = await loop.run_in_executor(self._executor, self._make, batch, self._now_ms())
         except Exception as error:  # a broken pool must not strand what waits for it
             results = [error] * len(batch)
         finally:
             self._idle += 1
-        for (attempt, content, _), header in zip(batch, results, strict=True):
-            if isinstance(header, BaseException):
-                self._failed(attempt, header)
+        for (attempt, _, keys), result in zip(batch, results, strict=True):
+            if isinstance(result, BaseException):
+                self._failed(attempt, result)
+                continue
+            if keys is None:
+                attempt.content = result
             else:
-                attempt.message.signed = header + content
-                self._signed(attempt)
+                attempt.message.signed = result
+            self._signed(attempt)
         self.flush()
+
+    def _make(self, batch: list[_Waiting], now_ms: int) -> list[bytes | Exception]:
+        """In a thread: render what is a template, then sign everything."""
+        items: list[tuple[bytes, Sequence[DkimKey], int]] = []
+        failures: dict[int, Exception] = {}
+        for number, (attempt, content, keys) in enumerate(batch):
+            chosen: Keys = keys or ()
+            if keys is None:
+                try:
+                    content, chosen = self._rendering.render(attempt, content, now_ms)
+                except Exception as error:
+                    failures[number] = error
+            items.append((content, chosen, now_ms // 1000))
+        headers = self._sign_batch(items)
+        return [
+            failures.get(number) or (header if isinstance(header, Exception) else header + content)
+            for number, ((content, _, _), header) in enumerate(zip(items, headers, strict=True))
+        ]

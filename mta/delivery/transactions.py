@@ -26,11 +26,14 @@ class TransactionBuilder:
     def build(self, attempt: Attempt) -> Transaction:
         """The transaction; the content is the signed one."""
         message = attempt.message
-        content = message.signed
+        content = message.signed if attempt.content is None else attempt.content
         assert content is not None
         sender = message.sender
         if self._return_paths is not None and sender and not message.flags & MessageFlag.NOTICE:
             sender = self._return_paths.address(attempt.deliveries[0].id)
+        needs_utf8 = bool(message.flags & MessageFlag.NEEDS_UTF8) or any(
+            not d.address.isascii() for d in attempt.deliveries
+        )
         return Transaction(
             sender,
             tuple(
@@ -38,9 +41,9 @@ class TransactionBuilder:
                 for d in attempt.deliveries
             ),
             content,
-            needs_utf8=bool(message.flags & MessageFlag.NEEDS_UTF8)
-            or any(not d.address.isascii() for d in attempt.deliveries),
-            is_eight_bit=bool(message.flags & MessageFlag.EIGHT_BIT),
+            needs_utf8=needs_utf8,
+            is_eight_bit=bool(message.flags & MessageFlag.EIGHT_BIT)
+            or (needs_utf8 and attempt.content is not None),  # rendered: To names the recipient
             ret=message.ret,
             envelope_id=message.envelope_id,
             tag=attempt,

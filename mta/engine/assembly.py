@@ -10,8 +10,10 @@ from mta.delivery.connection import ConnectionConfig
 from mta.delivery.dispatcher import Dispatcher
 from mta.delivery.opening import Source
 from mta.delivery.parts import DispatcherParts
+from mta.delivery.rendering import Rendering
 from mta.delivery.routing import Router
 from mta.delivery.settlement import Hooks, Notices
+from mta.delivery.site_finding import SiteFinding
 from mta.delivery.sites import UNRESOLVED, SiteDirectory
 from mta.delivery.target import Credentials, Timeouts, TlsMode
 from mta.delivery.tls import TlsContexts
@@ -27,8 +29,10 @@ from mta.engine.observer import Observer
 from mta.events.mail_log import MailLog
 from mta.events.metrics import Metrics
 from mta.intake.return_path import ReturnPaths
+from mta.intake.trace import TraceWriter
 from mta.model.clock import Clock
 from mta.model.errors import ConfigurationError
+from mta.model.rendering import ContentRenderer
 from mta.scheduler.retry import RetryPlan
 from mta.settings.schema import Settings
 from mta.shaping.rules import Shaping
@@ -146,6 +150,11 @@ class DeliveryAssembly:
     executor: ThreadPoolExecutor
     shaping: Shaping
 
+    @property
+    def site_finding(self) -> SiteFinding:
+        """Looks up sites for mail that is being prepared."""
+        return SiteFinding(self.router, self.sites)
+
     def site_of(self, domain: str) -> int:
         """The site number of a domain if it is known without waiting; else 0."""
         route = self.router.known(domain)
@@ -175,6 +184,7 @@ def assemble_delivery(
     classifier: Classifier,
     notices: Notices,
     return_paths: ReturnPaths | None,
+    renderer: ContentRenderer | None,
 ) -> DeliveryAssembly:
     """Everything between a durable row and the wire."""
     resolver = make_resolver(settings, clock, metrics)
@@ -204,6 +214,7 @@ def assemble_delivery(
         threads=threads,
         keys=signing.keys,
         sign_batch=signing.signer.sign_batch,
+        rendering=Rendering(renderer, TraceWriter(settings.server.hostname), ring.signers),
         max_connections=settings.delivery.max_connections,
         sessions_per_attempt=settings.delivery.sessions_per_attempt,
         default_tls=TlsMode(settings.delivery.tls),

@@ -31,6 +31,7 @@ from mta.events.loop_lag import LoopLagMonitor
 from mta.events.mail_log import MailLog
 from mta.events.metrics import Metrics, register_process
 from mta.intake.admission import Admission
+from mta.intake.expansion import Expansion
 from mta.intake.flow_lookup import FlowLookup
 from mta.intake.intake import Intake
 from mta.intake.ports import NothingSuppressed
@@ -42,6 +43,7 @@ from mta.model.clock import Clock, SystemClock
 from mta.model.envelope import Identity
 from mta.model.errors import ConfigurationError, StoreFailed
 from mta.model.ids import IdGenerator
+from mta.model.rendering import ContentRenderer
 from mta.settings.files import unusable_files
 from mta.settings.loading import Loaded
 from mta.shaping.rules import Shaping
@@ -80,6 +82,7 @@ class Ports:
     services: list[Callable[["Engine"], Awaitable[None]]] = field(default_factory=list)
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     still_valid: Callable[[Identity], bool] = lambda _identity: True
+    renderer: ContentRenderer | None = None  # None: template messages are not taken
     sockets: list[socket.socket] | None = None  # already open (socket activation)
     tls_sockets: list[socket.socket] | None = None
 
@@ -130,6 +133,7 @@ class Engine:
         self.delivery: DeliveryAssembly
         self.listener: Listener
         self.intake: Intake
+        self.expansion: Expansion | None = None
         self.authenticator: Authenticator
         self.capacity: Capacity
         self.notice_flows: NoticeFlows
@@ -264,18 +268,22 @@ class Engine:
             classifier=Classifier.load(_beside(config_dir, "bounce_rules.toml")),
             notices=notices,
             return_paths=return_paths,
+            renderer=self._ports.renderer,
         )
+        admission = Admission(
+            ids=base.ids,
+            trace=trace,
+            queue=settings.queue,
+            suppression=NothingSuppressed(),
+            site_of=self.delivery.site_of,
+            reserve=base.store.reserve,
+        )
+        if self._ports.renderer is not None:
+            self.expansion = self._make_expansion(self._ports.renderer, admission)
         self.intake = Intake(
             store=base.store,
             flows=self.flow_lookup,
-            admission=Admission(
-                ids=base.ids,
-                trace=trace,
-                queue=settings.queue,
-                suppression=NothingSuppressed(),
-                site_of=self.delivery.site_of,
-                reserve=base.store.reserve,
-            ),
+            admission=admission,
             listener=self.delivery.dispatcher,
             clock=base.clock,
             max_hops=settings.submission.max_hops,
@@ -283,6 +291,21 @@ class Engine:
             still_valid=self._ports.still_valid,
             metrics=self.metrics,
             mail_log=mail_log,
+        )
+
+    def _make_expansion(self, renderer: ContentRenderer, admission: Admission) -> Expansion:
+        base = self.foundation
+        return Expansion(
+            store=base.store,
+            flows=self.flow_lookup,
+            admission=admission,
+            ids=base.ids,
+            listener=self.delivery.dispatcher,
+            clock=base.clock,
+            suppression=NothingSuppressed(),
+            sites=self.delivery.site_finding,
+            renderer=renderer,
+            metrics=self.metrics,
         )
 
     def _installation_key(self) -> bytes:

@@ -96,6 +96,10 @@ class Metrics:
         self._messages[key] += 1
         self._recipients[key] += recipients
 
+    def expanded(self, traffic_class: TrafficClass, recipients: int) -> None:
+        """Recipients of a template message became deliveries."""
+        self._recipients[(traffic_class, "campaign")] += recipients
+
     def refused(self, door: str, reason: str) -> None:
         """One message or recipient refused at the door."""
         self._refused[(door, reason)] += 1

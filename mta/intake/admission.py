@@ -25,7 +25,8 @@ MAX_RELEASE_MS = 60 * 24 * 3600 * 1000  # RFC 4865: we offer 5,184,000 seconds
 MAX_RECIPIENTS = 1_900
 
 # Content lives as long as its slowest companion, so bodies are kept apart by expiry.
-SEGMENT_SHORT, SEGMENT_RELAY, SEGMENT_CAMPAIGN = 0, 1, 2
+# Templates too: hundreds of thousands of deliveries point at one, few at any other content.
+SEGMENT_SHORT, SEGMENT_RELAY, SEGMENT_CAMPAIGN, SEGMENT_TEMPLATE = 0, 1, 2, 3
 _SEGMENTS = {
     ExpiryKind.URGENT: SEGMENT_SHORT,
     ExpiryKind.TRANSACTIONAL: SEGMENT_SHORT,
@@ -248,7 +249,7 @@ class Admission:
         recipients: Sequence[Recipient],
         now_ms: int,
     ) -> tuple[list[QueuedDelivery], int]:
-        expires_ms = self._first_deadline(draft, flow, now_ms)
+        expires_ms = self.first_deadline(draft.kind, flow, now_ms, draft.release_at_ms)
         state = DeliveryState.SCHEDULED if draft.release_at_ms else DeliveryState.READY
         deliveries, suppressed = [], 0
         for n, recipient in enumerate(recipients):
@@ -279,12 +280,14 @@ class Admission:
             deliveries.append(delivery)
         return deliveries, suppressed
 
-    def _first_deadline(self, draft: Draft, flow: Flow, now_ms: int) -> int:
+    def first_deadline(
+        self, kind: ExpiryKind, flow: Flow, now_ms: int, release_at_ms: int = 0
+    ) -> int:
         """In the flow's own time; 0: the clock starts with the first attempt."""
-        lifetime_ms = self._lifetimes_ms.get(draft.kind)
+        lifetime_ms = self._lifetimes_ms.get(kind)
         if lifetime_ms is None:
             return 0
-        waiting_ms = draft.release_at_ms - now_ms if draft.release_at_ms else 0
+        waiting_ms = release_at_ms - now_ms if release_at_ms else 0
         return flow.time_ms(now_ms) + waiting_ms + lifetime_ms
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from mta.model.clock import Clock
-from mta.model.errors import JobRefused
+from mta.model.errors import InternalError, JobRefused
 from mta.model.ids import IdGenerator
 from mta.spool.flows import Flow, FlowDirectory, flow_from_row
 from mta.store.base import Store
@@ -28,6 +28,16 @@ class FlowLookup:
     def known(self, account: int, klass: int, name: str, kind: str) -> Flow | None:
         """The flow if it is in memory."""
         return self._directory.named(account, klass, kind, name)
+
+    async def by_id(self, flow_id: int) -> Flow:
+        """The flow with that id, from memory or the disk. Raises `StoreError`."""
+        flow = self._directory.get(flow_id)
+        if flow is None:
+            rows = await self._store.read("flow_by_id", flow=flow_id)
+            if not rows:
+                raise InternalError(f"flow {flow_id} does not exist")
+            flow = self._directory.add(flow_from_row(rows[0]))
+        return flow
 
     def find(self, account: int, klass: int, name: str, kind: str) -> asyncio.Future[Flow]:
         """The flow, read or created durably. Fails with `StoreError`."""

@@ -155,10 +155,7 @@ class Intake:
         self, answer: asyncio.Future[Receipt], read: Draft, flow: Flow, now_ms: int
     ) -> None:
         if flow.gate == Gate.CANCELLED:
-            # Taking it would mean to cancel it in silence.
-            text = f"Campaign {flow.name!r} was cancelled, use another name"
-            reply = Reply.of(554, "5.7.0", text.encode("ascii", "replace").decode())
-            self._refuse(answer, read.submission, reply)
+            self._refuse(answer, read.submission, cancelled(flow))
             return
         try:
             admitted = self._admission.admit(read, flow, now_ms)
@@ -276,6 +273,12 @@ class Intake:
             door=origin.door,
             peer=origin.peer,
         )
+
+
+def cancelled(flow: Flow) -> Reply:
+    """The refusal of mail for a cancelled flow: to take it would be to cancel it in silence."""
+    text = f"Campaign {flow.name!r} was cancelled, use another name"
+    return Reply.of(554, "5.7.0", text.encode("ascii", "replace").decode())
 
 
 def _receipt(message_id: int) -> Receipt:

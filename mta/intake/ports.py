@@ -1,6 +1,6 @@
 """What the door asks of others: policy and suppression from above, the dispatcher from beside."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,6 +55,18 @@ class ReadyListener(Protocol):
 
     def accepted(self, deliveries: Sequence[QueuedDelivery], due_ms: int) -> None:
         """New rows: ready ones to be sent, or scheduled ones (`due_ms` in the future)."""
+        ...
+
+    def stored(self, rows: Sequence[tuple[int, int, int, int, str]]) -> None:
+        """Rows are ready on disk from there on: the first (id, site, class, flow, domain) of each."""
+        ...
+
+
+class SiteFinder(Protocol):
+    """Who knows where mail for a domain goes."""
+
+    async def find(self, domains: Collection[str]) -> Mapping[str, int]:
+        """The sites of domains, looked up where needed; those not found in a while are left out."""
         ...
 
 

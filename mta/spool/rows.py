@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from enum import IntEnum, IntFlag
 from typing import Any
 
+from mta.model.rendering import Template
 from mta.model.traffic import DeliveryState, Expiry
 from mta.store.work import ContentRef
 
@@ -17,6 +18,7 @@ class MessageFlag(IntFlag):
     RELAY = 8  # came over SMTP: its sender gets delivery notices
     TRACK_OPENS = 16  # X-Relevo-Track: opens
     TRACK_CLICKS = 32  # X-Relevo-Track: clicks
+    TEMPLATE = 64  # the content is a compiled template: each recipient's mail is rendered from it
 
 
 class DeliveryFlag(IntFlag):
@@ -57,6 +59,7 @@ class QueuedMessage:
         "ret",
         "sender",
         "signed",
+        "template",
         "waiting",
     )
 
@@ -83,6 +86,7 @@ class QueuedMessage:
         self.header_id = header_id
         self.content = content
         self.signed: bytes | None = None
+        self.template: Template | None = None  # the content, once it has been parsed
         self.waiting = 0  # deliveries in memory that have not had their attempt
 
 
@@ -100,6 +104,7 @@ class QueuedDelivery:
         "id",
         "kind",
         "klass",
+        "merge",
         "message",
         "n",
         "notify",
@@ -147,6 +152,7 @@ class QueuedDelivery:
         self.original = original
         self.source = source
         self.state = state
+        self.merge = ""  # of a template message: this recipient's values, a JSON object
         self.returns = 0  # times it came back from a connection without having been tried
 
 

@@ -35,6 +35,7 @@ from mta.engine.operations import QueueOperations
 from mta.events.log_config import configure_logging
 from mta.model.address import parse_address
 from mta.model.envelope import Envelope, Identity, Origin, Recipient, Submission
+from mta.model.rendering import ContentRenderer
 from mta.model.traffic import DeliveryState, TrafficClass
 from mta.settings.loading import load_settings
 from mta.store.sqlite import SqliteStore
@@ -69,6 +70,7 @@ class Relay:
         self.accepted = 0  # recipients for whom 250 was said, over all starts
         self.audits = True
         self.expected_errors: tuple[str, ...] = ()  # words of log entries that are no surprise
+        self.renderer: ContentRenderer | None = None
         self._shaping = shaping
         self._environ = environ
         self._client: aiosmtplib.SMTP | None = None
@@ -86,7 +88,9 @@ class Relay:
         self._classes = (engine_module.SqliteStore, engine_module.SystemClock)
         engine_module.SqliteStore = self  # type: ignore[assignment]  # `open` is all it is asked
         engine_module.SystemClock = lambda: self.clock  # type: ignore[assignment]
-        self.engine = Engine(loaded, Ports((), self._authenticator), self._log)
+        self.engine = Engine(
+            loaded, Ports((), self._authenticator, renderer=self.renderer), self._log
+        )
         started = asyncio.Event()
         self.task = asyncio.create_task(self.engine.run(started.set))
         waiting = asyncio.create_task(started.wait())

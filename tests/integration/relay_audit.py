@@ -28,8 +28,8 @@ def _rows_agree_with_counters(relay: Any) -> None:
     live = dict(relay.sql("SELECT id, live FROM segment WHERE live <> 0"))
     open_rows = dict(
         relay.sql(
-            "SELECT m.segment, count(*) FROM delivery AS d JOIN message AS m ON m.id = d.message "
-            "WHERE d.state < 10 GROUP BY 1"
+            "SELECT segment, count(*) FROM (SELECT message FROM delivery WHERE state < 10 "
+            "UNION ALL SELECT message FROM expansion) JOIN message AS m ON m.id = message GROUP BY 1"
         )
     )
     assert live == open_rows, f"segment.live {live}, open deliveries {open_rows}"

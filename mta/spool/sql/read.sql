@@ -51,7 +51,7 @@ SELECT site, class, flow FROM s;
 SELECT d.id, d.message, d.n, d.flow, d.class, d.kind, d.site, d.domain, d.address, d.attempts,
        d.first_attempt_ms, d.expires_ms, d.flags, d.notify, d.original, d.source,
        m.account, m.sender, m.segment, m."offset", m.length, m.checksum, m.flags, m.ret,
-       m.envelope_id, m.header_id
+       m.envelope_id, m.header_id, d.state, d.merge
 FROM delivery AS d JOIN message AS m ON m.id = d.message
 WHERE d.state = 1 AND d.site = :site AND d.class = :class AND d.flow = :flow AND d.id > :after
 ORDER BY d.id LIMIT :count;
@@ -131,12 +131,14 @@ WHERE EXISTS (SELECT 1 FROM flow_count AS c WHERE c.flow = f.id AND c.state < 10
 GROUP BY f.id;
 
 -- name: live_in_segment
--- Messages of a segment that still have deliveries not final.
+-- Messages of a segment that still have deliveries not final, or do not have all of them yet.
 SELECT m.id, m.segment, m."offset", m.length, m.checksum,
-       (SELECT count(*) FROM delivery AS d WHERE d.message = m.id AND d.state < 10) AS live
+       (SELECT count(*) FROM delivery AS d WHERE d.message = m.id AND d.state < 10)
+       + (SELECT count(*) FROM expansion AS e WHERE e.message = m.id) AS live
 FROM message AS m
 WHERE m.segment = :segment
-  AND EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.state < 10)
+  AND (EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.state < 10)
+       OR EXISTS (SELECT 1 FROM expansion AS e WHERE e.message = m.id))
 LIMIT :count;
 
 -- name: flows_by_depth
@@ -159,7 +161,18 @@ SELECT m.id FROM message AS m
 WHERE m.id < :before AND m.id > :after
   AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.state < 10)
   AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.changed_ms > :changed_ms)
+  AND NOT EXISTS (SELECT 1 FROM expansion AS e WHERE e.message = m.id)
 ORDER BY m.id LIMIT :count;
 
 -- name: idempotency_old
 SELECT account, key FROM idempotency WHERE created_ms < :before_ms LIMIT :count;
+
+-- name: expansion_of
+-- A template message that does not have all its deliveries yet, and where it stands.
+SELECT e.message, e.flow, e.class, e.kind, e.place, e.n, m.account, m.segment
+FROM expansion AS e JOIN message AS m ON m.id = e.message
+WHERE e.message = :message;
+
+-- name: expansions
+-- All of these, oldest first.
+SELECT message FROM expansion ORDER BY message;

@@ -59,6 +59,37 @@ SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->
        value->>8, value->>9, value->>10, value->>11, value->>12, value->>13, value->>14
 FROM json_each(:rows);
 
+-- name: delivery_insert_merged
+-- order: 12
+-- Deliveries of a template message. rows: as for `delivery_insert`, then merge, contact
+INSERT INTO delivery (id, message, n, flow, class, kind, site, domain, address, state, due_ms,
+                      expires_ms, changed_ms, notify, original, merge, contact)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
+       value->>8, value->>9, value->>10, value->>11, value->>12, value->>13, value->>14,
+       value->>15, value->>16
+FROM json_each(:rows);
+
+-- name: expansion_begin
+-- order: 13
+-- A template message without deliveries yet. rows: message, flow, class, kind
+INSERT INTO expansion (message, flow, class, kind, place, n)
+SELECT value->>0, value->>1, value->>2, value->>3, '', 0 FROM json_each(:rows);
+
+-- name: expansion_advance
+-- order: 14
+-- Some of its deliveries are made. Guarded: from the place where they were thought to begin.
+-- rows: message, old place, old n, new place, new n
+UPDATE expansion SET place = v.place, n = v.n
+FROM (SELECT value->>0 AS message, value->>1 AS old_place, value->>2 AS old_n,
+             value->>3 AS place, value->>4 AS n FROM json_each(:rows)) AS v
+WHERE expansion.message = v.message AND expansion.place = v.old_place AND expansion.n = v.old_n;
+
+-- name: expansion_end
+-- order: 14
+-- It has all of its deliveries. Guarded as above. rows: message, old place, old n
+DELETE FROM expansion
+WHERE (message, place, n) IN (SELECT value->>0, value->>1, value->>2 FROM json_each(:rows));
+
 -- name: delivery_site
 -- order: 20
 -- A domain was resolved, or a claim found another MX set: ready rows change lane. rows: id, site

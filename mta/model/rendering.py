@@ -1,0 +1,44 @@
+"""Messages that are stored once as a template and rendered for each recipient when they are sent.
+
+What a template is made of is the business of the layers above; mta keeps its bytes, hands them
+back with the recipient's values, and signs and sends what comes out.
+"""
+
+from typing import NamedTuple, Protocol
+
+from mta.model.address import Address
+
+
+class Occasion(NamedTuple):
+    """One recipient's copy: what there is to know beside the template."""
+
+    delivery: int
+    address: str
+    message_id: str  # with its brackets; the same at every attempt
+    date: str  # RFC 5322; of the first attempt
+    merge: str  # a JSON object, or '' for no values
+
+
+class Template(Protocol):
+    """A parsed template. Its methods run in the signing threads, several at a time."""
+
+    @property
+    def author(self) -> Address:
+        """The address in From, the same for all recipients."""
+        ...
+
+    def render(self, occasion: Occasion) -> bytes:
+        """The whole message as it goes out: CRLF lines, dots not stuffed, not signed.
+
+        ASCII, but for an address in To that is none. Raises `PermanentError` when these values
+        cannot be rendered.
+        """
+        ...
+
+
+class ContentRenderer(Protocol):
+    """Understands compiled templates."""
+
+    def load(self, compiled: bytes) -> Template:
+        """Parse what was stored. Raises `PermanentError` when it is no template of this release."""
+        ...
