@@ -130,11 +130,12 @@ class DnsServer:
         return self.queries.count((name, rdtype))
 
     async def start(self) -> None:
-        """Listen on a free port of 127.0.0.1, the same for UDP and TCP."""
+        """Listen on a port of 127.0.0.1, the same for UDP and TCP: a free one, or after `stop` the old."""
         loop = asyncio.get_running_loop()
         for _ in range(50):
             stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            stream.bind(("127.0.0.1", 0))
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            stream.bind(("127.0.0.1", self._port))
             port = stream.getsockname()[1]
             try:
                 self._udp, _ = await loop.create_datagram_endpoint(

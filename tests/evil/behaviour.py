@@ -24,7 +24,7 @@ class Fault(Enum):
     NEVER_REPLY = "never_reply"  # read on for ever, say nothing more
     DROP = "drop"  # close at once instead of replying
     RESET = "reset"  # TCP RST instead of replying
-    DRIP = "drip"  # one octet per write
+    DRIP = "drip"  # one octet per write, `drip_s` apart
     TWICE = "wrong_count"  # the reply comes two times
     ENDLESS = "endless_reply"  # a continuation line for ever
     ENDLESS_LINE = "endless_line"  # a line that never ends
@@ -55,6 +55,7 @@ class Behaviour:
     tls_garbage: bool = False  # 220, then no TLS
     tls_silent: bool = False  # 220, then nothing
     password: str = ""  # AUTH is offered and this password accepted
+    drip_s: float = 0.0
     stops_reading: bool = False  # after 354: the body fills the buffers and stays there
 
     def without(self, *words: str) -> tuple[str, ...]:

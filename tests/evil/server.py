@@ -155,7 +155,7 @@ class _Session:
             for index in range(len(data)):
                 write(data[index : index + 1])
                 await self.writer.drain()
-                await asyncio.sleep(0)
+                await asyncio.sleep(self.behaviour.drip_s)
             return
         elif fault in {Fault.ENDLESS, Fault.ENDLESS_LINE}:
             filler = b"250-more\r\n" * 500 if fault is Fault.ENDLESS else b"250 x" + b"y" * 5000
