@@ -118,6 +118,14 @@ class Board:
             self.content_bytes -= len(message.content)
             message.content = message.signed = message.template = None
 
+    def settled(self, delivery: QueuedDelivery) -> None:
+        """The delivery leaves memory because its row is not ready any more."""
+        site = self.sites.get(delivery.site)
+        stream = site.streams.get((delivery.klass, delivery.flow)) if site is not None else None
+        if stream is not None:
+            stream.left_ready(delivery.id)
+        self.release(delivery)
+
     def unload(self, flow_id: int) -> None:
         """Forget the windows of a flow whose gate was closed; its rows stay ready on disk."""
         for stream in self.by_flow.get(flow_id, ()):

@@ -183,8 +183,12 @@ class Dispatcher:
     ) -> None:
         """Give a flow its hour, its own rate and its end, durably; 0 means none.
 
-        Raises `StoreError`; then nothing has changed.
+        The end comes later by all time that the flow is on hold from now on. Raises `StoreError`;
+        then nothing has changed.
         """
+        if end_ms:  # kept in the flow's own time, like every deadline
+            now_ms = self._clock.now_ms()
+            end_ms = max(1, end_ms - (now_ms - flow.time_ms(now_ms)))
         row = (flow.id, not_before_ms, rate_per_hour, end_ms)
         await self._store.submit([Rows("flow_plan", [row], expect=1)])
         flow.not_before_ms, flow.rate_per_hour, flow.end_ms = row[1:]

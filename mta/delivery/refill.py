@@ -80,7 +80,7 @@ class Refiller:
         if not self._may_be_read(stream.flow):
             stream.not_filled(after)  # held while we read: whoever opens it asks again
             return
-        fresh = self._build(rows)
+        fresh = self._build(rows, stream)
         stream.filled(fresh, rows[-1][0] if rows else after, is_end=len(rows) < count)
         if fresh:
             board = self._board.site(stream.site)
@@ -94,12 +94,15 @@ class Refiller:
         """Whether the flow's mail may go, but for its pace: held mail stays on disk."""
         return flow.gate == Gate.OPEN and flow.not_before_ms <= self._clock.now_ms()
 
-    def _build(self, rows: list[tuple[object, ...]]) -> list[QueuedDelivery]:
-        """Objects for rows that are not in memory yet."""
-        board = self._board
+    def _build(self, rows: list[tuple[object, ...]], stream: Stream) -> list[QueuedDelivery]:
+        """Objects for rows that are not in memory yet and did not end while they were read.
+
+        An ended row would be picked, use up a turn under the site's limits, and only then be found out.
+        """
+        board, overtaken = self._board, stream.overtaken or ()
         fresh: list[QueuedDelivery] = []
         for row in rows:
-            if row[0] in board.loaded:
+            if row[0] in board.loaded or row[0] in overtaken:
                 continue
             message = board.messages.get(row[1])  # type: ignore[call-overload]  # ids are int
             if message is None:

@@ -275,7 +275,7 @@ class Settlement:
         if state == DeliveryState.READY:
             self._hooks.ready_again(delivery)
         else:
-            self._board.release(delivery)
+            self._board.settled(delivery)
             if state == DeliveryState.SCHEDULED:
                 self._hooks.scheduled(settled.due_ms)
             self._hooks.counted(delivery, state, settled.outcome)

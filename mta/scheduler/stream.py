@@ -19,7 +19,17 @@ _NOWHERE = 1 << 63  # the cursor while rows are read: greater than every id
 class Stream(Member):
     """The window of (site, class, flow)."""
 
-    __slots__ = ("cursor", "flow", "is_refilling", "klass", "more", "next_count", "site", "window")
+    __slots__ = (
+        "cursor",
+        "flow",
+        "is_refilling",
+        "klass",
+        "more",
+        "next_count",
+        "overtaken",
+        "site",
+        "window",
+    )
 
     def __init__(self, site: int, klass: int, flow: Flow) -> None:
         super().__init__()
@@ -31,6 +41,7 @@ class Stream(Member):
         self.more = False
         self.is_refilling = False
         self.next_count = WINDOW_FIRST
+        self.overtaken: set[int] | None = None  # while rows are read: those that ended meanwhile
 
     @property
     def wants_refill(self) -> bool:
@@ -65,7 +76,13 @@ class Stream(Member):
         self.is_refilling = True
         self.more = False
         self.cursor = _NOWHERE
+        self.overtaken = set()
         return after
+
+    def left_ready(self, delivery_id: int) -> None:
+        """The row is not ready any more; what is being read may still show it so."""
+        if self.overtaken is not None:
+            self.overtaken.add(delivery_id)
 
     def filled(self, rows: list[QueuedDelivery], upto: int, *, is_end: bool) -> None:
         """Rows up to the id `upto` were read; a bigger bite next time."""
@@ -75,12 +92,14 @@ class Stream(Member):
         elif not self.more:
             self.cursor = upto
         self.is_refilling = False
+        self.overtaken = None
         self.next_count = min(WINDOW_MAX, self.next_count * 2)
 
     def not_filled(self, after: int) -> None:
         """Nothing was read: the rows after that id are still to be found on disk."""
         self.rewind(after + 1)
         self.is_refilling = False
+        self.overtaken = None
 
     def unload(self) -> list[QueuedDelivery]:
         """Forget the window (the rows stay ready on disk) and give back what was in it."""

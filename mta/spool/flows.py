@@ -85,16 +85,17 @@ class Flow:
 
     def next_change_ms(self, now_ms: int) -> int:
         """The next moment at which time changes what the flow may do; 0: time changes nothing."""
+        end_ms = self.end_ms + self.held_ms if self.end_ms else 0
         moments = [
             math.ceil(m)
-            for m in (self.not_before_ms, self.next_ms, self.end_ms)
+            for m in (self.not_before_ms, self.next_ms, end_ms)
             if m > now_ms and self.gate == Gate.OPEN
         ]
         return min(moments, default=0)
 
     def has_ended(self, now_ms: int) -> bool:
-        """Whether a campaign's own end has passed."""
-        return 0 < self.end_ms <= now_ms
+        """Whether a campaign's own end has passed; it is kept in the flow's own time."""
+        return 0 < self.end_ms <= self.time_ms(now_ms)
 
     def gated(self, gate: Gate, reason: str, now_ms: int) -> tuple[int, int, str, int, int]:
         """The row for `flow_gate` that sets the gate at `now_ms`; the object is not changed."""

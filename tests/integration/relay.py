@@ -332,6 +332,7 @@ class Relay:
         """Move the clocks on, and let due mail go."""
         self.clock.advance(seconds)
         self.dispatcher.timekeeper.note_due(0)
+        self.dispatcher.flow_clock._event.set()
         for site_id in self.board.sites:
             self.dispatcher.lanes.kick(site_id)
 

@@ -50,6 +50,24 @@ async def test_mail_of_a_held_flow_is_not_read(tmp_path):
         await relay.until_states(delivered=21)
 
 
+async def test_mail_that_ends_while_its_window_is_read_is_not_taken_into_it(tmp_path):
+    async with Network() as network, Relay(tmp_path, network) as relay:
+        await site_on_hold(relay, network)
+        await relay.ask("queue.hold", account="7")
+        ended = await relay.submit(*(f"ended{n}@d2.test" for n in range(20)))
+        await relay.submit(*(f"u{n}@d2.test" for n in range(20)))
+        reading = relay.store.gate("window")
+        await relay.ask("queue.release", account="7")
+        await relay.until(lambda: relay.store.gated, "the window is being read")
+        assert await relay.ask("queue.cancel", id=str(ended)) == {"changed": 20}
+        reading.set()
+        await relay.quiet()
+        in_memory = {d.address for d in relay.board.loaded.values()}
+        assert in_memory == {f"u{n}@d2.test" for n in range(20)}
+        await relay.ask("queue.release", site="mx2.test")
+        await relay.until_states(delivered=21, cancelled=20)
+
+
 async def test_a_flow_that_is_held_while_its_window_is_read_stays_on_disk(tmp_path):
     async with Network() as network, Relay(tmp_path, network) as relay:
         await site_on_hold(relay, network)

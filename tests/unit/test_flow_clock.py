@@ -77,3 +77,15 @@ async def test_a_flow_is_woken_at_its_hour_and_ended_at_its_end():
     assert [name for name, _ in heard] == ["woken", "ended"]
     assert heard[0][1] >= begin
     assert heard[1][1] >= begin + 30
+
+
+def test_the_end_of_a_flow_comes_later_by_its_time_on_hold():
+    planned = flow(end_ms=NOW_MS + HOUR_MS)
+    planned.apply(planned.gated(Gate.HELD, "weekend", NOW_MS))
+    monday = NOW_MS + 62 * HOUR_MS
+    assert not planned.has_ended(monday)
+    assert planned.next_change_ms(monday) == 0
+    planned.apply(planned.gated(Gate.OPEN, "", monday))
+    assert planned.next_change_ms(monday) == monday + HOUR_MS
+    assert not planned.has_ended(monday + HOUR_MS - 1)
+    assert planned.has_ended(monday + HOUR_MS)
