@@ -13,6 +13,7 @@ import structlog
 import uvloop
 
 from console.app.services import PACKAGES, Services
+from console.content.rendering import Renderer
 from console.web.application import ConsoleServer
 from mta.dkim import record_text
 from mta.engine.control import SOCKET_NAME, ControlServer
@@ -47,6 +48,7 @@ class Server:
             authenticator=self._make_services,
             services=[self._start_simulator, self._start_control, self._start_console],
             closers=[self._close],
+            renderer=Renderer(),
             still_valid=lambda identity: self.services.authenticator.is_still_valid(identity),
         )
         self.notifier = Notifier.from_environment(os.environ)

@@ -1,0 +1,152 @@
+"""Templates: what can stand in them, what is refused when they are compiled, what a mail looks like."""
+
+import orjson
+import pytest
+
+from console.content.compiling import MessageTemplate, compile_template
+from console.content.fields import TemplateError
+from console.content.rendering import Renderer
+from mta.model.rendering import Occasion
+
+DATE = "Sun, 22 Nov 2026 10:00:00 +0000"
+
+
+def template(**changes) -> MessageTemplate:
+    return MessageTemplate(**{"author": "a@sender.test", "subject": "s", "text": "t", **changes})
+
+
+def rendered(address="ana@example.org", merge='{"nombre": "Ana"}', **changes) -> bytes:
+    made = Renderer().load(compile_template(template(**changes)))
+    return made.render(Occasion(12345, address, "<3039.relevo@relay.test>", DATE, merge))
+
+
+def test_a_whole_message():
+    message = rendered(
+        subject="Hola {{ nombre }}",
+        author_name="Municipalidad",
+        to_name="{{ nombre }}",
+        reply_to="mesa@sender.test",
+        text="Estimada {{ nombre }},\nsu código es {{ código | default: '–' }}.\n",
+        html='<p title="{{ nombre }}">{{ nombre }}</p>',
+        headers=(
+            ("List-Unsubscribe", "<https://x.test/u/{{ delivery_id }}>"),
+            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        ),
+        merge='{"nombre": "\\"Ana\\" & <b>"}',
+    )
+    boundary = message.partition(b'boundary="')[2].partition(b'"')[0].decode()
+    assert message.decode().splitlines() == [
+        "From: Municipalidad <a@sender.test>",
+        'To: "\\"Ana\\" & <b>" <ana@example.org>',
+        "Reply-To: mesa@sender.test",
+        'Subject: Hola "Ana" & <b>',
+        f"Date: {DATE}",
+        "Message-ID: <3039.relevo@relay.test>",
+        "List-Unsubscribe: <https://x.test/u/12345>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/alternative; boundary="{boundary}"',
+        "",
+        f"--{boundary}",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: quoted-printable",
+        "",
+        "Estimada =",
+        '"Ana" & <b>=',
+        ",",
+        "su c=C3=B3digo es =",
+        "=E2=80=93=",
+        "=2E",
+        "",
+        f"--{boundary}",
+        "Content-Type: text/html; charset=utf-8",
+        "Content-Transfer-Encoding: quoted-printable",
+        "",
+        '<p title=3D"=',
+        "&quot;Ana&quot; &amp; &lt;b&gt;=",
+        '">=',
+        "&quot;Ana&quot; &amp; &lt;b&gt;=",
+        "</p>=",
+        "",
+        "",
+        f"--{boundary}--",
+    ]
+
+
+def test_what_is_the_same_for_all_is_encoded_once():
+    stored = orjson.loads(compile_template(template(subject="¡Atención!", text="año {{ x }} ñ")))
+    kinds = [segment[0] for segment in stored["segments"]]
+    assert kinds == ["=", "a", "=", "d", "i", "=", "t", "="]
+    assert "Subject: =?utf-8?b?wqFBdGVuY2nDs24h?=" in stored["segments"][2][1]
+
+
+@pytest.mark.parametrize(
+    ("field", "merge", "text"),
+    [
+        ("{{ a }}", {"a": "x"}, "x"),
+        ("{{a}}", {"a": "x"}, "x"),
+        ("{{ a }}", {}, ""),
+        ("{{ a | default: 'd' }}", {}, "d"),
+        ('{{a|default:"d"}}', {"a": "  "}, "d"),
+        ('{{ a | default("d") }}', {"a": None}, "d"),
+        ("{{ a | default: 'd' }}", {"a": "{{ b }}", "b": "no"}, "{{ b }}"),
+        ("{{ a }}", {"a": 7}, "7"),
+        ("{{ a }}", {"a": True}, "true"),
+        ("{{ Nombre   completo }}", {"Nombre completo": "x"}, "x"),
+        ("{{ año.2 }}", {"año.2": "x"}, "x"),
+        ("{{ email }}/{{ delivery_id }}", {"email": "forged"}, "ana@example.org/12345"),
+        ("} } { {", {}, "} } { {"),
+    ],
+)
+def test_fields_and_defaults(field, merge, text):
+    message = rendered(text=f"<{field}>", merge=orjson.dumps(merge).decode())
+    body = message.partition(b"\r\n\r\n")[2].replace(b"=\r\n", b"").strip()
+    assert body.decode() == f"<{text}>"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"text": "one\ntwo {{ name"}, "text, line 2: '{{ name'"),
+        ({"subject": "{{ }}"}, "subject, line 1"),
+        ({"html": "{{ a | upper }}"}, "html, line 1"),
+        ({"text": "{{ a | default: x }}"}, "expected {{ name }} or"),
+        ({"text": "{% if a %}"}, "only fields"),
+        ({"text": ""}, "neither text nor HTML"),
+        ({"author": "nobody"}, "from: 'nobody'"),
+        ({"author": "ñ@sender.test"}, "only ASCII"),
+        ({"headers": (("From", "x@y.test"),)}, "'From' cannot be set"),
+        ({"headers": (("X-A: b\r\nBcc", "x"),)}, "cannot be set"),
+        ({"headers": (("Content-Type", "text/html"),)}, "cannot be set"),
+        ({"headers": (("List-Unsubscribe", "<https://ñ.test/>"),)}, "printable ASCII"),
+        ({"text": "\ud800"}, "surrogates"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_place(changes, told):
+    with pytest.raises(TemplateError) as raised:
+        compile_template(template(**changes))
+    assert told in str(raised.value)
+
+
+@pytest.mark.parametrize("merge", ["[1]", "7", "{", '{"nombre": "\\ud800"}'])
+def test_values_that_are_no_object_are_refused_for_that_recipient(merge):
+    with pytest.raises(TemplateError, match=r"ana@example\.org"):
+        rendered(text="{{ nombre }}", merge=merge)
+
+
+def test_a_link_that_a_value_makes_too_long_is_refused():
+    with pytest.raises(TemplateError, match="List-Help"):
+        rendered(
+            headers=(("List-Help", "<https://x.test/{{ nombre }}>"),),
+            merge=orjson.dumps({"nombre": "x" * 1000}).decode(),
+        )
+
+
+def test_an_international_address_stays_as_it_is():
+    message = rendered(address="ñandú@example.org")
+    assert "\r\nTo: ñandú@example.org\r\n".encode() in message
+
+
+def test_a_template_of_a_later_release_is_refused_as_such():
+    with pytest.raises(TemplateError, match="version 2"):
+        Renderer().load(b'{"v": 2}')
