@@ -52,3 +52,15 @@ class SmallApplication:
         ]
         settings = [row._asdict() for row in describe(loaded)]
         return {"settings": settings, "findings": self.findings or found}
+
+    def verify(self, config: Path, progress: Any, /) -> Mapping[str, Any]:
+        self.calls.append(("verify", config))
+        return self.answers["verify"]
+
+    def backup(self, config: Path, target: Path, progress: Any, /) -> Mapping[str, Any]:
+        self.calls.append(("backup", target))
+        return self.answers["backup"]
+
+    def restore(self, config: Path, source: Path, progress: Any, /) -> Mapping[str, Any]:
+        self.calls.append(("restore", source))
+        return self.answers["restore"]

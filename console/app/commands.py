@@ -2,10 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from console.app import keeping
 from console.app.readiness import dns_findings, key_findings
 from console.app.sandbox import prepare_sandbox
 from console.app.server import run_server
@@ -16,7 +17,10 @@ from mta.model.errors import ConfigurationError
 from mta.settings import display, documents, hazards
 from mta.settings.files import unusable_files
 from mta.settings.loading import Loaded, load_settings
+from mta.settings.whole_file import write_whole
 from mta.shaping.rules import Shaping
+
+Progress = Callable[[str, int, int], None]
 
 
 def load(config: Path) -> Loaded:
@@ -37,7 +41,7 @@ def init(directory: Path) -> Sequence[Path]:
             made.append(folder)
     settings = directory / "config" / "relevo.toml"
     if not settings.exists():
-        settings.write_text(documents.sample(), encoding="utf-8")
+        write_whole(settings, documents.sample().encode(), mode=0o644)
         made.append(settings)
     return made
 
@@ -111,3 +115,18 @@ def sandbox(config: Path) -> None:
     """Run a server whose mail goes to the built-in simulator."""
     prepared = prepare_sandbox(config, os.environ)
     run_server(prepared.loaded, prepared.announce)
+
+
+def verify(config: Path, progress: Progress) -> Mapping[str, Any]:
+    """Look for damage in the data directory, beside the server or without one."""
+    return keeping.verify_store(load(config), progress)
+
+
+def backup(config: Path, target: Path, progress: Progress) -> Mapping[str, Any]:
+    """Write a backup, beside the server or without one."""
+    return keeping.back_up(load(config), target, progress)
+
+
+def restore(config: Path, source: Path, progress: Progress) -> Mapping[str, Any]:
+    """Put a backup in place, with everything on hold."""
+    return keeping.restore(config, source, load, progress)

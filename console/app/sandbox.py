@@ -6,7 +6,6 @@ from the settings file is given through the environment, so `relevo check` shows
 
 import datetime as dt
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from mta.dkim import KeyRing, KeyType, generate_key
 from mta.model.errors import ConfigurationError
 from mta.settings import documents
 from mta.settings.loading import Loaded, base_directory, load_settings
+from mta.settings.whole_file import write_whole
 
 DOMAIN = "sandbox.example"
 ACCOUNT = "Sandbox"
@@ -80,7 +80,7 @@ def prepare_sandbox(config: Path, environ: Mapping[str, str]) -> Prepared:
     """
     if not config.exists():
         config.parent.mkdir(parents=True, exist_ok=True)
-        config.write_text(documents.sample(), encoding="utf-8")
+        write_whole(config, documents.sample().encode(), mode=0o644)
     certificate, key = _certificate(base_directory(config) / "config" / "tls")
     overrides = {
         "RELEVO_DELIVERY__MODE": "sandbox",
@@ -127,9 +127,7 @@ def _logins(loaded: Loaded) -> Mapping[str, str]:
         "username": str(credential["username"]),
         "password": str(credential["password"]),
     }
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        json.dump(logins, file, indent=1)
+    write_whole(path, json.dumps(logins, indent=1).encode(), replaces=True)
     return logins
 
 
@@ -158,8 +156,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    fd = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(pem)
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    write_whole(key, pem, replaces=True)
+    public = made.public_bytes(serialization.Encoding.PEM)
+    write_whole(certificate, public, mode=0o644, replaces=True)
     return certificate, key

@@ -19,6 +19,8 @@ from mta.dkim import record_text
 from mta.engine.control import SOCKET_NAME, ControlServer
 from mta.engine.dispatch_view import DispatchView
 from mta.engine.engine import Engine, Foundation, Ports
+from mta.engine.lease import OPERATION as LEASE_OPERATION
+from mta.engine.lease import RemovalLease
 from mta.engine.notify import Notifier, listen_fds
 from mta.listener.authenticator import Authenticator
 from mta.listener.tls import build_context
@@ -147,6 +149,7 @@ class Server:
             name: partial(self.services.run, name) for name in self.services.names
         }
         handlers["server.reload"] = handlers["dkim.reload"] = self._reload_operation
+        handlers[LEASE_OPERATION] = RemovalLease(self.engine.foundation.store).keep
         self._control = ControlServer(self.settings.server.data_dir / SOCKET_NAME, handlers)
         await self._control.start()
 

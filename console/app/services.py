@@ -80,7 +80,7 @@ def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) 
     """Take the lock, open the store, carry the operation out, close."""
     data_dir: Path = loaded.settings.server.data_dir
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _become_owner(data_dir)
+    become_owner(data_dir)
 
     # Standard output is the answer's: without this, structlog would write there.
     quiet = "error" if loaded.settings.log.level == "error" else "warning"
@@ -105,7 +105,7 @@ def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) 
         log_output.close()
 
 
-def _become_owner(data_dir: Path) -> None:
+def become_owner(data_dir: Path) -> None:
     """As root, work as the user whose data it is: root's files would lock the server out."""
     status = data_dir.stat()
     if os.geteuid() == 0 and status.st_uid != 0:

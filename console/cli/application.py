@@ -1,10 +1,12 @@
 """What the commands need of the program behind them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import click
+
+Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 
 
 class Application(Protocol):
@@ -28,6 +30,18 @@ class Application(Protocol):
 
     def check(self, config: Path, dns: bool, /) -> Mapping[str, Any]:
         """`settings`: rows of key, value, origin; `findings`: rows of severity, key, text, remedy."""
+        ...
+
+    def verify(self, config: Path, progress: Progress, /) -> Mapping[str, Any]:
+        """What was looked at, `sound`, and `findings`."""
+        ...
+
+    def backup(self, config: Path, target: Path, progress: Progress, /) -> Mapping[str, Any]:
+        """`path`, `bytes`, and what is in the backup."""
+        ...
+
+    def restore(self, config: Path, source: Path, progress: Progress, /) -> Mapping[str, Any]:
+        """`data_dir`, and what is in place now."""
         ...
 
 

@@ -14,6 +14,7 @@ import click
 from console.cli.accounts import account, credential, domain, user
 from console.cli.application import Application
 from console.cli.dkim import dkim
+from console.cli.keeping import backup, restore, verify
 from console.cli.mailqueue import queue, trace
 from console.cli.output import escape
 from console.cli.send import send
@@ -69,6 +70,9 @@ for _command in (
     queue,
     trace,
     send,
+    backup,
+    restore,
+    verify,
     version,
 ):
     relevo.add_command(_command)

@@ -3,7 +3,6 @@
 import contextlib
 import datetime as dt
 import os
-import secrets
 from enum import StrEnum
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mta.dkim.keys import DkimKey, check_names
 from mta.model.address import parse_domain
 from mta.model.errors import AddressSyntaxError, ConfigurationError
+from mta.settings.whole_file import sync_folder, write_whole
 
 
 class KeyType(StrEnum):
@@ -53,7 +53,7 @@ def generate_key(
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
         _make_folder(directory, folder)
-        _write_new(path, pem, _owner(directory))
+        write_whole(path, pem, owner=_owner(directory))
     except FileExistsError:
         raise ConfigurationError(
             f"{path}: exists; choose another --selector, a published key is not replaced"
@@ -82,36 +82,11 @@ def _owner(directory: Path) -> tuple[int, int] | None:
 def _make_folder(directory: Path, folder: Path) -> None:
     if not directory.exists():
         directory.mkdir(mode=0o700, parents=True)
-        _sync(directory.parent)
+        sync_folder(directory.parent)
     if not folder.exists():
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
         owner = _owner(directory)
         if owner is not None:
             os.chown(folder, *owner)
-        _sync(directory)
-
-
-def _write_new(path: Path, data: bytes, owner: tuple[int, int] | None) -> None:
-    """A whole file under a name that was free, or an exception; never a part of one."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - made with mode 0600 above
-            if owner is not None:
-                os.fchown(descriptor, *owner)
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        os.link(temporary, path)  # unlike a rename this fails when the name is taken
-    finally:
-        temporary.unlink()
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_folder(directory)

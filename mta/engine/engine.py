@@ -25,6 +25,7 @@ from mta.engine.assembly import DeliveryAssembly, assemble_delivery
 from mta.engine.gauges import QueueGauges
 from mta.engine.health import Health, HealthServer
 from mta.engine.housekeeping import Capacity, Housekeeping
+from mta.engine.restore import refuse_half_restored
 from mta.engine.secret import installation_key
 from mta.events.log_config import LogOutput, configure_logging
 from mta.events.loop_lag import LoopLagMonitor
@@ -102,6 +103,7 @@ async def open_foundation(
         raise ConfigurationError(
             '[server] store: PostgreSQL is not supported in this release: expected "sqlite"'
         )
+    refuse_half_restored(data_dir)
     store = await SqliteStore.open(
         data_dir,
         [StatementPackage.of(name) for name in ("mta.spool", *packages)],

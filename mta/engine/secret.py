@@ -1,10 +1,10 @@
 """The secret of an installation: 32 random bytes in a file that only its user can read."""
 
-import os
 import secrets
 from pathlib import Path
 
 from mta.model.errors import ConfigurationError
+from mta.settings.whole_file import write_whole
 
 KEY_BYTES = 32
 
@@ -33,16 +33,9 @@ def _create(path: Path) -> bytes:
     key = secrets.token_bytes(KEY_BYTES)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(key)
-            file.flush()
-            os.fsync(file.fileno())
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        write_whole(path, key)
+    except FileExistsError:  # another start was quicker
+        return installation_key(path)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be written: {error.strerror}") from None
     return key

@@ -102,6 +102,10 @@ class Store(Protocol):
         """
         ...
 
+    async def forbid_removal(self, seconds: float) -> None:
+        """For so long `sweep_segments` removes nothing; returns when a sweep under way is over."""
+        ...
+
     async def sparse_segments(self, live_ratio: float = 0.10) -> list[SegmentUse]:
         """Sealed segments whose live share is under `live_ratio`: worth copying the survivors."""
         ...

@@ -39,6 +39,7 @@ class DataDirLock:
                 f"{path}: cannot be opened ({error.strerror}): the data directory must exist and "
                 "be writable by the user that runs Relevo"
             ) from error
+        _give_to_owner(fd, self._data_dir)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -72,3 +73,10 @@ class DataDirLock:
         traceback: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def _give_to_owner(fd: int, data_dir: Path) -> None:
+    """A lock file that root made would keep the server's own user out."""
+    owner = data_dir.stat()
+    if os.geteuid() == 0 and owner.st_uid != os.fstat(fd).st_uid:
+        os.fchown(fd, owner.st_uid, owner.st_gid)

@@ -41,15 +41,36 @@ def migrate(
         migrations = package.migrations("sqlite")
         present = _present(connection, package.name)
         if present > len(migrations):
-            raise ConfigurationError(
-                f"{database}: schema of {package.name} is number {present}, this release knows "
-                f"{len(migrations)}: start the release that made it or a newer one, or restore "
-                "a backup made before the upgrade"
-            )
+            raise _too_new(database, package.name, present, len(migrations))
         plan.extend((package.name, migration) for migration in migrations[present:])
     for package_name, migration in plan:
         _apply(connection, package_name, migration, now_ms)
     return [f"{package_name} {migration.name}" for package_name, migration in plan]
+
+
+def check_schema(
+    connection: sqlite3.Connection, packages: Iterable[StatementPackage], *, database: str
+) -> None:
+    """Raise `ConfigurationError` unless the schema is the one of this release; changes nothing."""
+    for package in packages:
+        known = len(package.migrations("sqlite"))
+        if not known:
+            continue
+        present = _present(connection, package.name)
+        if present > known:
+            raise _too_new(database, package.name, present, known)
+        if present < known:
+            raise ConfigurationError(
+                f"{database}: schema of {package.name} is number {present}, this release has "
+                f"{known}: start the server once, it brings the schema up to date"
+            )
+
+
+def _too_new(database: str, package: str, present: int, known: int) -> ConfigurationError:
+    return ConfigurationError(
+        f"{database}: schema of {package} is number {present}, this release knows {known}: start "
+        "the release that made it or a newer one, or restore a backup made before the upgrade"
+    )
 
 
 def _present(connection: sqlite3.Connection, package: str) -> int:

@@ -74,6 +74,8 @@ class SqliteStore:
         self._pool = ThreadPoolExecutor(CONTENT_READERS, "store-content-reader")
         self._refusal: RelevoError | None = None
         self._closing: asyncio.Future[None] | None = None
+        self._sweeping = asyncio.Lock()
+        self._removal_from_s = 0.0  # on the loop's clock: until then no segment is removed
         self._waiting = 0
         self._commits = self._jobs = self._rows = 0
         self._refused = self._errors = self._splits = 0
@@ -216,6 +218,17 @@ class SqliteStore:
 
     async def sweep_segments(self, now_ms: int, retention_ms: int) -> list[int]:
         """See `Store.sweep_segments`."""
+        async with self._sweeping:
+            if self._loop.time() < self._removal_from_s:
+                return []
+            return await self._sweep(now_ms, retention_ms)
+
+    async def forbid_removal(self, seconds: float) -> None:
+        """See `Store.forbid_removal`."""
+        async with self._sweeping:
+            self._removal_from_s = max(self._removal_from_s, self._loop.time() + seconds)
+
+    async def _sweep(self, now_ms: int, retention_ms: int) -> list[int]:
         self._segments.leave_older(now_ms - retention_ms)
         finished = self._segments.finished()[:MAX_JOB_ROWS]
         if finished:

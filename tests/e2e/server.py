@@ -99,7 +99,7 @@ class RelevoServer:
 
     # -- installing ----------------------------------------------------------------------------
 
-    def install(self) -> None:
+    def install(self, *, has_account: bool = True) -> None:
         """What the how-to tells an operator: init, settings, certificate, account, credential."""
         self.directory.mkdir()
         self.command("init", "--dir", str(self.directory), has_config=False)
@@ -115,6 +115,8 @@ class RelevoServer:
         )
         self.config.write_text(text)
         self.config.with_name("shaping.toml").write_text(self._shaping)
+        if not has_account:
+            return
         self.account = self.cli("account", "add", "Proof")["id"]
         self.cli("domain", "add", SENDER_DOMAIN, "--account", self.account)
         self.add_credential()
@@ -134,6 +136,11 @@ class RelevoServer:
         self.username, self.password = made["username"], made["password"]
 
     # -- running -------------------------------------------------------------------------------
+
+    @property
+    def is_spawned(self) -> bool:
+        """Whether there is a process that nobody has waited for."""
+        return self._process is not None
 
     @property
     def pid(self) -> int:

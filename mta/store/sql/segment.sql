@@ -64,3 +64,11 @@ SELECT id FROM segment WHERE removed_ms = 0;
 -- name: segment_last
 -- The greatest number ever used.
 SELECT coalesce(max(id), 0) FROM segment;
+
+-- name: segment_uses
+-- Every segment whose file must exist: id, sealed, end of its last content.
+SELECT id, sealed, bytes FROM segment WHERE removed_ms = 0 ORDER BY id;
+
+-- name: segment_use
+-- The end of a segment's last content and when its file was given up (0: not yet).
+SELECT bytes, removed_ms FROM segment WHERE id = :segment;
