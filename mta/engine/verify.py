@@ -18,6 +18,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from mta.model.errors import ConfigurationError, ContentDamaged, StoreError
+from mta.spool.rows import MessageFlag
 from mta.store.content import read_place
 from mta.store.database import DATABASE_NAME
 from mta.store.snapshot import StoreSnapshot
@@ -217,7 +218,9 @@ class _Verifier:
     def _lone(self, store: StoreSnapshot) -> None:
         for delivery, message in store.rows("verify_lone_deliveries", count=SHOWN):
             self._add(Subject.ROW, f"delivery {delivery}: its message {message} is gone", RESTORE)
-        for (message,) in store.rows("verify_lone_messages", count=SHOWN):
+        for (message,) in store.rows(
+            "verify_lone_messages", template=int(MessageFlag.TEMPLATE), count=SHOWN
+        ):
             text = f"message {message} has no deliveries"
             self._add(Subject.ROW, text, RESTORE, message=message)
         for (flow,) in store.rows("verify_lone_flows", count=SHOWN):

@@ -42,12 +42,15 @@ GROUP BY flow, state
 HAVING sum(counted) < sum(found) OR (state < 10 AND sum(counted) <> sum(found));
 
 -- name: verify_live
--- Segments whose count of deliveries not final is not what is there: id, counted, found.
+-- Segments whose count of deliveries not final, and of templates not expanded to their end, is not
+-- what is there: id, counted, found.
 SELECT s.id, s.live, coalesce(v.n, 0)
 FROM segment AS s
-LEFT JOIN (SELECT m.segment AS segment, count(*) AS n
-           FROM delivery AS d JOIN message AS m ON m.id = d.message
-           WHERE d.state < 10 GROUP BY m.segment) AS v ON v.segment = s.id
+LEFT JOIN (SELECT m.segment AS segment, sum(o.n) AS n
+           FROM (SELECT message, count(*) AS n FROM delivery WHERE state < 10 GROUP BY message
+                 UNION ALL
+                 SELECT message, 1 FROM expansion) AS o
+           JOIN message AS m ON m.id = o.message GROUP BY m.segment) AS v ON v.segment = s.id
 WHERE s.live <> coalesce(v.n, 0);
 
 -- name: verify_lone_deliveries
@@ -56,9 +59,10 @@ SELECT id, message FROM delivery AS d
 WHERE NOT EXISTS (SELECT 1 FROM message AS m WHERE m.id = d.message) LIMIT :count;
 
 -- name: verify_lone_messages
--- Messages without any delivery.
+-- Messages without any delivery; a template may have none yet, or no recipients at all.
 SELECT id FROM message AS m
-WHERE NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id) LIMIT :count;
+WHERE (m.flags & :template) = 0
+  AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id) LIMIT :count;
 
 -- name: verify_lone_flows
 -- Deliveries without their flow.
