@@ -8,7 +8,7 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3.11) python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check format bench lock clean
+.PHONY: help run test soak check format bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,10 @@ test: $(VENV)/.installed ## all tests, with the servers and clients they need
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS) \
 	  tests/contract tests/dialogue tests/docs tests/property tests/unit
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/crash tests/e2e tests/integration
+
+soak: $(VENV)/.installed ## the long fault tests: hundreds of kills, disks that fail, storms
+	.ci/debian-packages
+	$(BIN)/python -m pytest -m soak -s $(PYTEST_ARGS) tests
 
 check: $(VENV)/.installed ## format, lint, types, import layers, docs
 	$(BIN)/ruff format --check .

@@ -141,12 +141,14 @@ class Dispatcher:
         ):
             self.domains.add_stored(domain)
 
-    async def stop(self, deadline_s: float) -> None:
-        """Begin nothing new; finish what is on the wire until the deadline, then drop it."""
+    async def stop(self, deadline_s: float, hurry: asyncio.Event | None = None) -> None:
+        """Begin nothing new; finish what is on the wire, or drop it at the deadline or on `hurry`."""
         self.lanes.is_stopping = True
-        if not await self._wait_until(self._is_finished, deadline_s):
+        if not await self._wait_until(self._is_finished, deadline_s, hurry):
             self._log.warning(
-                "connections dropped at the stop deadline", count=self.lanes.connections_open
+                "connections dropped at the stop deadline",
+                count=self.lanes.connections_open,
+                is_hurried=hurry is not None and hurry.is_set(),
             )
             for lane in self.lanes.all():
                 lane.abort()
@@ -167,11 +169,14 @@ class Dispatcher:
         return not self.sending.is_busy and not self.lanes.connections_open
 
     @staticmethod
-    async def _wait_until(condition: Callable[[], bool], deadline_s: float) -> bool:
+    async def _wait_until(
+        condition: Callable[[], bool], deadline_s: float, hurry: asyncio.Event | None = None
+    ) -> bool:
         """Look until it holds; False after the deadline. For the stop only, where all ends."""
         end_s = asyncio.get_running_loop().time() + deadline_s
         while not condition():
-            if asyncio.get_running_loop().time() >= end_s:
+            is_hurried = hurry is not None and hurry.is_set()
+            if is_hurried or asyncio.get_running_loop().time() >= end_s:
                 return False
             await asyncio.sleep(LOOK_AGAIN_S)
         return True

@@ -130,6 +130,7 @@ class Engine:
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
         self.stopping = asyncio.Event()
+        self.hurrying = asyncio.Event()
         self.exit_status = 0
         self.foundation: Foundation
         self.delivery: DeliveryAssembly
@@ -169,7 +170,10 @@ class Engine:
         return self.exit_status
 
     def stop(self) -> None:
-        """Begin to stop; safe from a signal handler and to call twice."""
+        """Begin to stop, and a second time: wait for nobody any more; safe from a signal handler."""
+        if self.stopping.is_set() and not self.hurrying.is_set():
+            self._log.warning("told to stop again: clients and receivers are not waited for")
+            self.hurrying.set()
         self.stopping.set()
 
     def reload(self) -> list[str]:
@@ -355,9 +359,9 @@ class Engine:
         self.listener.stop_accepting()
         for closer in self._ports.closers:
             await closer()
-        await self.listener.close(LISTENER_STOP_S)
+        await self.listener.close(LISTENER_STOP_S, self.hurrying)
         await self.flow_lookup.close()
-        await self.delivery.dispatcher.stop(DELIVERY_STOP_S)
+        await self.delivery.dispatcher.stop(DELIVERY_STOP_S, self.hurrying)
 
     async def _close_store(self) -> None:
         if hasattr(self, "delivery"):

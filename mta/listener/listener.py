@@ -1,7 +1,6 @@
 """The submission listener: sockets, certificate, deadlines and shutdown around `Connection`."""
 
 import asyncio
-import contextlib
 import resource
 import secrets
 import socket
@@ -142,11 +141,11 @@ class Listener:
             tls_server.close()
         self._servers.clear()
 
-    async def close(self, deadline_s: float) -> None:
+    async def close(self, deadline_s: float, hurry: asyncio.Event | None = None) -> None:
         """Stop: idle clients hear 421 4.3.2 at once, others once their message is answered.
 
-        Whoever is not done within `deadline_s` seconds is cut off; what was not answered with 250
-        was not taken over, or the client will send it again.
+        Whoever is not done within `deadline_s` seconds, or when `hurry` is set, is cut off; what
+        was not answered with 250 was not taken over, or the client will send it again.
         """
         self.stop_accepting()
         shared = self._shared
@@ -156,9 +155,11 @@ class Listener:
         for connection in list(shared.connections):
             connection.shut_down()
         self._note_empty()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(deadline_s):
-                await self._is_empty.wait()
+        events = [self._is_empty, *([hurry] if hurry is not None else ())]
+        waiters = [asyncio.ensure_future(event.wait()) for event in events]
+        await asyncio.wait(waiters, timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED)
+        for waiter in waiters:
+            waiter.cancel()
         for connection in list(shared.connections):
             connection.abort()
         for task in list(shared.handshakes):

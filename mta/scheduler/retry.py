@@ -57,10 +57,11 @@ def decide(
         return Decision(DeliveryState.DELIVERED)
     if kind is OutcomeKind.BOUNCED:
         return Decision(DeliveryState.BOUNCED)
+    if kind is OutcomeKind.UNCERTAIN:
+        delivery.flags |= DeliveryFlag.UNCERTAIN  # its history says so, also if this was the end
     if flow_time_ms >= delivery.expires_ms:
         return Decision(DeliveryState.EXPIRED)
     if kind is OutcomeKind.UNCERTAIN:
-        delivery.flags |= DeliveryFlag.UNCERTAIN
         delay_ms = plan.uncertain_s * 1000
     else:
         delay_ms = delay_after(plan, delivery, is_greylisted=is_greylisted, rng=rng)

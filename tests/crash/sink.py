@@ -1,34 +1,37 @@
 """A receiving mail server that only counts: who got which message of the load, and how often.
 
 Runs in an event loop in a thread of its own, fast enough never to be what the relay waits for. It
-takes everything but mail to `refuse…@`, which it refuses for good.
+takes everything but mail to `refuse…@`, which it refuses for good; one that defers takes nothing.
 """
 
 import asyncio
 import re
-import threading
 from collections import Counter
 
+from tests.crash.moments import Moments, Step
 from tests.e2e.ground import Ground
 
 LOAD_ID = re.compile(rb"\r\nX-Load-Id: (\S+)\r\n")
+ABOUT = re.compile(rb"\r\nIn-Reply-To: <([^@]+)@")  # of a notice
 _END = b"\r\n.\r\n"
 
 
 class Sink:
-    """Counts by (load id, recipient); `progress` is notified of each message."""
+    """Counts by (load id, recipient)."""
 
-    def __init__(self, ground: Ground, number: int, progress: threading.Condition) -> None:
+    def __init__(
+        self, ground: Ground, number: int, moments: Moments, *, defers: bool = False
+    ) -> None:
         self.host = f"mx{number}.test"
         self.received: Counter[tuple[str, str]] = Counter()
         self.notices: Counter[str] = Counter()  # load ids of what came back to its sender
-        self.total = 0
         self.problems: list[str] = []
-        self.progress = progress
+        self.moments = moments
+        self.defers = defers
+        self.connections: set[asyncio.Transport] = set()
         self._ground = ground
         self._address = f"127.0.0.{number}"
         self._server: asyncio.Server | None = None
-        self.connections: set[asyncio.Transport] = set()
         ground.dns.set(self.host, A=self._address)
 
     def start(self) -> None:
@@ -56,22 +59,19 @@ class Sink:
 
     def take(self, sender: str, recipients: list[str], content: bytes) -> None:
         """Count one message."""
-        found = LOAD_ID.search(content)
-        with self.progress:
-            self.total += 1
-            if found is None:
-                self.problems.append(f"no load id in a mail of <{sender}> to {recipients}")
-            elif sender:
-                self.received.update((found[1].decode(), recipient) for recipient in recipients)
-            else:
-                self.notices[found[1].decode()] += 1
-            self.progress.notify_all()
+        found = (LOAD_ID if sender else ABOUT).search(content)
+        if found is None:
+            self.problems.append(f"no load id in a mail of <{sender}> to {recipients}")
+        elif sender:
+            self.received.update((found[1].decode(), recipient) for recipient in recipients)
+        else:
+            self.notices[found[1].decode()] += 1
 
 
 class _Connection(asyncio.Protocol):
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._buffer = b""
+        self._buffer = bytearray()
         self._is_data = False
         self._sender = ""
         self._recipients: list[str] = []
@@ -87,19 +87,28 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        replies = []
+        replies, taken = [], 0
         while True:
             ending = _END if self._is_data else b"\r\n"
             piece, found, rest = self._buffer.partition(ending)
             if not found:
                 break
             self._buffer = rest
-            replies.append(self._content(piece) if self._is_data else self._command(piece))
-        if replies:
+            if self._is_data:
+                taken += 1
+                replies.append(self._content(bytes(piece)))
+            else:
+                replies.append(self._command(bytes(piece)))
+        if replies and not self._transport.is_closing():
             self._transport.write(b"".join(replies))
+        for _ in range(taken):
+            self._sink.moments.note(Step.TAKEN)
+        if self._is_data and self._buffer:
+            self._sink.moments.note(Step.PART)
 
     def _content(self, content: bytes) -> bytes:
         self._is_data = False
+        self._sink.moments.note(Step.DOT)
         self._sink.take(self._sender, self._recipients, content)
         return b"250 2.0.0 counted\r\n"
 
@@ -109,13 +118,11 @@ class _Connection(asyncio.Protocol):
             case b"EHLO":
                 return b"250-%b\r\n250-PIPELINING\r\n250 8BITMIME\r\n" % self._sink.host.encode()
             case b"MAIL":
+                self._sink.moments.note(Step.ENVELOPE)
                 self._sender, self._recipients = address, []
                 return b"250 2.1.0 ok\r\n"
-            case b"RCPT" if address.startswith("refuse"):
-                return b"550 5.1.1 no such user\r\n"
             case b"RCPT":
-                self._recipients.append(address)
-                return b"250 2.1.5 ok\r\n"
+                return self._recipient(address)
             case b"DATA" if self._recipients:
                 self._is_data = True
                 return b"354 go on\r\n"
@@ -129,3 +136,11 @@ class _Connection(asyncio.Protocol):
                 return b""
         self._sink.problems.append(f"unknown command {line!r}")
         return b"500 5.5.2 what?\r\n"
+
+    def _recipient(self, address: str) -> bytes:
+        if self._sink.defers:
+            return b"451 4.2.1 not now\r\n"
+        if address.startswith("refuse"):
+            return b"550 5.1.1 no such user\r\n"
+        self._recipients.append(address)
+        return b"250 2.1.5 ok\r\n"

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -153,12 +153,12 @@ class RelevoServer:
         """Standard error of all starts."""
         return self.directory / "log"
 
-    def spawn(self) -> None:
-        """Start the process, and do not wait for it."""
+    def spawn(self, wrapper: Sequence[str] = ()) -> None:
+        """Start the process, and do not wait for it; `wrapper` is a command that runs it."""
         assert self._process is None, "runs already"
         self._log = self.log_path.open("ab")
         self._process = subprocess.Popen(
-            [RELEVO, "serve", "--config", self.config],
+            [*wrapper, RELEVO, "serve", "--config", self.config],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
@@ -213,6 +213,25 @@ class RelevoServer:
         self._process.kill()
         self._process.wait(DEADLINE_S)
         self._ended()
+
+    def is_running(self, wait_s: float) -> bool:
+        """Whether it still runs when so much time has passed."""
+        assert self._process is not None
+        try:
+            self._process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
+
+    def wait_ended(self, why: str) -> int:
+        """Wait for the process to end by itself; its exit status, -9 after SIGKILL."""
+        assert self._process is not None
+        try:
+            status = self._process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"never, in {DEADLINE_S:g} s: {why}") from None
+        self._ended()
+        return status
 
     def _ended(self) -> None:
         self._process = None

@@ -135,6 +135,33 @@ async def test_a_stop_does_not_wait_for_a_server_that_is_silent(tmp_path, monkey
             await relay.until_states(delivered=4)
 
 
+async def test_a_second_stop_waits_for_no_client_and_no_receiver(tmp_path, monkeypatch):
+    monkeypatch.setattr("mta.engine.engine.LISTENER_STOP_S", 3_600)
+    monkeypatch.setattr("mta.engine.engine.DELIVERY_STOP_S", 3_600)
+    async with Network() as network:
+        relay = Relay(tmp_path, network)
+        mx = await network.receiver(2, Behaviour(faults={"DOT": Fault.NEVER_REPLY}))
+        network.domain("one.test", mx)
+        async with relay:
+            await relay.submit("ana@one.test")
+            await relay.until(lambda: mx.received and relay.states()["claimed"] == 1)
+            reader, writer = await asyncio.open_connection(*relay.engine.listener.addresses[0])
+            await reader.readline()
+            writer.write(b"EHLO client.test\r\nMAIL FROM:<app@one.test>\r\n")
+            stopping = asyncio.create_task(relay.stop())
+            await relay.until(lambda: any(e["event"] == "stopping" for e in relay.log()))
+            assert not stopping.done()
+            relay.engine.stop()
+            await stopping
+            writer.close()
+        assert relay.states() == {"scheduled": 1}, "settled as uncertain"
+        mx.drop()
+        mx.behaviour = Behaviour()
+        async with relay:
+            relay.advance(901)
+            await relay.until_states(delivered=1)
+
+
 async def test_a_stop_while_the_store_is_slow_leaves_nothing_claimed(tmp_path):
     async with Network() as network:
         relay = Relay(tmp_path, network)

@@ -119,6 +119,14 @@ def test_an_unknown_end_is_marked_and_tried_again_after_a_quarter_of_an_hour():
     assert d.flags & DeliveryFlag.UNCERTAIN
 
 
+def test_an_unknown_end_after_the_deadline_is_an_expiry_and_still_marked():
+    d = delivery()
+    apply(d, OutcomeKind.DEFERRED)
+    late = apply(d, OutcomeKind.UNCERTAIN, now_ms=NOW_MS + 5 * 24 * HOUR_MS)
+    assert late.state == DeliveryState.EXPIRED
+    assert d.flags & DeliveryFlag.UNCERTAIN
+
+
 def test_a_return_costs_no_attempt_until_it_happens_too_often():
     d = delivery()
     for _ in range(MAX_RETURNS):

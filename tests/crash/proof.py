@@ -1,0 +1,223 @@
+"""A relay under load that is killed again and again, and what came of each kill.
+
+Everything but the relay lives on through the kills: clients, receivers and the DNS.
+"""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from mta.events.record import EVENT_CODES
+from mta.model.traffic import EventType
+from tests.crash.kill_points import (
+    TRACER,
+    AtCall,
+    AtStart,
+    AtStep,
+    File,
+    KillPoint,
+    Stage,
+    schedule,
+)
+from tests.crash.load import DOMAINS, PARKED, Load
+from tests.crash.moments import Moments, Step
+from tests.crash.sink import Sink
+from tests.e2e.ground import DEADLINE_S, Ground, until
+from tests.e2e.server import SENDER_DOMAIN, RelevoServer
+
+DRAIN_S = 120.0
+LOOK_S = 0.3  # between two messages to many: longer than the idle time before a checkpoint
+MORE = 150  # acknowledgements after the last kill
+OPEN = "SELECT count(*) FROM delivery WHERE state < 10 AND NOT address LIKE 'stay%'"
+UNCERTAIN = "SELECT delivery FROM event WHERE type IN (?, ?) AND data LIKE '%\"uncertain\":true%'"
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """One kill and what it met."""
+
+    stage: Stage
+    point: str
+    count: int  # the n of the point
+    unanswered: int  # messages handed in whose answer was not heard
+    uncertain: int  # deliveries that the next start found under way
+
+
+class Proof:
+    """The relay, its load and its receivers."""
+
+    def __init__(self, ground: Ground, server: RelevoServer, seed: int) -> None:
+        self.ground = ground
+        self.server = server
+        self.seed = seed
+        self.random = random.Random(seed)
+        self.moments = Moments()
+        self.load = Load(server, self.moments, seed)
+        self.sinks = [Sink(ground, number, self.moments) for number in (2, 3, 4)]
+        for number, domain in enumerate((*DOMAINS, SENDER_DOMAIN)):
+            ground.domain(domain, self.sinks[number % len(self.sinks)].host)
+        self.sinks.append(Sink(ground, 5, self.moments, defers=True))
+        ground.domain(PARKED, self.sinks[-1].host)
+        self.kills: list[Killed] = []
+        self.cancelled: set[int] = set()  # deliveries
+
+    # -- the kills -----------------------------------------------------------------------------
+
+    def torture(self, count: int) -> None:
+        """Kill it so many times under load, let it go on for a while, then drain the queue."""
+        self.server.start()
+        self.load.start()
+        try:
+            for point in schedule(count, self.random):
+                self._kill(point)
+            assert self.moments.wait(Step.ACKNOWLEDGED, MORE, DEADLINE_S), "it stands still"
+        finally:
+            self.load.stop()
+        until(lambda: self.server.sql(OPEN) == [(0,)], "the queue is empty", DRAIN_S)
+
+    def _kill(self, point: KillPoint) -> None:
+        """Kill at this point, start again, and see what was under way."""
+        unanswered, known = self.load.unanswered, len(self.server.sql(UNCERTAIN, *_UNFINISHED))
+        match point:
+            case AtStep():
+                count = self._at_step(point)
+            case AtCall():
+                count = self._at_call(point)
+            case AtStart():
+                count = self._at_start(point)
+        self.server.spawn()
+        self.server.wait_ready()
+        uncertain = len(self.server.sql(UNCERTAIN, *_UNFINISHED)) - known
+        unanswered = self.load.unanswered - unanswered
+        self.kills.append(Killed(point.stage, str(point), count, unanswered, uncertain))
+
+    def _at_step(self, point: AtStep) -> int:
+        count = self.random.randint(1, point.most)
+        pid = self.server.pid
+        self.moments.arm(point.step, count, lambda: _kill_process(pid))
+        self._wait_killed(f"{point} {count} times")
+        return count
+
+    def _at_call(self, point: AtCall) -> int:
+        count = self.random.randint(point.least, point.most)
+        if point.is_quiet:
+            self.load.pause()
+        with tracing(["-p", str(self.server.pid)], point.call, self._path(point.file), count):
+            while point.is_quiet and self.server.is_running(LOOK_S):
+                self.load.hand_in_to_many()
+            self._wait_killed(f"{point} {count} times")
+        self.load.resume()
+        return count
+
+    def _at_start(self, point: AtStart) -> int:
+        self.server.kill()
+        if not point.call:
+            self.server.spawn()
+            after_s = self.random.uniform(0, point.most_s)
+            threading.Event().wait(after_s)
+            self.server.kill()
+            return int(after_s * 1000)
+        count = self.random.randint(1, point.most)
+        # -D: the tracer is not the parent of what it runs, so that its exit status is seen.
+        self.server.spawn([*_tracer(point.call, "", count), "-D"])
+        self._wait_killed(f"{point} {count} times")
+        return count
+
+    def _path(self, file: File) -> str:
+        if file is File.SEGMENT:  # each start begins new ones
+            assert self.moments.wait(Step.ACKNOWLEDGED, 1, DEADLINE_S), "it stands still"
+            segments = (self.server.data_dir / "content").iterdir()
+            return str(max(segments, key=lambda path: path.stat().st_mtime_ns))
+        return str(self.server.data_dir / file) if file else ""
+
+    def _wait_killed(self, where: str) -> None:
+        status = self.server.wait_ended(f"the kill at {where}")
+        assert status == -signal.SIGKILL, f"{where}: ended with {status}"
+
+    # -- what came of it -----------------------------------------------------------------------
+
+    def copies(self, load_id: str, recipient: str) -> int:
+        """How often a recipient got a message."""
+        return sum(sink.received[load_id, recipient] for sink in self.sinks)
+
+    @property
+    def notices(self) -> Counter[str]:
+        """How often each message came back to its sender, by load id."""
+        return sum((sink.notices for sink in self.sinks), Counter())
+
+    def uncertainties(self) -> Counter[int]:
+        """How often each delivery was uncertain, as its history says."""
+        return Counter(delivery for (delivery,) in self.server.sql(UNCERTAIN, *_UNFINISHED))
+
+    def cancel_some(self) -> None:
+        """Give up some of the mail that still waits."""
+        rows = self.server.sql("SELECT id FROM delivery WHERE state < 10 ORDER BY id")
+        for (delivery,) in rows[1:4]:
+            assert self.server.cli("queue", "cancel", str(delivery)) == {"changed": 1}
+            self.cancelled.add(delivery)
+
+    def table(self) -> str:
+        """The kills by point, for people."""
+        lines = [f"{'stage':14}{'killed at':58}{'kills':>6}{'unanswered':>12}{'uncertain':>11}"]
+        for stage, point in sorted({(k.stage, k.point) for k in self.kills}):
+            met = [k for k in self.kills if (k.stage, k.point) == (stage, point)]
+            unanswered, uncertain = sum(k.unanswered for k in met), sum(k.uncertain for k in met)
+            lines.append(f"{stage:14}{point:58}{len(met):6}{unanswered:12}{uncertain:11}")
+        return "\n".join(lines)
+
+
+_UNFINISHED = (EVENT_CODES[EventType.DEFERRED], EVENT_CODES[EventType.EXPIRED])
+
+
+@contextmanager
+def proof(seed: int) -> Iterator[Proof]:
+    """A relay that is not running yet, with its receivers."""
+    with ExitStack() as stack:
+        ground = stack.enter_context(Ground())
+        server = RelevoServer(
+            ground,
+            SUBMISSION__ALLOW_PLAINTEXT_AUTH="true",
+            SUBMISSION__TLS_CERTIFICATE="",
+            SUBMISSION__TLS_KEY="",
+            SUBMISSION__IMPLICIT_TLS_LISTEN="",
+            QUEUE__RETRY="1s",
+            QUEUE__RETRY_URGENT="1s",
+            QUEUE__UNCERTAIN_RETRY="1s",
+            QUEUE__EXPIRE__URGENT="5s",
+            LOG__LEVEL="warning",
+        )
+        stack.enter_context(server)
+        server.add_credential("--scopes", "mail.send,mail.urgent")
+        made = Proof(ground, server, seed)
+        for sink in made.sinks:
+            sink.start()
+            stack.callback(sink.stop)
+        yield made
+
+
+@contextmanager
+def tracing(target: list[str], call: str, path: str, count: int) -> Iterator[None]:
+    """Kill the target on entering a system call for the n-th time."""
+    with subprocess.Popen([*_tracer(call, path, count), *target]) as tracer:
+        try:
+            yield
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                tracer.terminate()
+
+
+def _tracer(call: str, path: str, count: int) -> list[str]:
+    which = ["-P", path] if path else []
+    inject = ["-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={count}"]
+    return [TRACER, "-f", "-qq", "-o", "/dev/null", *which, *inject]
+
+
+def _kill_process(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
