@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -126,6 +127,42 @@ class Source:
         self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
+
+
+class Release:
+    """The beginning of a campaign that is in the queue already; in the place of a sender."""
+
+    def __init__(self, command: Sequence[str], expanded: dict[str, float]) -> None:
+        """`expanded`: what `bench.campaign` told."""
+        self._expanded = expanded
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was released."""
+        return self._process.poll() is not None
+
+    def result(self) -> dict[str, Any]:
+        """As of a sender that handed in each copy. Raises `SubjectError` if it was not released."""
+        if self._process.wait(_ANSWER_S):
+            raise SubjectError("the campaign was not released")
+        deliveries, seconds = self._expanded["deliveries"], self._expanded["seconds"]
+        return {
+            "start_ns": 0,  # the first arrival: a command takes its time to begin
+            "accepted": deliveries,
+            "accepted_s": round(deliveries / seconds, 1),
+            "acceptance_ms": {"p50": 0.0, "p95": 0.0, "p99": 0.0, "max": 0.0},
+            "deferred": 0,
+            "refused": 0,
+            "resent": 0,
+            "cpu_s": 0.0,
+        }
+
+    def close(self) -> None:
+        """End it, whatever it is doing."""
+        if not self.has_ended:
+            self._process.kill()
+        self._process.wait()
 
 
 def source_command(stream: Stream, target: str, deadline_s: float, credentials: str) -> list[str]:

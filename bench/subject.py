@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.cases import Case
+from bench.generator import Release, Stream
 from bench.meter import SyncCounter
 
 
@@ -26,6 +27,14 @@ class Subject(Protocol):
 
     def restart(self) -> float:
         """Stop and start it with what is in its queue; seconds until it was ready again."""
+        ...
+
+    def put_template(self, stream: Stream) -> dict[str, float]:
+        """Have one message with a row for each copy in its queue, on hold; what that cost."""
+        ...
+
+    def release(self, expanded: dict[str, float]) -> Release:
+        """Let that message go; given what `put_template` told."""
         ...
 
     def counters(self) -> dict[str, float]:

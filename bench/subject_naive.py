@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bench.cases import BENCH, Case
 from bench.children import Child, SubjectError, wait_for
+from bench.generator import Release, Stream
 from bench.ground import Ground, free_port, is_open
 from bench.meter import SyncCounter
 
@@ -50,6 +51,12 @@ class NaiveSubject:
 
     def restart(self) -> float:
         raise SubjectError("the naive relay has nothing to keep over a restart")
+
+    def put_template(self, stream: Stream) -> dict[str, float]:  # noqa: ARG002
+        raise SubjectError("the naive relay knows no templates")
+
+    def release(self, expanded: dict[str, float]) -> Release:  # noqa: ARG002
+        raise SubjectError("the naive relay knows no templates")
 
     def counters(self) -> dict[str, float]:
         return {}

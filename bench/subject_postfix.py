@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from bench import machine
 from bench.cases import SIGNED_FROM, Case
 from bench.children import Child, SubjectError, wait_for
+from bench.generator import Release, Stream
 from bench.ground import Ground, free_port, is_open
 from bench.meter import SyncCounter
 
@@ -144,6 +145,12 @@ class PostfixSubject:
 
     def restart(self) -> float:
         raise SubjectError("a restart of postfix is not part of any case")
+
+    def put_template(self, stream: Stream) -> dict[str, float]:  # noqa: ARG002
+        raise SubjectError("postfix knows no templates")
+
+    def release(self, expanded: dict[str, float]) -> Release:  # noqa: ARG002
+        raise SubjectError("postfix knows no templates")
 
     def counters(self) -> dict[str, float]:
         return {}

@@ -9,13 +9,16 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from bench.campaign import CAMPAIGN
 from bench.cases import SIGNED_FROM, Case
 from bench.children import Child, SubjectError, wait_for
+from bench.generator import Release, Stream
 from bench.ground import Ground, free_port
 from bench.meter import SyncCounter
 
 _COMMAND_S = 60.0
 _READY_S = 60.0
+_EXPANSION_S = 600.0
 _COMMITS = "relevo_store_commit_"
 
 
@@ -34,13 +37,15 @@ class RelevoSubject:
         self._program = str(Path(sys.executable).parent / "relevo")
         self._directory = self._template
         self._monitor = ""
+        self._account = ""
         self._server: Child | None = None
         self._environment: dict[str, str] = {}
 
-    def obstacle(self, case: Case) -> str:
-        return f"waits for {case.waits_for}" if case.waits_for else ""
+    def obstacle(self, case: Case) -> str:  # noqa: ARG002
+        return ""
 
     def start(self, case: Case, directory: Path, syncs: SyncCounter) -> float:
+        self.notes = []
         if not self._template.exists():
             self._prepare()
         shutil.copytree(self._template, directory, dirs_exist_ok=True)
@@ -56,6 +61,29 @@ class RelevoSubject:
             raise SubjectError("; ".join(problems))
         self._configure(self._directory, is_signed=False)
         return self._serve()
+
+    def put_template(self, stream: Stream) -> dict[str, float]:
+        problems = self.stop()
+        if problems:
+            raise SubjectError("; ".join(problems))
+        load = stream.load
+        command = [sys.executable, "-m", "bench.campaign", "--run", stream.run]
+        command += ["--config", str(self._directory / "relevo.toml"), "--account", self._account]
+        command += ["--recipients", str(load.messages), "--size", str(load.size)]
+        command += ["--domains", str(load.domains), "--domain-format", load.domain_format]
+        expanded: dict[str, float] = json.loads(_run(command, _EXPANSION_S))
+        thousands = expanded["deliveries"] / 1000
+        self.notes.append(
+            f"{expanded['deliveries']:,} rows in {expanded['seconds']:.1f} s, "
+            f"{expanded['cpu_s'] / thousands:.3f} CPU s/1000; times to delivery count from then"
+        )
+        self._serve()
+        return expanded
+
+    def release(self, expanded: dict[str, float]) -> Release:
+        config = str(self._directory / "relevo.toml")
+        command = [self._program, "queue", "release", "--campaign", CAMPAIGN, "--config", config]
+        return Release(command, expanded)
 
     def counters(self) -> dict[str, float]:
         found: dict[str, float] = {}
@@ -88,7 +116,7 @@ class RelevoSubject:
         """Account, credential, sending domain and key, once: every run begins with a copy."""
         self._template.mkdir()
         self._configure(self._template, is_signed=True)
-        self._command("account", "add", "bench", "--json")
+        self._account = json.loads(self._command("account", "add", "bench", "--json"))["id"]
         self._command("domain", "add", SIGNED_FROM, "--json")
         self._command("dkim", "new", SIGNED_FROM, "--json")
         made = json.loads(self._command("credential", "add", "--name", "bench", "--json"))
@@ -96,13 +124,9 @@ class RelevoSubject:
         self.credentials = base64.b64encode(secret.encode()).decode()
 
     def _command(self, *arguments: str) -> str:
-        command = [self._program, *arguments, "--config", str(self._template / "relevo.toml")]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_COMMAND_S
+        return _run(
+            [self._program, *arguments, "--config", str(self._template / "relevo.toml")], _COMMAND_S
         )
-        if done.returncode:
-            raise SubjectError(f"{' '.join(command)}\n{done.stderr}{done.stdout}")
-        return done.stdout
 
     def _configure(self, directory: Path, *, is_signed: bool) -> None:
         port, monitor, console = free_port(), free_port(), free_port()
@@ -139,3 +163,11 @@ listen = "127.0.0.1:{console}"
 listen = "{self._monitor}"
 """
         )
+
+
+def _run(command: list[str], deadline_s: float) -> str:
+    """What a command writes. Raises `SubjectError` when it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=deadline_s)
+    if done.returncode:
+        raise SubjectError(f"{' '.join(command)}\n{done.stderr}{done.stdout}")
+    return done.stdout

@@ -12,7 +12,7 @@ from typing import Any
 from bench import meter
 from bench.cases import Case
 from bench.children import SubjectError
-from bench.generator import Sink, Source, Stream, new_stream
+from bench.generator import Release, Sink, Source, Stream, new_stream
 from bench.ground import Ground
 from bench.hotspots import Recorder
 from bench.meter import PeakSampler, Snapshot, SyncCounter
@@ -127,7 +127,11 @@ class Trial:
                 self._fill(run, subject, streams[1], directory)
             if case.is_restarted:
                 run.ready_s = subject.restart()
-            self._load(run, subject, case, streams[0], sink, syncs)
+            expanded = None
+            if case.is_template:
+                self._progress(f"writing {streams[0].copies:,} recipients of a template")
+                expanded = subject.put_template(streams[0])
+            self._load(run, subject, case, streams[0], sink, syncs, expanded)
         finally:
             run.notes += subject.notes
             run.problems += subject.stop()
@@ -153,13 +157,18 @@ class Trial:
         stream: Stream,
         sink: Sink,
         syncs: SyncCounter,
+        expanded: dict[str, float] | None,
     ) -> None:
         roots = subject.roots
         counters, arrived, synced = subject.counters(), sink.ask(), syncs.count
         dns, own = meter.cpu_s(self._ground.dns_roots), sum(os.times()[:2])
         with PeakSampler(roots) as sampler:
             before = Snapshot.of(roots)
-            source = Source(stream, subject.target, self._deadline_s, subject.credentials)
+            source = (
+                Source(stream, subject.target, self._deadline_s, subject.credentials)
+                if expanded is None
+                else subject.release(expanded)
+            )
             recorder = self._record(subject)
             try:
                 self._watch(stream, source, sink)
@@ -192,7 +201,7 @@ class Trial:
             return None
         return Recorder(subject.roots[0], self._ground.directory / f"samples-{next(self._numbers)}")
 
-    def _watch(self, stream: Stream, source: Source, sink: Sink) -> None:
+    def _watch(self, stream: Stream, source: Source | Release, sink: Sink) -> None:
         """Wait until the sender is through and all copies have arrived, or nothing moves any more."""
         start_s = moved_s = time.monotonic()
         seen, told_s = -1, start_s
@@ -219,7 +228,8 @@ def _fill_counts(run: Run, stream: Stream, sent: dict[str, Any], got: dict[str, 
     run.lost = max(0, run.accepted * stream.load.recipients - run.delivered)
     run.damaged = got["corrupt"] + got["foreign"] + got["strays"]
     run.accepted_s = sent["accepted_s"]
-    run.seconds = round(max(0, arrived["last_ns"] - sent["start_ns"]) / 1e9, 3)
+    start_ns = sent["start_ns"] or arrived["first_ns"]
+    run.seconds = round(max(0, arrived["last_ns"] - start_ns) / 1e9, 3)
     run.delivered_s = round(run.delivered / run.seconds, 1) if run.seconds else 0.0
     run.acceptance_ms, run.delivery_ms = sent["acceptance_ms"], arrived["delivery_ms"]
     run.connections_peak = got["connections_peak"]
