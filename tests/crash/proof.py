@@ -177,8 +177,8 @@ _UNFINISHED = (EVENT_CODES[EventType.DEFERRED], EVENT_CODES[EventType.EXPIRED])
 
 
 @contextmanager
-def proof(seed: int) -> Iterator[Proof]:
-    """A relay that is not running yet, with its receivers."""
+def proof(seed: int, **environ: str) -> Iterator[Proof]:
+    """A relay that is not running yet, with its receivers; `environ` adds settings."""
     with ExitStack() as stack:
         ground = stack.enter_context(Ground())
         server = RelevoServer(
@@ -192,6 +192,7 @@ def proof(seed: int) -> Iterator[Proof]:
             QUEUE__UNCERTAIN_RETRY="1s",
             QUEUE__EXPIRE__URGENT="5s",
             LOG__LEVEL="warning",
+            **environ,
         )
         stack.enter_context(server)
         server.add_credential("--scopes", "mail.send,mail.urgent")

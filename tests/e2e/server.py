@@ -70,7 +70,7 @@ class RelevoServer:
         self.ground = ground
         self.directory = ground.directory / name
         self.config = self.directory / "config" / "relevo.toml"
-        self.data_dir = self.directory / "queue"
+        self.data_dir = Path(environ.get("SERVER__DATA_DIR", self.directory / "queue"))
         self.host = "127.0.0.1"
         self.port, self.tls_port = free_port(), free_port()
         self.metrics_port, self.console_port = free_port(), free_port()
