@@ -181,6 +181,13 @@ class Dispatcher:
             await asyncio.sleep(LOOK_AGAIN_S)
         return True
 
+    def clock_was_set(self, step_ms: int, before_ms: int) -> None:
+        """The wall clock jumped by so much from `before_ms`, the disk has been told: memory follows."""
+        for flow in self.board.flows:
+            flow.clock_was_set(step_ms, before_ms)
+        self.flow_clock.clock_was_set()
+        self.timekeeper.note_due(0)
+
     # -- what operators do ---------------------------------------------------------------------
 
     async def plan_flow(

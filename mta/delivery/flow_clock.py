@@ -50,6 +50,17 @@ class FlowClock:
             heappush(self._moments, (moment, flow.id))
             self._event.set()
 
+    def clock_was_set(self) -> None:
+        """Forget all moments: they were those of another clock."""
+        self._moments.clear()
+        self._armed.clear()
+        now_ms = self._clock.now_ms()
+        for flow in self._flows:
+            if flow.is_open(now_ms) and not flow.has_ended(now_ms):
+                self._woken(flow.id)
+            self.watch(flow)
+        self._event.set()
+
     async def run(self) -> None:
         """Serve until cancelled."""
         for flow in self._flows:

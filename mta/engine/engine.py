@@ -18,10 +18,11 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from mta.bounces.classifier import Classifier
+from mta.delivery.clock_steps import ClockSteps
 from mta.delivery.notices import DsnNotices, NoticeFlows
 from mta.delivery.sites import SiteDirectory
 from mta.dkim.keys import KeyRing
-from mta.engine.assembly import DeliveryAssembly, assemble_delivery
+from mta.engine.assembly import DeliveryAssembly, assemble_delivery, retry_plan
 from mta.engine.gauges import QueueGauges
 from mta.engine.health import Health, HealthServer
 from mta.engine.housekeeping import Capacity, Housekeeping
@@ -40,7 +41,7 @@ from mta.intake.return_path import ReturnPaths
 from mta.intake.trace import TraceWriter
 from mta.listener.authenticator import Authenticator
 from mta.listener.listener import Listener
-from mta.model.clock import Clock, SystemClock
+from mta.model.clock import Clock, SteadyClock, SystemClock
 from mta.model.envelope import Identity
 from mta.model.errors import ConfigurationError, StoreFailed
 from mta.model.ids import IdGenerator
@@ -160,8 +161,13 @@ class Engine:
         data_dir = self.settings.server.data_dir
         _make_directory(data_dir)
         with DataDirLock(data_dir):
+            self._clock = SteadyClock(SystemClock())
             self.foundation = await open_foundation(
-                self.loaded, self._ports.packages, metrics=self.metrics, on_failed=self._disk_failed
+                self.loaded,
+                self._ports.packages,
+                metrics=self.metrics,
+                on_failed=self._disk_failed,
+                clock=self._clock,
             )
             try:
                 await self._serve(started)
@@ -318,22 +324,24 @@ class Engine:
         return installation_key(self.settings.console.secret_file)
 
     def _start_housekeeping(self, group: asyncio.TaskGroup) -> "list[asyncio.Task[None]]":
-        base = self.foundation
-        gauges = QueueGauges(base.store, self.delivery.dispatcher.board, self.metrics, base.clock)
-        keeper = Housekeeping(
+        base, dispatcher = self.foundation, self.delivery.dispatcher
+        gauges = QueueGauges(base.store, dispatcher.board, self.metrics, base.clock)
+        keeper = self.housekeeping = Housekeeping(
             store=base.store,
-            dispatcher=self.delivery.dispatcher,
             gauges=gauges,
             capacity=self.capacity,
             settings=self.settings,
             clock=base.clock,
         )
+        plan = retry_plan(self.settings)
+        steps = ClockSteps(base.store, self._clock, dispatcher, plan, keeper.clock_was_set)
         self.health.check("disk", lambda: "disk space is low" if self.capacity.is_low else "")
         self.health.check("stopping", lambda: "stopping" if self.capacity.is_stopping else "")
         return [
             group.create_task(keeper.measure(), name="gauges"),
             group.create_task(keeper.watch_space(), name="space"),
             group.create_task(keeper.sweep(), name="retention"),
+            group.create_task(steps.run(), name="clock"),
             group.create_task(LoopLagMonitor(self.metrics, base.clock).run(), name="lag"),
         ]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import structlog
 
-from mta.delivery.dispatcher import Dispatcher
 from mta.engine.gauges import QueueGauges
 from mta.model.clock import Clock
 from mta.model.errors import StoreError
@@ -22,6 +21,7 @@ from mta.store.work import ContentRef, Rows
 GAUGES_S = 10.0
 SPACE_S = 1.0
 SWEEP_S = 60.0
+DOUBT_S = 86_400.0  # a clock that was set forward by mistake can be set back within a day
 HISTORY_BATCH = 500
 SURVIVOR_BATCH = 100
 
@@ -62,19 +62,23 @@ class Housekeeping:
         self,
         *,
         store: Store,
-        dispatcher: Dispatcher,
         gauges: QueueGauges,
         capacity: Capacity,
         settings: Settings,
         clock: Clock,
     ) -> None:
         self._store = store
-        self._dispatcher = dispatcher
         self._gauges = gauges
         self._capacity = capacity
         self._queue = settings.queue
         self._clock = clock
+        self._history_stays_until_s = 0.0
         self._log = structlog.get_logger("mta.engine")
+
+    def clock_was_set(self, step_ms: int) -> None:
+        """The wall clock jumped: after a jump forward no history is removed for a day."""
+        if step_ms > 0:
+            self._history_stays_until_s = self._clock.monotonic_s() + DOUBT_S
 
     async def measure(self) -> None:
         """Refresh the queue's gauges, for ever."""
@@ -110,7 +114,8 @@ class Housekeeping:
         await self._store.sweep_segments(now_ms, self._queue.content_retention * 1000)
         for sparse in await self._store.sparse_segments():
             await self._move_survivors(sparse)
-        await self._drop_history(now_ms - self._queue.history_retention * 1000)
+        if self._clock.monotonic_s() >= self._history_stays_until_s:
+            await self._drop_history(now_ms - self._queue.history_retention * 1000)
 
     async def _move_survivors(self, sparse: SegmentUse) -> None:
         """Copy what still lives in an almost empty segment, so that the segment can go."""

@@ -1,5 +1,6 @@
 """What an outcome means for a delivery: its next state, when it is tried again, when it expires."""
 
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,3 +90,9 @@ def delay_after(
         step = plan.greylist_s
         return step * 1000
     return round(step * 1000 * rng.uniform(1 - JITTER, 1 + JITTER))
+
+
+def longest_wait_s(plan: RetryPlan) -> int:
+    """The longest time that any retry can be off."""
+    longest = max(*plan.steps_s, *plan.urgent_steps_s, plan.uncertain_s, plan.greylist_s)
+    return math.ceil(longest * (1 + JITTER))

@@ -68,6 +68,21 @@ class Flow:
             held += max(0, now_ms - self.held_since_ms)
         return now_ms - held
 
+    def clock_was_set(self, step_ms: int, before_ms: int) -> None:
+        """The wall clock jumped by so much from `before_ms`: time and pace of the flow go on as before.
+
+        Its hour (`not_before_ms`) stays, unless it had come: that is people's time. The same as
+        `flow_clock_step` does on the disk.
+        """
+        if self.not_before_ms <= before_ms:
+            self.not_before_ms = min(self.not_before_ms, before_ms + step_ms)
+        self.held_ms += step_ms
+        if self.held_since_ms:
+            self.held_since_ms += step_ms
+        if self.next_ms:
+            self.next_ms += step_ms
+        self.due_ms += step_ms
+
     def is_open(self, now_ms: int) -> bool:
         """Whether its deliveries may go out now."""
         return self.gate == Gate.OPEN and self.not_before_ms <= now_ms and self.next_ms <= now_ms

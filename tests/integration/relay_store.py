@@ -18,10 +18,11 @@ class SteeredClock(SystemClock):
 
     def __init__(self) -> None:
         self._offset_s = 0.0
+        self._set_by_s = 0.0
         self._frozen_s: float | None = None
 
     def now_ms(self) -> int:
-        return super().now_ms() + round(self._offset_s * 1000)
+        return super().now_ms() + round((self._offset_s + self._set_by_s) * 1000)
 
     def monotonic_s(self) -> float:
         if self._frozen_s is not None:
@@ -32,6 +33,10 @@ class SteeredClock(SystemClock):
         self._offset_s += seconds
         if self._frozen_s is not None:
             self._frozen_s += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock, as an operator or a time server does; the monotonic one goes on."""
+        self._set_by_s += seconds
 
     def freeze(self) -> None:
         """From now on the monotonic clock moves by `advance` only."""

@@ -40,6 +40,7 @@ async def test_no_read_walks_a_whole_table(plan, name):
         ("streams_ready", "delivery_ready (site=? AND class=? AND flow>?)"),
         ("window", "delivery_ready (site=? AND class=? AND flow=? AND id>?)"),
         ("due", "delivery_due (due_ms<?)"),
+        ("retries", "delivery_due (due_ms>? AND due_ms<?)"),
         ("scheduled_by_site", "delivery_due (due_ms<?)"),
         ("claimed", "delivery_claimed (id>?)"),
         ("unresolved_domains", "delivery_unresolved (domain>?)"),

@@ -61,6 +61,14 @@ ORDER BY d.id LIMIT :count;
 SELECT id, site, class, flow, due_ms, domain FROM delivery
 WHERE state = 0 AND due_ms <= :now_ms ORDER BY due_ms LIMIT :count;
 
+-- name: retries
+-- Rows that wait for another attempt, by when they are due, from a place on: id, due_ms. What an
+-- operator holds is due after any end.
+SELECT id, due_ms FROM delivery
+WHERE state = 0 AND due_ms >= :due_ms AND (due_ms, id) > (:due_ms, :after) AND due_ms <= :until_ms
+  AND attempts > 0
+ORDER BY due_ms, id LIMIT :count;
+
 -- name: next_due
 SELECT min(due_ms) FROM delivery WHERE state = 0;
 

@@ -22,6 +22,17 @@ FROM (SELECT value->>0 AS id, value->>1 AS gate, value->>2 AS reason,
              value->>3 AS since, value->>4 AS held FROM json_each(:rows)) AS v
 WHERE flow.id = v.id;
 
+-- name: flow_clock_step
+-- order: 4
+-- The wall clock was set: what was skipped or repeated counts as time on hold, and whose hour had
+-- come does not wait for it again. rows: milliseconds, now_ms before
+UPDATE flow
+SET held_ms = held_ms + v.step,
+    held_since_ms = CASE WHEN held_since_ms > 0 THEN held_since_ms + v.step ELSE 0 END,
+    not_before_ms = CASE WHEN not_before_ms <= v.at THEN min(not_before_ms, v.at + v.step)
+                         ELSE not_before_ms END
+FROM (SELECT value->>0 AS step, value->>1 AS at FROM json_each(:rows) LIMIT 1) AS v;
+
 -- name: flow_plan
 -- order: 4
 -- When a flow begins, its rate and its end. rows: id, not_before_ms, rate_per_hour, end_ms
@@ -132,6 +143,13 @@ WHERE delivery.id = v.id AND delivery.state = v.old;
 UPDATE delivery SET due_ms = v.due
 FROM (SELECT value->>0 AS id, value->>1 AS due FROM json_each(:rows)) AS v
 WHERE delivery.id = v.id AND delivery.state = 0;
+
+-- name: delivery_due_moved
+-- order: 26
+-- The wall clock was set back: retries come as far off as they were. rows: id, due_ms seen, due_ms
+UPDATE delivery SET due_ms = v.due
+FROM (SELECT value->>0 AS id, value->>1 AS seen, value->>2 AS due FROM json_each(:rows)) AS v
+WHERE delivery.id = v.id AND delivery.state = 0 AND delivery.due_ms = v.seen;
 
 -- name: message_content
 -- order: 30
