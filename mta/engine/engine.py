@@ -43,7 +43,7 @@ from mta.listener.authenticator import Authenticator
 from mta.listener.listener import Listener
 from mta.model.clock import Clock, SteadyClock, SystemClock
 from mta.model.envelope import Identity
-from mta.model.errors import ConfigurationError, StoreFailed
+from mta.model.errors import ConfigurationError
 from mta.model.ids import IdGenerator
 from mta.model.rendering import ContentRenderer
 from mta.settings.files import unusable_files
@@ -61,6 +61,8 @@ from mta.store.statements import StatementPackage
 SWITCH_INTERVAL_S = 0.00002
 LISTENER_STOP_S = 10.0
 DELIVERY_STOP_S = 12.0
+LAST_ANSWERS_S = 0.5  # between a failed disk and the end of the process
+DISK_FAILED = 70  # EX_SOFTWARE, the exit status
 
 
 @dataclass(slots=True)
@@ -336,6 +338,7 @@ class Engine:
         plan = retry_plan(self.settings)
         steps = ClockSteps(base.store, self._clock, dispatcher, plan, keeper.clock_was_set)
         self.health.check("disk", lambda: "disk space is low" if self.capacity.is_low else "")
+        self.health.check("store", lambda: "the disk failed" if self.exit_status else "")
         self.health.check("stopping", lambda: "stopping" if self.capacity.is_stopping else "")
         return [
             group.create_task(keeper.measure(), name="gauges"),
@@ -378,13 +381,18 @@ class Engine:
         self._log.info("stopped")
 
     def _disk_failed(self, error: BaseException) -> None:
-        """EIO under a commit: nothing can be promised any more, systemd starts us again."""
+        """EIO under a commit: nothing can be promised any more, systemd starts us again.
+
+        Whoever waits for the store is told so first (451); the store writes nothing from now on.
+        """
         self._log.critical("the disk failed, the process ends", error=str(error))
-        self.exit_status = 1
+        self.exit_status = DISK_FAILED
+        asyncio.get_running_loop().call_later(LAST_ANSWERS_S, self._end_at_once)
+
+    def _end_at_once(self) -> None:
+        """Clean nothing up: no further fsync may run."""
         self.log_output.close()
-        if isinstance(error, StoreFailed):
-            os._exit(70)  # EX_SOFTWARE; no further fsync may run, so nothing is cleaned up
-        self.stop()
+        os._exit(self.exit_status)
 
 
 def _beside(config_dir: Path | None, name: str) -> Path | None:
