@@ -16,7 +16,8 @@ class Rows(NamedTuple):
 
     `expect` is the guard: the number of database rows that must change, or the whole job is
     undone. A guarded statement changes at most one database row for each row it is given.
-    Strings hold neither U+0000 nor lone surrogates, integers fit into 64 bits.
+    Strings hold neither U+0000 nor lone surrogates, integers fit into 64 bits with their sign,
+    floats are finite.
     """
 
     statement: str

@@ -2,13 +2,14 @@
 
 import re
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mta.intake.content import ContentRefused, check_octets, scan
 from mta.intake.header_encoding import decode_words, encode_field, encoded_words, field_text
 from mta.intake.mailboxes import MailboxSyntaxError, mailboxes
 from mta.smtp.data import ContentBuffer
+from tests.property.effort import tries
 
 NAMES = [
     "From", "from ", "SENDER", "To", "Cc", "Bcc", "bCC", "Bcc\t", "Resent-Bcc", "Return-Path", "Subject", "Date",
@@ -56,7 +57,7 @@ _WHOLE = re.compile(rb"(?:[!-9;-~]+[ \t]*:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)*\Z
 
 
 @given(messages(), st.booleans())
-@settings(max_examples=400)
+@tries(400)
 @example(b"Subject: x\r\nnofield\r\nBcc: y\r\n", False)
 @example(("To: " + "é, " * 20 + "\r\n").encode(), False)
 def test_what_goes_out_is_well_formed(content: bytes, smtputf8: bool):

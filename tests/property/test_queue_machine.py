@@ -16,6 +16,7 @@ from mta.scheduler.stream import Stream
 from mta.spool.flows import Flow, FlowDirectory
 from mta.spool.rows import QueuedDelivery, QueuedMessage
 from mta.store.work import ContentRef
+from tests.property.effort import tries
 
 NOW_MS = 1_800_000_000_000
 READY, CLAIMED, SCHEDULED, DONE = "ready", "claimed", "scheduled", "done"
@@ -234,4 +235,4 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 TestQueueMachine = QueueMachine.TestCase
-TestQueueMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestQueueMachine.settings = settings(tries(60), stateful_step_count=40)

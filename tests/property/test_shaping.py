@@ -1,6 +1,7 @@
-"""What holds for every policy and every course of events."""
+"""For every policy and course of events no limit is exceeded in any span of time, and a slowed lane
+keeps its bounds and recovers."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mta.model.outcome import Outcome, OutcomeKind, Phase
@@ -11,6 +12,7 @@ from mta.shaping.limiter import LaneLimiter, TotalLimiter
 from mta.shaping.policy import Period, Rate
 from mta.shaping.sites import pattern_matches, site_pattern
 from mta.shaping.throttle import Stage
+from tests.property.effort import tries
 from tests.unit.test_shaping_limiter import NOW_MS, policy
 
 BUSY = Outcome(OutcomeKind.DEFERRED, Reply.of(421, "4.7.0", "busy"), Phase.MAIL)
@@ -30,7 +32,7 @@ host_names = st.lists(labels, min_size=1, max_size=5).map(".".join)
     pauses=st.lists(st.floats(0, 3), min_size=1, max_size=300),
     start_s=st.floats(0, 1e6),
 )
-@settings(max_examples=60, deadline=None)
+@tries(60)
 def test_no_span_holds_more_than_the_rate_and_its_burst(
     rate: Rate, pauses: list[float], start_s: float
 ):
@@ -93,7 +95,7 @@ steps = st.lists(
 
 
 @given(course=steps, start=st.integers(1, 20), more=st.integers(0, 20))
-@settings(max_examples=60, deadline=None)
+@tries(60)
 def test_the_back_off_keeps_its_bounds_and_always_recovers(
     course: list[tuple[str, float]], start: int, more: int
 ):
@@ -131,7 +133,7 @@ def test_the_back_off_keeps_its_bounds_and_always_recovers(
 
 
 @given(course=steps)
-@settings(max_examples=30, deadline=None)
+@tries(30)
 def test_a_snapshot_brings_back_what_held(course: list[tuple[str, float]]):
     backoff = Backoff(policy())
     now_s = 1000.0

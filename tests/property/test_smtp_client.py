@@ -1,6 +1,7 @@
-"""Invariants of the sans-IO client under any replies, cut anywhere."""
+"""Whatever a peer replies, cut anywhere, every transaction ends exactly once with one outcome for each
+recipient, and none is delivered or uncertain whose body was not written."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mta.model.outcome import Outcome, OutcomeKind
@@ -10,6 +11,7 @@ from mta.smtp.client_options import ClientOptions, TlsMode
 from mta.smtp.client_states import State
 from mta.smtp.client_transaction import OutgoingRecipient, Transaction
 from mta.smtp.replies import ReplyError, ReplyParser
+from tests.property.effort import tries
 
 END = object()
 
@@ -110,7 +112,7 @@ actions = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@tries(300)
 @given(st.booleans(), actions)
 def test_every_transaction_ends_exactly_once_whatever_the_peer_says(
     pipelining: bool, steps: list[int | bytes]
@@ -131,7 +133,7 @@ def test_every_transaction_ends_exactly_once_whatever_the_peer_says(
         assert transaction.recipients[0].address.encode() not in peer.written
 
 
-@settings(max_examples=200, deadline=None)
+@tries(200)
 @given(st.booleans(), actions)
 def test_nothing_is_delivered_or_uncertain_whose_body_was_not_written(
     pipelining: bool, steps: list[int | bytes]
@@ -158,7 +160,6 @@ REPLIES_OF_TWO = (
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=60))
 def test_cutting_the_replies_anywhere_changes_no_outcome_and_no_command(sizes: list[int]):
     whole, cut = Peer("PIPELINING"), Peer("PIPELINING")

@@ -1,6 +1,6 @@
 """Any argument gives a value or a well-formed refusal, and what is accepted says what was written."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mta.model.address import parse_address
@@ -16,6 +16,7 @@ from mta.smtp.commands import (
     parse_rcpt,
 )
 from mta.smtp.server_replies import encode_reply
+from tests.property.effort import tries
 
 CLOCK = ManualClock()
 WORDS = """
@@ -44,7 +45,7 @@ def check_refusal(reply: Reply) -> None:
     assert len(written) <= 512
 
 
-@settings(max_examples=500, deadline=None)
+@tries(500)
 @given(ARGUMENT)
 def test_mail_is_read_or_refused(argument: str) -> None:
     command = parse_mail(argument, 1000, CLOCK)
@@ -57,7 +58,7 @@ def test_mail_is_read_or_refused(argument: str) -> None:
     assert command.size_bytes <= 1000
 
 
-@settings(max_examples=500, deadline=None)
+@tries(500)
 @given(ARGUMENT, st.booleans())
 def test_rcpt_is_read_or_refused(argument: str, smtputf8: bool) -> None:
     recipient = parse_rcpt(argument, "mail.example.org", smtputf8=smtputf8)

@@ -4,12 +4,13 @@ CRLF.CRLF (or a counted chunk) ended, keeps bounded memory and never fails."""
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mta.smtp.data import ContentBuffer, has_long_line
 from mta.smtp.transparency import DotDecoder, stuff
 from tests.dialogue.driver import Driver
+from tests.property.effort import tries
 
 REPLY = re.compile(rb"(?:[2-5]\d\d-[^\r\n]*\r\n)*[2-5]\d\d [^\r\n]*\r\n")
 
@@ -128,7 +129,7 @@ GARBAGE = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@tries(300)
 @given(st.lists(GARBAGE, max_size=25), st.data(), st.booleans(), st.booleans())
 def test_cutting_the_stream_changes_nothing(parts, data, secure, trusted):
     stream = b"EHLO y\r\n" + b"".join(parts)
@@ -145,7 +146,7 @@ def test_cutting_the_stream_changes_nothing(parts, data, secure, trusted):
     assert pieces.events == whole.events
 
 
-@settings(max_examples=300, deadline=None)
+@tries(300)
 @given(st.lists(GARBAGE, max_size=25), st.booleans(), st.booleans())
 def test_garbage_gets_well_formed_replies_and_bounded_memory(parts, secure, trusted):
     driver = Driver.new(secure=secure, trusted=trusted, offer_tls=True, max_message_bytes=1000)
@@ -167,7 +168,7 @@ def test_garbage_gets_well_formed_replies_and_bounded_memory(parts, secure, trus
 CONTENT = st.lists(st.sampled_from([b".", b"..", b"a", b"\r\n", b"\n", b"\r", b"\xff", b" "]))
 
 
-@settings(max_examples=300, deadline=None)
+@tries(300)
 @given(CONTENT, st.integers(1, 9))
 @example([b"\r\n", b".", b"\r", b"\r\n"], 1)
 def test_what_is_stuffed_comes_back_as_it_was(parts, piece):
@@ -185,7 +186,7 @@ def test_what_is_stuffed_comes_back_as_it_was(parts, piece):
     assert wire[start + end :] == b"QUIT\r\n"
 
 
-@settings(max_examples=200, deadline=None)
+@tries(200)
 @given(CONTENT, st.integers(1, 5), st.integers(0, 30), st.booleans())
 def test_content_is_judged_the_same_however_it_is_cut(parts, piece, limit, normalize):
     octets = b"".join(parts)
@@ -198,7 +199,7 @@ def test_content_is_judged_the_same_however_it_is_cut(parts, piece, limit, norma
     assert whole.finish() == cut.finish()
 
 
-@settings(max_examples=200, deadline=None)
+@tries(200)
 @given(CONTENT, st.integers(1, 5))
 def test_each_line_end_of_any_kind_becomes_one_crlf(parts, piece):
     octets = b"".join(parts).replace(b"\0", b"")
@@ -210,7 +211,7 @@ def test_each_line_end_of_any_kind_becomes_one_crlf(parts, piece):
     assert buffer.finish() == content
 
 
-@settings(max_examples=200, deadline=None)
+@tries(200)
 @given(st.lists(st.integers(990, 1002) | st.integers(0, 3), max_size=8))
 def test_long_lines_are_found_wherever_they_are(lengths):
     content = b"".join(b"x" * length + b"\r\n" for length in lengths)
