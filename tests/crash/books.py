@@ -63,7 +63,7 @@ def _lost(proof: Proof, rows: list[Row]) -> list[str]:
     for row in rows:
         stored.setdefault(row.load_id, []).append(row.address)
     faults = [
-        f"lost: {known.message_id} ({load_id}) to {known.recipients}, stored {stored.get(load_id)}"
+        f"lost: {load_id} ({known.reply}) to {known.recipients}, stored {stored.get(load_id)}"
         for load_id, known in proof.load.acknowledged.items()
         if tuple(stored.get(load_id, ())) != known.recipients
     ]

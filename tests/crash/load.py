@@ -6,16 +6,17 @@ name says what becomes of the mail: `take…` is taken, `refuse…` is refused f
 receiver of PARKED defers everything: `late…` expires there, `stay…` stays in the queue.
 """
 
+import contextlib
 import random
 import smtplib
 import threading
 from dataclasses import dataclass
+from typing import Protocol
 
 from tests.crash.moments import Moments, Step
-from tests.e2e.clients import queued_id
-from tests.e2e.server import SENDER, SENDER_DOMAIN, RelevoServer
+from tests.e2e.server import SENDER, SENDER_DOMAIN
 
-CLIENTS = 4
+CLIENTS = 8
 CONNECT_AGAIN_S = 0.02
 TIMEOUT_S = 20.0
 DOMAINS = tuple(f"d{number}.test" for number in range(12))
@@ -28,22 +29,34 @@ LARGE_LINES = 4_000  # more than a socket buffer of the loopback takes at once
 MANY = 60  # recipients of a message to many
 
 
-@dataclass(frozen=True)
-class Acknowledged:
-    """What `250 2.0.0 <id> queued` was said for."""
+class Door(Protocol):
+    """Where mail is handed in; without a user name nobody logs in."""
 
-    message_id: str
+    host: str
+    port: int
+    username: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What 250 was said for."""
+
+    reply: str
     recipients: tuple[str, ...]
 
 
 class Load:
     """Runs between `start` and `stop`."""
 
-    def __init__(self, server: RelevoServer, moments: Moments, seed: int) -> None:
+    def __init__(
+        self, door: Door, moments: Moments, seed: int, *, parked_share: float = PARKED_SHARE
+    ) -> None:
         self.acknowledged: dict[str, Acknowledged] = {}
         self.unanswered = 0  # the final dot was sent, and the connection ended before the answer
         self.refusals: list[str] = []  # replies that a healthy relay does not give
-        self._server = server
+        self._door = door
+        self._parked_share = parked_share
         self._moments = moments
         self._end = threading.Event()
         self._go = threading.Event()
@@ -78,27 +91,32 @@ class Load:
         self._go.set()
 
     def hand_in_to_many(self) -> None:
-        """One message to many recipients over a connection of its own, while the others pause."""
+        """One message to many recipients, while the others pause."""
         self._many += 1
         recipients = tuple(
             f"take-{n}-many-{self._many}@{DOMAINS[n % len(DOMAINS)]}" for n in range(MANY)
         )
-        try:
-            with self._connect() as client:
-                self._hand_in(client, f"many-{self._many}", recipients, LINE)
-        except (OSError, smtplib.SMTPException):
-            pass  # killed
+        with contextlib.suppress(OSError, smtplib.SMTPException):  # killed
+            self.hand_in(f"many-{self._many}", recipients)
 
-    def _connect(self) -> smtplib.SMTP:
-        client = smtplib.SMTP(self._server.host, self._server.port, timeout=TIMEOUT_S)
-        client.login(self._server.username, self._server.password)
+    def hand_in(self, load_id: str, recipients: tuple[str, ...]) -> None:
+        """One message over a connection of its own."""
+        with self.connect() as client:
+            self._hand_in(client, load_id, recipients, LINE)
+
+    def connect(self) -> smtplib.SMTP:
+        """A client that may hand in."""
+        client = smtplib.SMTP(self._door.host, self._door.port, "client.test", TIMEOUT_S)
+        client.ehlo()
+        if self._door.username:
+            client.login(self._door.username, self._door.password)
         return client
 
     def _run(self, number: int, rng: random.Random) -> None:
         count = 0
         while not self._end.is_set():
             try:
-                with self._connect() as client:
+                with self.connect() as client:
                     while not self._end.is_set():
                         self._go.wait()
                         count += 1
@@ -107,7 +125,7 @@ class Load:
                 self._end.wait(CONNECT_AGAIN_S)
 
     def _hand_in_any(self, client: smtplib.SMTP, load_id: str, rng: random.Random) -> None:
-        if rng.random() < PARKED_SHARE:
+        if rng.random() < self._parked_share:
             name = rng.choice(("late", "stay"))
             recipients: tuple[str, ...] = (f"{name}-{load_id}@{PARKED}",)
         else:
@@ -138,8 +156,8 @@ class Load:
         if [code for code, _ in replies] != [250] * (len(recipients) + 1) + [354, 250]:
             self.refusals.append(f"{load_id}: {replies}")
             raise smtplib.SMTPServerDisconnected
-        identifier = queued_id(replies[-1][1])
-        self.acknowledged[load_id] = Acknowledged(identifier, tuple(sorted(set(recipients))))
+        reply = replies[-1][1].decode()
+        self.acknowledged[load_id] = Acknowledged(reply, tuple(sorted(set(recipients))))
         self._moments.note(Step.ACKNOWLEDGED)
 
 

@@ -80,6 +80,10 @@ class Proof:
             assert self.moments.wait(Step.ACKNOWLEDGED, MORE, DEADLINE_S), "it stands still"
         finally:
             self.load.stop()
+        self.drain()
+
+    def drain(self) -> None:
+        """Wait until nothing is in the queue but what has to stay there."""
         until(lambda: self.server.sql(OPEN) == [(0,)], "the queue is empty", DRAIN_S)
 
     def _kill(self, point: KillPoint) -> None:

@@ -1,7 +1,8 @@
 """A receiving mail server that only counts: who got which message of the load, and how often.
 
 Runs in an event loop in a thread of its own, fast enough never to be what the relay waits for. It
-takes everything but mail to `refuse…@`, which it refuses for good; one that defers takes nothing.
+takes everything but mail to `refuse…@`, which it refuses for good; one that defers takes nothing, one
+that is silent takes the mail and does not say so.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from tests.crash.moments import Moments, Step
 from tests.e2e.ground import Ground
 
 LOAD_ID = re.compile(rb"\r\nX-Load-Id: (\S+)\r\n")
-ABOUT = re.compile(rb"\r\nIn-Reply-To: <([^@]+)@")  # of a notice
+ABOUT = re.compile(rb"\r\n(?:In-Reply-To: <([^@]+)@|X-Load-Id: (\S+)\r\n)")  # in a notice
 _END = b"\r\n.\r\n"
 
 
@@ -20,7 +21,13 @@ class Sink:
     """Counts by (load id, recipient)."""
 
     def __init__(
-        self, ground: Ground, number: int, moments: Moments, *, defers: bool = False
+        self,
+        ground: Ground,
+        number: int,
+        moments: Moments,
+        *,
+        defers: bool = False,
+        is_silent: bool = False,
     ) -> None:
         self.host = f"mx{number}.test"
         self.received: Counter[tuple[str, str]] = Counter()
@@ -28,6 +35,7 @@ class Sink:
         self.problems: list[str] = []
         self.moments = moments
         self.defers = defers
+        self.is_silent = is_silent
         self.connections: set[asyncio.Transport] = set()
         self._ground = ground
         self._address = f"127.0.0.{number}"
@@ -65,7 +73,7 @@ class Sink:
         elif sender:
             self.received.update((found[1].decode(), recipient) for recipient in recipients)
         else:
-            self.notices[found[1].decode()] += 1
+            self.notices[(found[1] or found[2]).decode()] += 1
 
 
 class _Connection(asyncio.Protocol):
@@ -110,7 +118,7 @@ class _Connection(asyncio.Protocol):
         self._is_data = False
         self._sink.moments.note(Step.DOT)
         self._sink.take(self._sender, self._recipients, content)
-        return b"250 2.0.0 counted\r\n"
+        return b"" if self._sink.is_silent else b"250 2.0.0 counted\r\n"
 
     def _command(self, line: bytes) -> bytes:
         address = line.partition(b"<")[2].partition(b">")[0].decode()
