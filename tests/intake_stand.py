@@ -99,6 +99,12 @@ class Ready:
         self.told: list[tuple[list[QueuedDelivery], int]] = []
         self.error: Exception | None = None
 
+    def accepting(self, deliveries: Sequence[QueuedDelivery]) -> None:
+        pass
+
+    def refused(self, deliveries: Sequence[QueuedDelivery]) -> None:
+        pass
+
     def accepted(self, deliveries: Sequence[QueuedDelivery], due_ms: int) -> None:
         if self.error is not None:
             raise self.error

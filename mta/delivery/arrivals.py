@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from mta.delivery.ahead import Ahead
 from mta.delivery.board import Board, SiteBoard
 from mta.delivery.domains import Domains
 from mta.delivery.lanes import Lanes
@@ -13,7 +14,7 @@ from mta.delivery.refill import Refiller
 from mta.delivery.sites import UNRESOLVED
 from mta.delivery.tasks import Tasks
 from mta.model.errors import StoreError
-from mta.model.traffic import Gate
+from mta.model.traffic import DeliveryState, Gate
 from mta.scheduler.stream import Stream
 from mta.spool.flows import flow_from_row
 from mta.spool.rows import QueuedDelivery
@@ -25,13 +26,14 @@ class Arrivals:
     """Puts deliveries into the windows of their streams."""
 
     def __init__(self, parts: DispatcherParts, board: Board, lanes: Lanes, tasks: Tasks) -> None:
-        """`domains` and `cancelled` are set before the first mail arrives."""
+        """`domains`, `ahead` and `cancelled` are set before the first mail arrives."""
         self._store = parts.store
         self._clock = parts.clock
         self._board = board
         self._lanes = lanes
         self._tasks = tasks
         self.domains: Domains
+        self.ahead: Ahead
         self.cancelled: Callable[[int], None]  # told of a cancelled flow that got mail
         self.refiller = Refiller(parts.store, board, parts.clock, lanes.kick)
         self._log = structlog.get_logger("mta.delivery")
@@ -40,6 +42,9 @@ class Arrivals:
         """Ready deliveries come into memory, or stay on disk for later."""
         now_ms = self._clock.now_ms()
         for delivery in deliveries:
+            if delivery.state == DeliveryState.CLAIMED:
+                self.ahead.committed(delivery)
+                continue
             flow = self._board.flows.get(delivery.flow)
             if delivery.site == UNRESOLVED:
                 self.domains.add(delivery)

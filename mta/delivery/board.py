@@ -126,6 +126,12 @@ class Board:
             stream.left_ready(delivery.id)
         self.release(delivery)
 
+    def release_kept(self, delivery: QueuedDelivery) -> None:
+        """As `release`, for one that will be offered in a moment: its body stays."""
+        content = delivery.message.content
+        self.release(delivery)
+        delivery.message.content = content
+
     def unload(self, flow_id: int) -> None:
         """Forget the windows of a flow whose gate was closed; its rows stay ready on disk."""
         for stream in self.by_flow.get(flow_id, ()):

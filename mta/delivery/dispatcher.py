@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
+from mta.delivery.ahead import Ahead
 from mta.delivery.arrivals import Arrivals
 from mta.delivery.board import Board
 from mta.delivery.domains import WORKERS, Domains
@@ -56,6 +57,7 @@ class Dispatcher:
         self.lanes = Lanes(parts, self.board, self._tasks)
         self.sending = Sending(parts, self.board, self.lanes, self.settlement)
         self.arrivals = Arrivals(parts, self.board, self.lanes, self._tasks)
+        self.ahead = self.arrivals.ahead = Ahead(self.board, self.lanes, self.sending, parts.clock)
         self.domains = self.arrivals.domains = Domains(
             store=parts.store,
             board=self.board,
@@ -97,6 +99,14 @@ class Dispatcher:
             paced=self.flow_clock.watch,
         )
         self._log = structlog.get_logger("mta.delivery")
+
+    def accepting(self, deliveries: Sequence[QueuedDelivery]) -> None:
+        """Deliveries that are about to become durable (`ReadyListener`)."""
+        self.ahead.take(deliveries)
+
+    def refused(self, deliveries: Sequence[QueuedDelivery]) -> None:
+        """They did not become durable (`ReadyListener`)."""
+        self.ahead.refused(deliveries)
 
     def accepted(self, deliveries: Sequence[QueuedDelivery], due_ms: int) -> None:
         """Deliveries that have just become durable (`ReadyListener`)."""

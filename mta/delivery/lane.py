@@ -135,7 +135,12 @@ class Lane:
             self.picker.add_companions(stream, deliveries, self._hooks.companions())
         if stream.wants_refill:
             self._hooks.read_ahead(stream)
-        attempt = Attempt(delivery.message, deliveries, stream)
+        self._hooks.prepare(self, self._attempt(link, stream, deliveries, now_s))
+
+    def _attempt(
+        self, link: Link, stream: Stream, deliveries: list[QueuedDelivery], now_s: float
+    ) -> Attempt:
+        attempt = Attempt(deliveries[0].message, deliveries, stream)
         attempt.started_s = now_s
         attempt.connection = link.connection
         self.limits.take_message(now_s)
@@ -143,7 +148,28 @@ class Lane:
         link.given += 1
         if stream.klass >= FIRST_BULK:
             link.bulk += 1
-        self._hooks.prepare(self, attempt)
+        return attempt
+
+    def take_ahead(self, stream: Stream, delivery: QueuedDelivery) -> Attempt | None:
+        """A slot for a mail that is being accepted, if nothing waits and no limit is reached."""
+        now_s = self._clock.monotonic_s()
+        if self._is_stopping or self.held_reason or self.picker.waiting:
+            return None
+        if self.limits.message_wait_s(now_s) > 0:
+            return None
+        per_connection = self.limits.messages_per_connection
+        best: Link | None = None
+        for link in self.links:
+            if (
+                link.has_slot(per_connection)
+                and (best is None or link.attempts < best.attempts)
+                and (stream.klass < FIRST_BULK or self._may_take_bulk(link))
+                and self.picker.fits(link, delivery)
+            ):
+                best = link
+                if not link.attempts:
+                    break
+        return None if best is None else self._attempt(best, stream, [delivery], now_s)
 
     def _may_take_bulk(self, link: Link) -> bool:
         """One connection is kept for urgent and transactional mail, where there are two."""

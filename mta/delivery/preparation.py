@@ -52,6 +52,7 @@ class Preparation:
         self._unclaimed = unclaimed
         self._broken = broken
         self._claims: list[Attempt] = []
+        self._is_flushing = False
         self._reads: set[asyncio.Task[None]] = set()
         self._reading: dict[QueuedMessage, list[Attempt]] = {}  # who waits for the same content
         self._failures: dict[Attempt, BaseException] = {}
@@ -69,8 +70,7 @@ class Preparation:
 
     def prepare(self, attempt: Attempt) -> None:
         """Begin; the result comes by one of the callbacks."""
-        if not self._claims:
-            asyncio.get_running_loop().call_soon(self._flush)
+        self._flush_soon()
         self._claims.append(attempt)
         if attempt.message.content is not None:
             attempt.is_signed = self._pool.sign(attempt)
@@ -82,12 +82,37 @@ class Preparation:
             self._reads.add(task)
             task.add_done_callback(self._reads.discard)
 
+    def prepare_ahead(self, attempt: Attempt) -> None:
+        """Sign what is being claimed by others, who say `claimed` or `drop`; its body is there."""
+        attempt.is_signed = self._pool.sign(attempt)
+        if not attempt.is_signed:
+            self._flush_soon()
+
+    def claimed(self, attempt: Attempt) -> None:
+        """The attempt's rows are claimed, durably."""
+        for delivery in attempt.deliveries:
+            delivery.state = DeliveryState.CLAIMED
+        attempt.is_claimed = True
+        self._hand_on(attempt)
+
+    def drop(self, attempt: Attempt) -> None:
+        """The attempt's rows are not claimed: what comes of its content matters no more."""
+        attempt.is_given_up = True
+        self._failures.pop(attempt, None)
+
     async def close(self) -> None:
         """Wait for reads under way."""
         if self._reads:
             await asyncio.wait(self._reads, timeout=5.0)
 
+    def _flush_soon(self) -> None:
+        """What comes in one turn of the loop goes together."""
+        if not self._is_flushing:
+            self._is_flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
     def _flush(self) -> None:
+        self._is_flushing = False
         self._pool.flush()
         claims, self._claims = self._claims, []
         rows, first = 0, 0
@@ -111,10 +136,7 @@ class Preparation:
         error = None if committed.cancelled() else committed.exception()
         if error is None and not committed.cancelled():
             for attempt in attempts:
-                for delivery in attempt.deliveries:
-                    delivery.state = DeliveryState.CLAIMED
-                attempt.is_claimed = True
-                self._hand_on(attempt)
+                self.claimed(attempt)
             return
         if isinstance(error, JobRefused) and len(attempts) > 1:
             for attempt in attempts:  # one row was changed by an operator: the others go on
@@ -123,8 +145,7 @@ class Preparation:
         if error is not None and not isinstance(error, StoreError):
             self._log.error("claim failed", error=repr(error))
         for attempt in attempts:
-            attempt.is_given_up = True
-            self._failures.pop(attempt, None)
+            self.drop(attempt)
             self._unclaimed(attempt)
 
     async def _read(self, message: QueuedMessage) -> None:

@@ -56,6 +56,16 @@ class Sending:
         self._lane_of[attempt] = lane
         self.preparation.prepare(attempt)
 
+    def prepare_ahead(self, lane: Lane, attempt: Attempt) -> None:
+        """As `prepare`, while the transaction that accepts the mail claims it."""
+        self._lane_of[attempt] = lane
+        self.preparation.prepare_ahead(attempt)
+
+    def drop(self, lane: Lane, attempt: Attempt) -> None:
+        """The mail was not accepted after all."""
+        self.preparation.drop(attempt)
+        self._end(lane, attempt)
+
     def _send(self, attempt: Attempt) -> None:
         """Claimed and signed: look once more at gate, deadline and suppression, then write."""
         lane = self._lane_of[attempt]

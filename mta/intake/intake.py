@@ -157,6 +157,7 @@ class Intake:
         if flow.gate == Gate.CANCELLED:
             self._refuse(answer, read.submission, cancelled(flow))
             return
+        admitted = None
         try:
             admitted = self._admission.admit(read, flow, now_ms)
             policy = self._policy.admit(
@@ -166,8 +167,12 @@ class Intake:
                 self._refuse(answer, read.submission, policy)
                 return
             admitted.is_guarded = any(rows.expect is not None for rows in policy)
+            if not admitted.due_ms:
+                self._listener.accepting(admitted.deliveries)
             work = [*policy, *_job(admitted, flow, now_ms).work(now_ms)]
         except Exception as error:
+            if admitted is not None:
+                self._listener.refused(admitted.deliveries)
             self._broken(answer, read.submission, error)
             return
         committed = self._store.submit(work, (admitted.content,))
@@ -181,6 +186,8 @@ class Intake:
         committed: asyncio.Future[None],
     ) -> None:
         error = None if committed.cancelled() else committed.exception()
+        if error is not None or committed.cancelled():
+            self._listener.refused(admitted.deliveries)
         if isinstance(error, JobRefused):
             self._job_refused(answer, read, admitted, error)
             return

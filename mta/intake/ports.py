@@ -51,7 +51,15 @@ class SuppressionCheck(Protocol):
 
 
 class ReadyListener(Protocol):
-    """Who delivers: told of deliveries that have just become durable."""
+    """Who delivers: told of deliveries that are to become durable, and that have."""
+
+    def accepting(self, deliveries: Sequence[QueuedDelivery]) -> None:
+        """These are about to be stored, as ready; one that can go at once is made CLAIMED."""
+        ...
+
+    def refused(self, deliveries: Sequence[QueuedDelivery]) -> None:
+        """They were not stored, nothing of them."""
+        ...
 
     def accepted(self, deliveries: Sequence[QueuedDelivery], due_ms: int) -> None:
         """New rows: ready ones to be sent, or scheduled ones (`due_ms` in the future)."""

@@ -42,6 +42,8 @@ class ContentWriter:
             jobs = self._inbox.take()
             if jobs:
                 self._take_in(jobs)
+                # What comes while the writer is busy shares the next sync: one for each commit.
+                self._onward.wait_taken()
             else:
                 self._inbox.wait(None)
         for fd in self._files.values():

@@ -29,6 +29,9 @@ class Inbox:
         self._is_asleep = False
         self._is_closed = False
         self._since_bulk = 0
+        self._turns: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._has_batch = False  # of `put_all`, not looked at yet
+        self._is_awaited = False
 
     def __len__(self) -> int:
         return len(self._interactive) + len(self._bulk)
@@ -42,11 +45,25 @@ class Inbox:
 
     def put_all(self, jobs: Iterable[Job]) -> None:
         """Add jobs with at most one wake-up; from any thread."""
+        self._has_batch = True
         for job in jobs:
             (self._bulk if job.bulk else self._interactive).append(job)
         if self._is_asleep:
             self._is_asleep = False
             self._tokens.put(None)
+
+    def wait_taken(self) -> None:
+        """Sleep until the consumer has come for what `put_all` brought last; for one producer."""
+        self._is_awaited = True
+        if self._has_batch:
+            self._turns.get()
+        self._is_awaited = False
+
+    def _note_taken(self) -> None:
+        if self._has_batch:
+            self._has_batch = False
+            if self._is_awaited:
+                self._turns.put(None)
 
     def close(self) -> None:
         """No job will come any more; what is there is still taken."""
@@ -63,6 +80,7 @@ class Inbox:
 
         Empty when nothing waits. For the consumer only.
         """
+        self._note_taken()
         if self._interactive and (not self._bulk or self._since_bulk < BULK_TURN):
             self._since_bulk += 1
             return _take(self._interactive, INTERACTIVE_ROWS)
@@ -71,6 +89,7 @@ class Inbox:
 
     def take_all(self) -> list[Job]:
         """Everything that waits, to be answered with an error. For the consumer only."""
+        self._note_taken()
         return _take(self._interactive, None) + _take(self._bulk, None)
 
     def wait(self, timeout_s: float | None) -> bool:

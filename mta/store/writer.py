@@ -16,8 +16,9 @@ from pathlib import Path
 from mta.model.errors import JobRefused, RelevoError, StoreFailed
 from mta.store.answers import Answers, Commit
 from mta.store.failures import batch_error, is_fault_of_one_job, job_error
+from mta.store.fused import Fused
 from mta.store.inbox import Inbox
-from mta.store.merge import encode_rows, plan
+from mta.store.merge import Step, encode_rows, plan
 from mta.store.statements import Statement
 from mta.store.work import Job
 
@@ -40,6 +41,7 @@ class Writer:
         answers: Answers,
     ) -> None:
         self._connection = connection
+        self._fused = Fused(connection)
         self._directory = path.parent
         self._log = path.with_name(f"{path.name}-wal")
         self._writes = writes
@@ -105,14 +107,17 @@ class Writer:
     def _commit(self, jobs: list[Job]) -> None:
         started_s = time.perf_counter()
         faults: dict[Job, RelevoError] = {}
+        is_whole = True
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            is_whole = self._run_merged(jobs)
-            if not is_whole:
-                self._connection.execute("ROLLBACK")
+            steps = plan(jobs, self._writes)
+            if not self._run_fused(steps):
                 self._connection.execute("BEGIN IMMEDIATE")
-                self._run_split(jobs, faults)
-            self._connection.execute("COMMIT")
+                is_whole = self._run_merged(steps)
+                if not is_whole:
+                    self._connection.execute("ROLLBACK")
+                    self._connection.execute("BEGIN IMMEDIATE")
+                    self._run_split(jobs, faults)
+                self._connection.execute("COMMIT")
         except Exception as error:
             self._abandon(jobs, error)
             return
@@ -132,10 +137,19 @@ class Writer:
                 answer = StoreFailed(f"rollback failed: {second} (after: {error})")
         self._answers.refused(jobs, answer)
 
-    def _run_merged(self, jobs: list[Job]) -> bool:
+    def _run_fused(self, steps: list[Step]) -> bool:
+        """Run and commit all steps at once; False when they are to be looked at one by one."""
+        try:
+            return self._fused.run(steps)
+        except Exception as error:
+            if not is_fault_of_one_job(error) or self._connection.in_transaction:
+                raise
+            return False
+
+    def _run_merged(self, steps: list[Step]) -> bool:
         """Run all steps; False when one of the jobs is at fault."""
         try:
-            self._execute(jobs)
+            self._execute(steps)
         except Exception as error:
             # An error that ended the transaction by itself is no single job's fault.
             if not is_fault_of_one_job(error) or not self._connection.in_transaction:
@@ -155,7 +169,7 @@ class Writer:
     def _run_in_savepoint(self, jobs: list[Job], faults: dict[Job, RelevoError]) -> None:
         self._connection.execute("SAVEPOINT part")
         try:
-            self._execute(jobs)
+            self._execute(plan(jobs, self._writes))
         except Exception as error:
             if not is_fault_of_one_job(error) or not self._connection.in_transaction:
                 raise
@@ -168,8 +182,8 @@ class Writer:
             return
         self._connection.execute("RELEASE part")
 
-    def _execute(self, jobs: list[Job]) -> None:
-        for statement, rows, expect in plan(jobs, self._writes):
+    def _execute(self, steps: list[Step]) -> None:
+        for statement, rows, expect in steps:
             cursor = self._connection.execute(statement.sql, {"rows": encode_rows(rows)})
             if expect is None:
                 continue

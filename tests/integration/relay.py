@@ -279,6 +279,10 @@ class Relay:
 
         return asyncio.ensure_future(receipt())
 
+    def queue_everything(self) -> None:
+        """From now on no mail goes straight to a free connection: each is claimed for itself."""
+        self.dispatcher.ahead.take = lambda _deliveries: None  # type: ignore[method-assign]
+
     # -- waiting -------------------------------------------------------------------------------
 
     async def until(self, condition: Callable[[], Any], what: str = "") -> Any:

@@ -26,6 +26,7 @@ async def prepared(relay: Relay, network: Network, **behaviour: object):
 async def test_a_hold_stops_mail_that_is_claimed_and_not_sent(tmp_path):
     async with Network() as network, Relay(tmp_path, network) as relay:
         mx = await prepared(relay, network)
+        relay.queue_everything()
         claiming = relay.store.gate("delivery_claim")
         for n in range(5):
             await relay.submit(f"u{n}@one.test")
@@ -44,6 +45,7 @@ async def test_a_hold_stops_mail_that_is_claimed_and_not_sent(tmp_path):
 async def test_a_hold_of_a_site_stops_mail_that_is_claimed_and_not_sent(tmp_path):
     async with Network() as network, Relay(tmp_path, network) as relay:
         mx = await prepared(relay, network)
+        relay.queue_everything()
         claiming = relay.store.gate("delivery_claim")
         for n in range(5):
             await relay.submit(f"u{n}@one.test")
@@ -62,6 +64,7 @@ async def test_a_cancelled_campaign_ends_in_every_state(tmp_path):
         news = {"campaign": "news", "klass": TrafficClass.CAMPAIGN}
         await relay.submit("later1@one.test", **news)
         await relay.until_states(delivered=1, scheduled=1)
+        relay.queue_everything()
         claiming = relay.store.gate("delivery_claim")
         for n in range(30):
             await relay.submit(f"u{n}@one.test", **news)
