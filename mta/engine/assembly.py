@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -28,11 +29,17 @@ from mta.dns.resolver import Resolver
 from mta.engine.observer import Observer
 from mta.events.mail_log import MailLog
 from mta.events.metrics import Metrics
+from mta.intake.admission import Admission
+from mta.intake.expansion import Expansion
+from mta.intake.flow_lookup import FlowLookup
+from mta.intake.ports import NothingSuppressed
 from mta.intake.return_path import ReturnPaths
 from mta.intake.trace import TraceWriter
 from mta.model.clock import Clock
 from mta.model.errors import ConfigurationError
+from mta.model.ids import IdGenerator
 from mta.model.rendering import ContentRenderer
+from mta.model.reply import Reply
 from mta.scheduler.retry import RetryPlan
 from mta.settings.schema import Settings
 from mta.shaping.rules import Shaping
@@ -150,10 +157,31 @@ class DeliveryAssembly:
     executor: ThreadPoolExecutor
     shaping: Shaping
 
-    @property
-    def site_finding(self) -> SiteFinding:
-        """Looks up sites for mail that is being prepared."""
-        return SiteFinding(self.router, self.sites)
+    def make_expansion(
+        self,
+        store: Store,
+        flows: FlowLookup,
+        admission: Admission,
+        ids: IdGenerator,
+        clock: Clock,
+        renderer: ContentRenderer,
+        metrics: Metrics,
+        capacity: Callable[[], Reply | None],
+    ) -> Expansion:
+        """What makes the deliveries of template messages, and tells the dispatcher of them."""
+        return Expansion(
+            store=store,
+            flows=flows,
+            admission=admission,
+            ids=ids,
+            listener=self.dispatcher,
+            clock=clock,
+            suppression=NothingSuppressed(),
+            sites=SiteFinding(self.router, self.sites),
+            renderer=renderer,
+            metrics=metrics,
+            capacity=capacity,
+        )
 
     def site_of(self, domain: str) -> int:
         """The site number of a domain if it is known without waiting; else 0."""

@@ -284,6 +284,10 @@ class Engine:
             return_paths=return_paths,
             renderer=self._ports.renderer,
         )
+        self._build_doors(trace, mail_log)
+
+    def _build_doors(self, trace: TraceWriter, mail_log: MailLog) -> None:
+        base, settings = self.foundation, self.settings
         admission = Admission(
             ids=base.ids,
             trace=trace,
@@ -293,7 +297,10 @@ class Engine:
             reserve=base.store.reserve,
         )
         if self._ports.renderer is not None:
-            self.expansion = self._make_expansion(self._ports.renderer, admission)
+            self.expansion = self.delivery.make_expansion(
+                base.store, self.flow_lookup, admission, base.ids, base.clock,
+                self._ports.renderer, self.metrics, self.capacity.refusal,
+            )  # fmt: skip
         self.intake = Intake(
             store=base.store,
             flows=self.flow_lookup,
@@ -305,21 +312,6 @@ class Engine:
             still_valid=self._ports.still_valid,
             metrics=self.metrics,
             mail_log=mail_log,
-        )
-
-    def _make_expansion(self, renderer: ContentRenderer, admission: Admission) -> Expansion:
-        base = self.foundation
-        return Expansion(
-            store=base.store,
-            flows=self.flow_lookup,
-            admission=admission,
-            ids=base.ids,
-            listener=self.delivery.dispatcher,
-            clock=base.clock,
-            suppression=NothingSuppressed(),
-            sites=self.delivery.site_finding,
-            renderer=renderer,
-            metrics=self.metrics,
         )
 
     def _installation_key(self) -> bytes:

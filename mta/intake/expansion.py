@@ -8,7 +8,7 @@ is being committed: so the rows enter the lanes where they will be sent.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -23,7 +23,7 @@ from mta.intake.recipients import Page, RecipientSource, TemplateRecipient
 from mta.model.address import Address
 from mta.model.clock import Clock
 from mta.model.envelope import Envelope, Identity
-from mta.model.errors import InternalError, JobRefused, PermanentError
+from mta.model.errors import InternalError, JobRefused, PermanentError, StoreError
 from mta.model.ids import IdGenerator
 from mta.model.rendering import ContentRenderer
 from mta.model.reply import Reply
@@ -99,9 +99,10 @@ class Expansion:
         sites: SiteFinder,
         renderer: ContentRenderer,
         metrics: ExpansionMetrics,
+        capacity: Callable[[], Reply | None] = lambda: None,
         page: int = PAGE,
     ) -> None:
-        """`page`: recipients of one job, at most `MAX_PAGE`."""
+        """`capacity`: as of `Intake`; `page`: recipients of one job, at most `MAX_PAGE`."""
         self._store = store
         self._flows = flows
         self._admission = admission
@@ -112,6 +113,7 @@ class Expansion:
         self._sites = sites
         self._renderer = renderer
         self._metrics = metrics
+        self._capacity = capacity
         self._page = min(page, MAX_PAGE)
 
     # -- the message ---------------------------------------------------------------------------
@@ -121,7 +123,7 @@ class Expansion:
 
         The same idempotency key gives the same message. Raises `StoreError`.
         """
-        refusal = self._refusal(submission)
+        refusal = self._capacity() or self._refusal(submission)
         if refusal is not None:
             self._metrics.refused("campaign", refusal.enhanced)
             return Receipt(refusal)
@@ -178,9 +180,9 @@ class Expansion:
     async def expand(self, message_id: int, source: RecipientSource) -> Expanded:
         """Make the deliveries of a message, from where an earlier call came to, to the end.
 
-        A message that has them all stays as it is. Raises `StoreError` or what the source raises;
-        then, and when it is cancelled, it can be called again. Not twice at the same time: the
-        later one fails with `JobRefused`.
+        A message that has them all stays as it is. Raises `StoreError` (also when the disk is
+        low or the server stops) or what the source raises; then, and when it is cancelled, it can be
+        called again. Not twice at the same time: the later one fails with `JobRefused`.
         """
         rows = await self._store.read("expansion_of", message=message_id)
         if not rows:
@@ -193,6 +195,9 @@ class Expansion:
             if flow.gate == Gate.CANCELLED:
                 await self._end(standing)
                 return Expanded(standing.n, is_complete=False)
+            refusal = self._capacity()
+            if refusal is not None:
+                raise StoreError(str(refusal))
             committed = self._write(standing, flow, page, sites)
             if page.is_last:
                 await asyncio.shield(committed)

@@ -15,7 +15,7 @@ class Occasion(NamedTuple):
     delivery: int
     address: str
     message_id: str  # with its brackets; the same at every attempt
-    date: str  # RFC 5322; of the first attempt
+    date: str  # RFC 5322; about when it was tried first
     merge: str  # a JSON object, or '' for no values
 
 

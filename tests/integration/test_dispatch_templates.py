@@ -19,6 +19,7 @@ from mta.model.envelope import Identity
 from mta.model.errors import PermanentError, StoreError
 from mta.model.rendering import Occasion
 from mta.spool.flows import Flow
+from tests.evil.behaviour import Behaviour
 from tests.integration.relay import Relay
 from tests.integration.relay_network import Network
 
@@ -199,6 +200,45 @@ async def test_values_that_cannot_be_rendered_bounce_that_recipient_only(relay, 
         await expanded(relay, await submitted(relay), OneIsWrong(9, "one.test"))
         await relay.until_states(delivered=8, bounced=1)
         assert relay.row("u3@one.test")["last_reply"] == "554 5.3.0 no such person"
+
+
+async def test_a_second_attempt_carries_the_id_and_date_of_the_first(relay, receivers):
+    receivers[0].behaviour = Behaviour(replies={"DOT": b"451 4.7.1 later\r\n"})
+    async with relay:
+        await expanded(relay, await submitted(relay), Listed(3, "one.test"))
+        await relay.until_states(scheduled=3)
+        assert len(mails(receivers)) == 3
+        receivers[0].behaviour = Behaviour()
+        receivers[0].drop()
+        relay.advance(600)
+        await relay.until_states(delivered=3)
+    dates: dict[str, list[dt.datetime]] = {}
+    for _, mail in mails(receivers):
+        dates.setdefault(mail["Message-ID"], []).append(mail["Date"].datetime)
+    assert [len(both) for both in dates.values()] == [2, 2, 2]
+    for first, second in dates.values():
+        assert abs(second - first) < dt.timedelta(seconds=60)  # ten minutes passed
+
+
+async def test_an_expansion_waits_while_the_disk_is_low(relay, receivers):
+    async with relay:
+        message = await submitted(relay)
+        source = Listed(30, "one.test")
+        source.error_at = 20
+        source.go_on.clear()
+        task = asyncio.create_task(expanded(relay, message, source))
+        await source.reached.wait()
+        relay.engine.capacity.is_low = True
+        source.error_at = -1
+        source.go_on.set()
+        with pytest.raises(StoreError):
+            await task
+        with pytest.raises(StoreError, match="storage"):
+            await expanded(relay, message, source)
+        assert (await relay.engine.expansion.submit(template())).reply.code == 452
+        relay.engine.capacity.is_low = False
+        assert await expanded(relay, message, source) == (30, True)
+        await relay.until_states(delivered=30)
 
 
 async def test_an_expansion_goes_on_where_a_crash_ended_it(relay, receivers):
