@@ -17,7 +17,7 @@ from mta.model.errors import ConfigurationError
 from mta.settings import display, documents, hazards
 from mta.settings.files import unusable_files
 from mta.settings.loading import Loaded, load_settings
-from mta.settings.whole_file import write_whole
+from mta.settings.whole_file import make_folder, write_whole
 from mta.shaping.rules import Shaping
 
 Progress = Callable[[str, int, int], None]
@@ -37,7 +37,7 @@ def init(directory: Path) -> Sequence[Path]:
     for name in ("config", "queue", "dkim_keys"):
         folder = directory / name
         if not folder.exists():
-            folder.mkdir(parents=True, mode=0o755 if name == "config" else 0o700)
+            make_folder(folder, 0o755 if name == "config" else 0o700)
             made.append(folder)
     settings = directory / "config" / "relevo.toml"
     if not settings.exists():

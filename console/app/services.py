@@ -17,6 +17,7 @@ from mta.engine.port import DispatcherPort
 from mta.events.log_config import configure_logging
 from mta.model.errors import PermanentError
 from mta.settings.loading import Loaded
+from mta.settings.whole_file import make_folder
 from mta.store.lock import DataDirLock
 
 PACKAGES = ("console.accounts",)
@@ -79,7 +80,7 @@ class Services:
 def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) -> object:
     """Take the lock, open the store, carry the operation out, close."""
     data_dir: Path = loaded.settings.server.data_dir
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(data_dir)
     become_owner(data_dir)
 
     # Standard output is the answer's: without this, structlog would write there.

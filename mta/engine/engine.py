@@ -48,6 +48,7 @@ from mta.model.ids import IdGenerator
 from mta.model.rendering import ContentRenderer
 from mta.settings.files import unusable_files
 from mta.settings.loading import Loaded
+from mta.settings.whole_file import make_folder
 from mta.shaping.rules import Shaping
 from mta.spool.flows import FlowDirectory
 from mta.store.base import Store
@@ -394,6 +395,6 @@ def _beside(config_dir: Path | None, name: str) -> Path | None:
 
 def _make_directory(path: Path) -> None:
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path)
     except OSError as error:
         raise ConfigurationError(f"[server] data_dir = {path}: {error.strerror}") from None

@@ -16,7 +16,7 @@ from mta.engine.archive import DATABASE, KEYS, SANDBOX, SECRET, ArchiveReader, M
 from mta.model.clock import Clock
 from mta.model.errors import ConfigurationError, PermanentError
 from mta.settings.schema import Settings
-from mta.settings.whole_file import sync_folder, write_whole
+from mta.settings.whole_file import make_folder, sync_folder, write_whole
 from mta.store.lock import LOCK_NAME, DataDirLock
 from mta.store.sqlite import CONTENT_NAME, SqliteStore
 from mta.store.statements import StatementPackage
@@ -64,7 +64,7 @@ async def restore_backup(
     """
     data_dir = settings.server.data_dir
     try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(data_dir)
         with DataDirLock(data_dir):
             _refuse_what_is_there(data_dir)
             small = _small_files(archive, settings)
@@ -137,7 +137,7 @@ async def _hold(staging: Path, packages: Sequence[str], clock: Clock) -> tuple[i
 
 def _put_in_place(staging: Path, data_dir: Path, small: dict[Path, bytes]) -> None:
     for path, data in small.items():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_whole(path, data)
     content = staging / CONTENT_NAME
     for path in (*content.iterdir(), content):

@@ -49,3 +49,12 @@ def sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_folder(path: Path, mode: int = 0o700) -> None:
+    """A folder with this mode, and those above that are missing, durably. Raises `OSError`."""
+    if path.is_dir():
+        return
+    make_folder(path.parent, 0o755)
+    path.mkdir(mode=mode, exist_ok=True)
+    sync_folder(path.parent)
