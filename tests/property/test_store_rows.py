@@ -114,7 +114,11 @@ def test_a_plan_runs_every_row_once_in_the_order_of_the_statements(given_jobs) -
 # -- segments ----------------------------------------------------------------------------------
 
 contents = st.lists(
-    st.tuples(st.binary(max_size=40), st.integers(0, 2), st.sampled_from([0, 0, GRACE_MS])),
+    st.tuples(
+        st.builds(lambda b, n: b * n, st.binary(max_size=3), st.integers(0, 13)),
+        st.integers(0, 2),
+        st.sampled_from([0, 0, GRACE_MS]),
+    ),
     max_size=30,
 )
 
