@@ -164,8 +164,17 @@ class Picker:
                 return True
         return False
 
-    def give_back(self) -> None:
-        """What is parked goes to the heads of its windows again, in its order."""
+    def give_back(self, domain: str = "") -> None:
+        """What is parked (for a domain) goes to the heads of its windows again, in its order.
+
+        What waited for its route only: parked it would go before mail of better classes.
+        """
+        kept: list[Picked] = []
         while self._parked:
             stream, delivery = self._parked.pop()
-            self._board.put_back(delivery, stream)
+            if domain and delivery.domain != domain:
+                kept.append((stream, delivery))
+            else:
+                self._board.put_back(delivery, stream)
+        kept.reverse()
+        self._parked = kept

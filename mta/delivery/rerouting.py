@@ -59,6 +59,8 @@ class Rerouting:
                 site = await self._sites.ensure(found.site, found.provider)
                 if site.id != site_id:
                     await self._change_lane(lane.picker.take_domain(domain), site.id)
+                for one in self._lanes.by_site.get(site_id, ()):
+                    one.picker.give_back(domain)
         except StoreError as error:
             self._log.warning("mail could not change lanes", domain=domain, error=str(error))
             await asyncio.sleep(RETRY_S)

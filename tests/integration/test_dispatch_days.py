@@ -184,3 +184,22 @@ async def test_a_hold_moves_the_end_of_a_campaign_by_its_length(tmp_path):
             assert relay.states() == {"delivered": 3, "ready": 1}
             relay.advance(2 * HOUR_S)
             await relay.until_states(delivered=3, cancelled=1)
+
+
+async def test_under_a_daily_limit_a_transactional_mail_does_not_wait_for_the_campaign(tmp_path):
+    async with Network() as network, Relay(tmp_path, network, shaping=daily(10)) as relay:
+        relay.clock.freeze()
+        mx = await network.receiver(2)
+        network.domain("one.test", mx)
+        await relay.submit("u0@one.test", **NEWS)
+        await relay.until_states(delivered=1)
+        for n in range(1, 60):
+            await relay.submit(f"u{n}@one.test", **NEWS)
+        for count in (2, 3):
+            await pass_time(relay, DAY_S / 10, DAY_S / 10)
+            await relay.until(lambda n=count: relay.states()["delivered"] == n)
+        await relay.submit("ana@one.test")
+        for count in (4, 5):
+            await pass_time(relay, DAY_S / 10, DAY_S / 10)
+            await relay.until(lambda n=count: relay.states()["delivered"] == n)
+        assert "ana@one.test" in mx.recipients
