@@ -322,12 +322,9 @@ class Engine:
         base, dispatcher = self.foundation, self.delivery.dispatcher
         gauges = QueueGauges(base.store, dispatcher.board, self.metrics, base.clock)
         keeper = self.housekeeping = Housekeeping(
-            store=base.store,
-            gauges=gauges,
-            capacity=self.capacity,
-            settings=self.settings,
-            clock=base.clock,
-        )
+            store=base.store, gauges=gauges, capacity=self.capacity, settings=self.settings,
+            clock=base.clock, is_in_memory=lambda message: message in dispatcher.board.messages,
+        )  # fmt: skip
         plan = retry_plan(self.settings)
         steps = ClockSteps(base.store, self._clock, dispatcher, plan, keeper.clock_was_set)
         self.health.check("disk", lambda: "disk space is low" if self.capacity.is_low else "")

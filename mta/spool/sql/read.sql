@@ -139,14 +139,13 @@ WHERE EXISTS (SELECT 1 FROM flow_count AS c WHERE c.flow = f.id AND c.state < 10
 GROUP BY f.id;
 
 -- name: live_in_segment
--- Messages of a segment that still have deliveries not final, or do not have all of them yet.
+-- Messages of a segment that still have deliveries not final, and get no more of them.
 SELECT m.id, m.segment, m."offset", m.length, m.checksum,
-       (SELECT count(*) FROM delivery AS d WHERE d.message = m.id AND d.state < 10)
-       + (SELECT count(*) FROM expansion AS e WHERE e.message = m.id) AS live
+       (SELECT count(*) FROM delivery AS d WHERE d.message = m.id AND d.state < 10) AS live
 FROM message AS m
 WHERE m.segment = :segment
-  AND (EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.state < 10)
-       OR EXISTS (SELECT 1 FROM expansion AS e WHERE e.message = m.id))
+  AND EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.state < 10)
+  AND NOT EXISTS (SELECT 1 FROM expansion AS e WHERE e.message = m.id)
 LIMIT :count;
 
 -- name: flows_by_depth
@@ -171,6 +170,16 @@ WHERE m.id < :before AND m.id > :after
   AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.changed_ms > :changed_ms)
   AND NOT EXISTS (SELECT 1 FROM expansion AS e WHERE e.message = m.id)
 ORDER BY m.id LIMIT :count;
+
+-- name: history_deliveries
+-- Deliveries of messages, a JSON array of ids.
+SELECT d.id FROM delivery AS d
+WHERE d.message IN (SELECT value FROM json_each(:messages)) LIMIT :count;
+
+-- name: history_events
+-- What is told of messages, a JSON array of ids.
+SELECT e.id FROM event AS e
+WHERE e.message > 0 AND e.message IN (SELECT value FROM json_each(:messages)) LIMIT :count;
 
 -- name: idempotency_old
 SELECT account, key FROM idempotency WHERE created_ms < :before_ms LIMIT :count;

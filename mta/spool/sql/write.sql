@@ -182,18 +182,18 @@ FROM json_each(:rows);
 
 -- name: history_delete
 -- order: 60
--- Retention: final messages with everything about them. rows: message id
+-- Retention: final messages, when nothing is left of them. rows: id
 DELETE FROM message WHERE id IN (SELECT value->>0 FROM json_each(:rows));
 
 -- name: history_delete_deliveries
 -- order: 61
--- rows: message id
-DELETE FROM delivery WHERE message IN (SELECT value->>0 FROM json_each(:rows));
+-- rows: id
+DELETE FROM delivery WHERE id IN (SELECT value->>0 FROM json_each(:rows));
 
 -- name: history_delete_events
 -- order: 62
--- rows: message id
-DELETE FROM event WHERE message > 0 AND message IN (SELECT value->>0 FROM json_each(:rows));
+-- rows: id
+DELETE FROM event WHERE id IN (SELECT value->>0 FROM json_each(:rows));
 
 -- name: idempotency_delete
 -- order: 63
