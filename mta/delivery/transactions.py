@@ -4,7 +4,7 @@ from mta.delivery.attempt import Attempt
 from mta.delivery.transaction import OutgoingRecipient, Transaction
 from mta.intake.return_path import ReturnPaths
 from mta.model.envelope import Notify
-from mta.model.errors import ConfigurationError, TransientError
+from mta.model.errors import PermanentError
 from mta.model.outcome import OutcomeKind
 from mta.spool.rows import MessageFlag
 
@@ -51,6 +51,6 @@ class TransactionBuilder:
 
     def fault(self, error: BaseException) -> tuple[OutcomeKind, int, str]:
         """What an attempt ends with whose content cannot be had or signed."""
-        if isinstance(error, TransientError | ConfigurationError):
-            return OutcomeKind.DEFERRED, 451, "4.3.0"
-        return OutcomeKind.BOUNCED, 554, "5.3.0"
+        if isinstance(error, PermanentError):
+            return OutcomeKind.BOUNCED, 554, "5.3.0"
+        return OutcomeKind.DEFERRED, 451, "4.3.0"  # what nobody foresaw is a delay, never a loss

@@ -202,6 +202,15 @@ async def test_values_that_cannot_be_rendered_bounce_that_recipient_only(relay, 
         assert relay.row("u3@one.test")["last_reply"] == "554 5.3.0 no such person"
 
 
+async def test_a_fault_of_ours_in_rendering_is_a_delay(relay):
+    async with relay:
+        relay.expected_errors = ("cannot be prepared",)
+        compiled = COMPILED + b" {no such value}"
+        await expanded(relay, await submitted(relay, compiled=compiled), Listed(3, "one.test"))
+        await relay.until_states(scheduled=3)
+        assert relay.row("u0@one.test")["last_reply"].startswith("451 4.3.0")
+
+
 async def test_a_second_attempt_carries_the_id_and_date_of_the_first(relay, receivers):
     receivers[0].behaviour = Behaviour(replies={"DOT": b"451 4.7.1 later\r\n"})
     async with relay:
