@@ -27,7 +27,8 @@ from console.content.rendering import Renderer
 from mta.delivery.routing import Router
 from mta.delivery.site_finding import SiteFinding
 from mta.engine.assembly import make_resolver
-from mta.engine.engine import SWITCH_INTERVAL_S, Foundation, open_foundation
+from mta.engine.engine import SWITCH_INTERVAL_S
+from mta.engine.foundation import Foundation, open_foundation
 from mta.events.metrics import Metrics
 from mta.intake.admission import Admission
 from mta.intake.expansion import Expansion, TemplateSubmission

@@ -18,7 +18,8 @@ from console.web.application import ConsoleServer
 from mta.dkim import record_text
 from mta.engine.control import SOCKET_NAME, ControlServer
 from mta.engine.dispatch_view import DispatchView
-from mta.engine.engine import Engine, Foundation, Ports
+from mta.engine.engine import Engine, Ports
+from mta.engine.foundation import Foundation
 from mta.engine.lease import OPERATION as LEASE_OPERATION
 from mta.engine.lease import RemovalLease
 from mta.engine.notify import Notifier, listen_fds

@@ -11,7 +11,7 @@ from console.accounts.last_use import LastUse
 from console.accounts.operations import operations as account_operations
 from console.accounts.passwords import PasswordHasher
 from console.accounts.service import AccountService
-from mta.engine.engine import Foundation, open_foundation
+from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.operations import QueueOperations
 from mta.engine.port import DispatcherPort
 from mta.events.log_config import configure_logging

@@ -20,13 +20,12 @@ from prometheus_client import CollectorRegistry
 from mta.bounces.classifier import Classifier
 from mta.delivery.clock_steps import ClockSteps
 from mta.delivery.notices import DsnNotices, NoticeFlows
-from mta.delivery.sites import SiteDirectory
 from mta.dkim.keys import KeyRing
 from mta.engine.assembly import DeliveryAssembly, assemble_delivery, retry_plan
+from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.gauges import QueueGauges
 from mta.engine.health import Health, HealthServer
 from mta.engine.housekeeping import Capacity, Housekeeping
-from mta.engine.restore import refuse_half_restored
 from mta.engine.secret import installation_key
 from mta.events.log_config import LogOutput, configure_logging
 from mta.events.loop_lag import LoopLagMonitor
@@ -41,20 +40,15 @@ from mta.intake.return_path import ReturnPaths
 from mta.intake.trace import TraceWriter
 from mta.listener.authenticator import Authenticator
 from mta.listener.listener import Listener
-from mta.model.clock import Clock, SteadyClock, SystemClock
+from mta.model.clock import SteadyClock, SystemClock
 from mta.model.envelope import Identity
 from mta.model.errors import ConfigurationError
-from mta.model.ids import IdGenerator
 from mta.model.rendering import ContentRenderer
 from mta.settings.files import unusable_files
 from mta.settings.loading import Loaded
 from mta.settings.whole_file import make_folder
 from mta.shaping.rules import Shaping
-from mta.spool.flows import FlowDirectory
-from mta.store.base import Store
 from mta.store.lock import DataDirLock
-from mta.store.sqlite import SqliteStore
-from mta.store.statements import StatementPackage
 
 # How long a busy loop keeps the interpreter from a thread that asks for it (ADR 0003). A commit asks
 # a handful of times, so it may wait; each signature asks once, so at the default of 5 ms two signers
@@ -64,18 +58,6 @@ LISTENER_STOP_S = 10.0
 DELIVERY_STOP_S = 12.0
 LAST_ANSWERS_S = 0.5  # between a failed disk and the end of the process
 DISK_FAILED = 70  # EX_SOFTWARE, the exit status
-
-
-@dataclass(slots=True)
-class Foundation:
-    """What every part stands on; also what a command uses when no server runs."""
-
-    loaded: Loaded
-    clock: Clock
-    store: Store
-    ids: IdGenerator
-    flows: FlowDirectory
-    sites: SiteDirectory
 
 
 @dataclass(slots=True)
@@ -90,37 +72,6 @@ class Ports:
     renderer: ContentRenderer | None = None  # None: template messages are not taken
     sockets: list[socket.socket] | None = None  # already open (socket activation)
     tls_sockets: list[socket.socket] | None = None
-
-
-async def open_foundation(
-    loaded: Loaded,
-    packages: Sequence[str],
-    *,
-    metrics: Metrics | None = None,
-    on_failed: Callable[[BaseException], None] | None = None,
-    clock: Clock | None = None,
-) -> Foundation:
-    """Open the store (whose lock the caller holds) and what is read from it first."""
-    clock = clock or SystemClock()
-    data_dir = loaded.settings.server.data_dir
-    if loaded.settings.server.store != "sqlite":
-        raise ConfigurationError(
-            '[server] store: PostgreSQL is not supported in this release: expected "sqlite"'
-        )
-    refuse_half_restored(data_dir)
-    store = await SqliteStore.open(
-        data_dir,
-        [StatementPackage.of(name) for name in ("mta.spool", *packages)],
-        metrics=metrics,
-        on_failed=on_failed,
-        clock=clock,
-    )
-    ids = IdGenerator()
-    ((last,),) = await store.read("last_id", deadline_s=60.0)
-    ids.observe(last)
-    sites = SiteDirectory(store, ids)
-    await sites.load()
-    return Foundation(loaded, clock, store, ids, FlowDirectory(), sites)
 
 
 class Engine:

@@ -33,6 +33,8 @@ _OF_THE_JOB = frozenset(
 )
 _CORRUPT = 11
 _CONSTRAINT = 19
+DAMAGED = frozenset({11, 26})  # SQLITE_CORRUPT, SQLITE_NOTADB
+DAMAGE_REMEDY = ": the database is damaged: `relevo verify` tells where"
 _FOR_EVER = frozenset({8, 26})  # SQLITE_READONLY (remounted after an error), SQLITE_NOTADB
 
 
@@ -55,7 +57,7 @@ def job_error(error: Exception) -> RelevoError:
         if code == _CONSTRAINT:
             return JobRefused(f"constraint: {error}")
         if code == _CORRUPT:
-            return StoreError(f"the database is damaged where the job needs it: {error}")
+            return StoreError(f"{error}{DAMAGE_REMEDY}")
     return InternalError(f"the store cannot run the job: {error!r}")
 
 

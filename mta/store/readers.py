@@ -15,6 +15,7 @@ import aiosqlite
 
 from mta.model.errors import InternalError, StoreError
 from mta.store.database import READER
+from mta.store.failures import DAMAGE_REMEDY, DAMAGED
 
 READERS = 3  # refill, a page of the console, an export: none waits for another
 INTERRUPT_S = 0.05  # an interrupt that came before the statement began is lost, so it is repeated
@@ -112,5 +113,6 @@ async def _fetch(connection: aiosqlite.Connection, sql: str, params: Mapping[str
 
 def _read_error(name: str, error: Exception) -> Exception:
     # SQLITE_ERROR, or raised by the module itself (no code): the call is wrong.
-    is_ours = getattr(error, "sqlite_errorcode", 0) & 0xFF in (0, 1)
-    return (InternalError if is_ours else StoreError)(f"read {name}: {error}")
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    remedy = DAMAGE_REMEDY if code in DAMAGED else ""
+    return (InternalError if code in (0, 1) else StoreError)(f"read {name}: {error}{remedy}")

@@ -93,15 +93,32 @@ class StoreSnapshot:
 
     def integrity(self) -> list[str]:
         """What SQLite finds wrong in the database's structure; reads all of it. Never raises."""
-        problems: list[str] = []
         try:
-            query = f"PRAGMA integrity_check({INTEGRITY_PROBLEMS})"
-            found = [str(row[0]) for row in self._connection.execute(query)]
-            problems = [line for text in found if text != "ok" for line in text.splitlines()]
+            problems = self._check(f"integrity_check({INTEGRITY_PROBLEMS})")
             for table, row, parent, _ in self._connection.execute("PRAGMA foreign_key_check"):
                 problems.append(f"row {row} of {table} points at nothing in {parent}")
-        except sqlite3.Error as error:
-            problems.append(str(error))
+        except sqlite3.Error as error:  # it gave up: table by table it can say where
+            return [str(error), *self._tables_in_pieces()]
+        return problems
+
+    def _check(self, pragma: str) -> list[str]:
+        found = [str(row[0]) for row in self._connection.execute(f"PRAGMA {pragma}")]
+        return [line for text in found if text != "ok" for line in text.splitlines()]
+
+    def _tables_in_pieces(self) -> list[str]:
+        problems: list[str] = []
+        try:
+            query = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
+            tables = [str(row[0]) for row in self._connection.execute(query)]
+        except sqlite3.Error:
+            return problems
+        for table in tables:
+            try:
+                problems += [
+                    f"table {table}: {line}" for line in self._check(f"integrity_check({table})")
+                ]
+            except sqlite3.Error as error:
+                problems.append(f"table {table} or an index of it: {error}")
         return problems
 
     def copy_to(self, path: Path, progress: Progress) -> None:

@@ -29,8 +29,10 @@ import aiosmtplib
 import structlog
 
 import mta.engine.engine as engine_module
+import mta.engine.foundation as foundation_module
 from mta.engine.dispatch_view import DispatchView
-from mta.engine.engine import Engine, Foundation, Ports
+from mta.engine.engine import Engine, Ports
+from mta.engine.foundation import Foundation
 from mta.engine.operations import QueueOperations
 from mta.events.log_config import configure_logging
 from mta.model.address import parse_address
@@ -85,8 +87,8 @@ class Relay:
         self._switch_interval_s = sys.getswitchinterval()
         self._log_file = os.open(self.directory / "log", os.O_RDWR | os.O_CREAT | os.O_APPEND)
         self._log = configure_logging(loaded.settings.log, fd=self._log_file)
-        self._classes = (engine_module.SqliteStore, engine_module.SystemClock)
-        engine_module.SqliteStore = self  # type: ignore[assignment]  # `open` is all it is asked
+        self._classes = (foundation_module.SqliteStore, engine_module.SystemClock)
+        foundation_module.SqliteStore = self  # type: ignore[assignment]  # `open` is all it is asked
         engine_module.SystemClock = lambda: self.clock  # type: ignore[assignment]
         self.engine = Engine(
             loaded, Ports((), self._authenticator, renderer=self.renderer), self._log
@@ -166,7 +168,7 @@ class Relay:
     def _restore(self) -> None:
         if self._log_file < 0:
             return
-        engine_module.SqliteStore, engine_module.SystemClock = self._classes  # type: ignore[misc]
+        foundation_module.SqliteStore, engine_module.SystemClock = self._classes  # type: ignore[misc]
         self._log.close()
         structlog.reset_defaults()
         logging.captureWarnings(capture=False)
