@@ -20,7 +20,7 @@ POINTS = len(STEPS) + len(CALLS) + len(STARTS)
 SOAK = 11  # times every point
 SEED = int(os.environ.get("RELEVO_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
 
-pytestmark = [pytest.mark.debian, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.debian, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.debian, pytest.mark.timeout(240)]
     params=[
         POINTS,
         pytest.param(
-            SOAK * POINTS, marks=[pytest.mark.soak, pytest.mark.timeout(240 + 10 * SOAK * POINTS)]
+            SOAK * POINTS, marks=[pytest.mark.soak, pytest.mark.timeout(600 + 10 * SOAK * POINTS)]
         ),
     ],
     ids=["every-point-once", "soak"],

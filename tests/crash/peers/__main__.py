@@ -13,6 +13,7 @@ from tests.crash.load import DOMAINS, Load
 from tests.crash.moments import Moments, Step
 from tests.crash.peers.haraka import HarakaRelay
 from tests.crash.peers.postfix import PostfixRelay
+from tests.crash.peers.relevo import RelevoRelay
 from tests.crash.peers.server import Peer
 from tests.crash.sink import Sink
 from tests.e2e.ground import DEADLINE_S, Ground
@@ -83,6 +84,7 @@ class Comparison:
         for sink in self.sinks:
             received.update(sink.received)
             notices.update(sink.notices)
+        told = self.peer.told()
         known = {
             (load_id, recipient)
             for load_id, message in self.load.acknowledged.items()
@@ -96,6 +98,7 @@ class Comparison:
             "lost": len(taken - received.keys()),
             "refused, sender not told": len(refused - notices.keys()),
             "copies too many": sum(n - 1 for n in received.values()),
+            "of these not told": sum(max(0, n - 1 - told[key]) for key, n in received.items()),
             "left in the queue": left,
             "refusals of good mail": len(self.load.refusals),
             "problems": [problem for sink in self.sinks for problem in sink.problems][:3],
@@ -106,7 +109,7 @@ class Comparison:
 def main() -> None:
     """Compare one server."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash.peers", description=__doc__)
-    parser.add_argument("server", choices=("postfix", "haraka"))
+    parser.add_argument("server", choices=("postfix", "haraka", "relevo"))
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--haraka", type=Path, help="the folder where `npm install Haraka` ran")
     arguments = parser.parse_args()
@@ -119,11 +122,13 @@ def main() -> None:
             stack.callback(sink.stop)
         domains = enumerate((*DOMAINS, SENDER_DOMAIN))
         routes = {d: f"127.0.0.{2 + n % len(sinks)}:{ground.mx_port}" for n, d in domains}
-        directory = ground.directory / arguments.server
+        directory = ground.directory / f"{arguments.server}-peer"
         directory.mkdir()
         peer: Peer
         if arguments.server == "postfix":
             peer = PostfixRelay(directory, routes)
+        elif arguments.server == "relevo":
+            peer = RelevoRelay(directory, ground, routes)
         else:
             peer = HarakaRelay(directory, routes, arguments.haraka)
         try:

@@ -5,6 +5,8 @@ import select
 import signal
 import subprocess
 import time
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +25,7 @@ class Peer:
         self.directory = directory
         self.host, self.port = "127.0.0.1", free_port()
         self.username = self.password = ""
+        self.environment: Mapping[str, str] | None = None  # None: ours
         self._process: subprocess.Popen[bytes] | None = None
 
     def command(self) -> list[str]:
@@ -32,6 +35,10 @@ class Peer:
     def queued(self) -> int:
         """Messages in its queue, as files."""
         raise NotImplementedError
+
+    def told(self) -> Counter[tuple[str, str]]:
+        """How often its records say of (load id, recipient) that it may have been taken already."""
+        return Counter()
 
     def start(self) -> None:
         """Start it; return when it takes connections."""
@@ -43,6 +50,7 @@ class Peer:
                 stdout=log,
                 stderr=log,
                 cwd=self.directory,
+                env=self.environment,
                 start_new_session=True,
             )
         until(lambda: accepts(self.host, self.port), f"{self.name} listens", DEADLINE_S)
