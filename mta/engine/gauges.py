@@ -25,6 +25,8 @@ BIG = 100_000  # queued deliveries; beyond, stepping through the index is worth 
 BIG_INTERVAL_S = 60.0
 READ_DEADLINE_S = 20.0
 PAST_DEADLINE_MS = 60_000  # the sweep runs every few seconds: a minute late is a fault
+# An attempt under way is left to end: after the final dot alone a peer has ten minutes to answer.
+ON_THE_WIRE_MS = 3_600_000
 
 
 class QueueGauges:
@@ -60,7 +62,7 @@ class QueueGauges:
         now_ms = self._clock.now_ms()
         total = 0
         for flow_id, count, first_ms in await self._store.read(
-            "past_deadline", now_ms=now_ms - PAST_DEADLINE_MS
+            "past_deadline", now_ms=now_ms - PAST_DEADLINE_MS, wire_ms=ON_THE_WIRE_MS
         ):
             flow = self._board.flows.get(flow_id)
             if flow is None or flow.gate != Gate.HELD:

@@ -59,3 +59,14 @@ async def test_mail_past_its_deadline_is_counted_unless_it_is_held(stand):
     assert await measured.value("relevo_deliveries_past_deadline") == 3
     flow.gate = Gate.HELD
     assert await measured.value("relevo_deliveries_past_deadline") == 0
+
+
+async def test_an_attempt_under_way_may_end_after_the_deadline_but_not_for_hours(stand):
+    measured = Measured(stand)
+    flow = await stand.flow()
+    deadline_ms = stand.clock.now_ms() + 1000
+    await stand.put(flow, expires_ms=deadline_ms, state=DeliveryState.CLAIMED)
+    stand.clock.advance(600)
+    assert await measured.value("relevo_deliveries_past_deadline") == 0
+    stand.clock.advance(4000)
+    assert await measured.value("relevo_deliveries_past_deadline") == 1

@@ -129,13 +129,15 @@ WHERE c.n <> 0 GROUP BY f.class, c.state;
 SELECT site, source, value FROM lane_state;
 
 -- name: past_deadline
--- Rows not final whose deadline, in their flow's own time, is past: by flow.
+-- Rows not final whose deadline, in their flow's own time, is past: by flow. What is on the wire
+-- (claimed) may take `wire_ms` longer.
 SELECT f.id, count(*), min(d.expires_ms)
 FROM flow AS f
 CROSS JOIN delivery AS d ON d.flow = f.id AND d.state < 10 AND d.expires_ms > 0
        AND d.expires_ms <= :now_ms - f.held_ms
              - CASE WHEN f.held_since_ms > 0 THEN max(0, :now_ms - f.held_since_ms) ELSE 0 END
-WHERE EXISTS (SELECT 1 FROM flow_count AS c WHERE c.flow = f.id AND c.state < 10 AND c.n > 0)
+WHERE (d.state <> 2 OR d.expires_ms <= :now_ms - :wire_ms - f.held_ms)
+  AND EXISTS (SELECT 1 FROM flow_count AS c WHERE c.flow = f.id AND c.state < 10 AND c.n > 0)
 GROUP BY f.id;
 
 -- name: live_in_segment
