@@ -17,6 +17,7 @@ from mta.scheduler.stream import Stream
 from mta.spool.rows import MessageFlag, QueuedDelivery
 
 MAX_PARKED = 200
+MAX_OVERTAKEN = 4  # of 15 turns of a site twelve are urgent's and transactional's
 _TEMPLATE = int(MessageFlag.TEMPLATE)
 
 Picked = tuple[Stream, QueuedDelivery]
@@ -34,6 +35,7 @@ class Picker:
         self._router = router
         self._find_route = find_route
         self._parked: list[Picked] = []  # a list: most sites never park anything
+        self._overtaken = 0  # times that better mail went before parked bulk mail
         # Lanes of the site by egress address, where there are several: set when all are made.
         self.by_source: dict[str, Picker] = {}
         self.woken: Callable[[], None] = lambda: None
@@ -50,12 +52,34 @@ class Picker:
 
     def next_for(self, link: Link, now_ms: int, *, bulk: bool) -> Picked | None:
         """Take what goes next over that connection; `bulk`: campaigns may use it."""
+        if not self._parked:
+            return self._pick(link, now_ms, bulk=bulk)
+        first_bulk = None
         for index, (stream, delivery) in enumerate(self._parked):
-            if (bulk or stream.klass < FIRST_BULK) and self.fits(link, delivery):
-                picked = self._parked[index]
-                del self._parked[index]
-                return picked
-        while len(self._parked) < MAX_PARKED:
+            is_bulk = stream.klass >= FIRST_BULK
+            if is_bulk and (not bulk or first_bulk is not None):
+                continue
+            if self.fits(link, delivery):
+                if not is_bulk:
+                    return self._parked.pop(index)
+                first_bulk = index
+        if first_bulk is None:
+            return self._pick(link, now_ms, bulk=bulk)
+        if self._overtaken < MAX_OVERTAKEN:
+            better = self._pick(link, now_ms, bulk=False)
+            if better is not None:
+                self._overtaken += 1
+                return better
+        self._overtaken = 0
+        return self._parked.pop(first_bulk)
+
+    def _pick(self, link: Link, now_ms: int, *, bulk: bool) -> Picked | None:
+        """What is next in the site's queue and fits; what does not is parked.
+
+        Parked bulk mail takes no place from better mail: that has as many places again.
+        """
+        places = MAX_PARKED if bulk else 2 * MAX_PARKED
+        while len(self._parked) < places:
             found = self._site.queue.pick(now_ms, bulk=bulk)
             if found is None:
                 return None
@@ -121,7 +145,8 @@ class Picker:
 
     def route_to_open(self) -> Route | None:
         """Where a connection is wanted; None when nothing waits that may go, or its route is asked for."""
-        waiting = (d.domain for _, d in self._parked)
+        better_first = sorted(self._parked, key=lambda picked: picked[0].klass >= FIRST_BULK)
+        waiting = (delivery.domain for _, delivery in better_first)
         heads = (s.window[0].domain for s in self._site.queue.streams() if s.window)
         for domain in islice(chain(waiting, heads), MAX_PARKED):
             route = self._route(domain)

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from mta.delivery.board import Board
 from mta.delivery.link import Link
-from mta.delivery.picker import Picker
+from mta.delivery.picker import MAX_PARKED, Picker
 from mta.delivery.sites import Site
 from mta.model.traffic import TrafficClass
 from mta.spool.flows import Flow, FlowDirectory
@@ -42,10 +42,12 @@ def stand(*names):
     return board, pickers, asked
 
 
-def put(board, number, domain, **values):
-    flow = board.flows.get(1) or board.flows.add(Flow(1, 1, "f", "application", KLASS))
+def put(board, number, domain, *, klass=KLASS, **values):
+    flow = board.flows.get(klass) or board.flows.add(Flow(klass, 1, "f", "application", klass))
     message = QueuedMessage(number, 1, "s@x.test", ContentRef(0, 0, 0, 0), 0, "", "", "")
-    delivery = QueuedDelivery(number, message, 0, 1, KLASS, 1, 1, domain, f"u@{domain}", **values)
+    delivery = QueuedDelivery(
+        number, message, 0, klass, klass, 1, 1, domain, f"u@{domain}", **values
+    )
     board.offer(delivery, flow, NOW_MS)
     return delivery
 
@@ -89,6 +91,32 @@ def test_a_first_retry_keeps_the_address_it_was_tried_from():
     assert first[1].id == 11
     assert woken == [True]
     assert two.next_for(link("mx1"), NOW_MS, bulk=True)[1].id == 10
+
+
+def test_parked_campaign_mail_lets_better_mail_go_first_and_does_not_starve():
+    board, (picker,), _ = stand("")
+    for number in range(10, 13):
+        put(board, number, "b.test", klass=TrafficClass.CAMPAIGN)
+    assert take(picker, "mx1") is None
+    assert picker.parked == 3
+    for number in range(20, 30):
+        put(board, number, "b.test")
+    classes = [picker.next_for(link("mx2"), NOW_MS, bulk=True)[0].klass for _ in range(13)]
+    assert classes[:10] == [1, 1, 1, 1, 3, 1, 1, 1, 1, 3]
+    assert sorted(classes) == [1] * 10 + [3] * 3
+
+
+def test_better_mail_is_found_behind_as_much_parked_campaign_mail_as_there_may_be():
+    board, (picker,), _ = stand("")
+    for number in range(1000, 1000 + 2 * MAX_PARKED):
+        put(board, number, "b.test", klass=TrafficClass.CAMPAIGN)
+    assert take(picker, "mx1") is None
+    assert picker.parked == MAX_PARKED
+    put(board, 20, "c.test")
+    assert picker.next_for(link("mx1"), NOW_MS, bulk=False)[1].id == 20
+    put(board, 21, "a.test")
+    assert take(picker, "mx2") == "b.test"
+    assert picker.route_to_open().hosts == {"mx1"}, "a connection for the better mail comes first"
 
 
 def test_what_is_given_back_keeps_its_order():
