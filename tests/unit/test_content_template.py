@@ -1,11 +1,17 @@
 """Templates: what can stand in them, what is refused when they are compiled, what a mail looks like."""
 
+import datetime as dt
+
+import dkim
 import orjson
 import pytest
 
 from console.content.compiling import MessageTemplate, compile_template
 from console.content.fields import TemplateError
 from console.content.rendering import Renderer
+from mta.dkim.keyfiles import generate_key
+from mta.dkim.records import record_text
+from mta.dkim.signing import sign
 from mta.model.rendering import Occasion
 
 DATE = "Sun, 22 Nov 2026 10:00:00 +0000"
@@ -150,3 +156,23 @@ def test_an_international_address_stays_as_it_is():
 def test_a_template_of_a_later_release_is_refused_as_such():
     with pytest.raises(TemplateError, match="version 2"):
         Renderer().load(b'{"v": 2}')
+
+
+def test_what_is_rendered_is_signed_with_its_unsubscribe_fields(tmp_path):
+    key, _ = generate_key(tmp_path, "sender.test", today=dt.date(2026, 11, 22))
+    record = record_text(key).encode()
+    for name in ("Ana", "José Ñandú", "<b>\r\n.\r\n  "):
+        message = rendered(
+            subject="¡Hola {{ nombre }}!",
+            text=" {{ nombre }} \n\n.\n{{ nombre }}\n\n",
+            html="<p>{{ nombre }}</p>",
+            headers=(
+                ("List-Unsubscribe", "<https://x.test/u/{{ delivery_id }}>"),
+                ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+            ),
+            merge=orjson.dumps({"nombre": name}).decode(),
+        )
+        field = sign(message, [key], 1_795_000_000)
+        assert dkim.verify(field + message, dnsfunc=lambda _, timeout=5: record)
+        signed = field.partition(b"h=")[2].partition(b";")[0].replace(b"\r\n ", b"").split(b":")
+        assert signed.count(b"list-unsubscribe") == signed.count(b"list-unsubscribe-post") == 2
