@@ -135,6 +135,6 @@ def test_a_list_of_mailboxes_is_read_or_refused(tokens: list[str]):
     assert all(
         str(address).rpartition("@")[2] in value.lower()
         for address in found
-        if address.domain.isascii()
+        if "xn--" not in address.domain  # `a@é`: the domain is written otherwise
     )
     assert value.count("@") >= len(found)
