@@ -123,10 +123,10 @@ class Listener:
     def reload_certificates(self) -> None:
         """Use the certificate files as they are now for new handshakes (SIGHUP).
 
-        Raises `ConfigurationError` and keeps the old certificate when they do not fit.
+        Raises `ConfigurationError` and keeps the old certificate when they do not fit or have expired.
         """
         if self._tls is not None:
-            self._tls.reload()
+            self._tls.reload(self._clock.now_ms())
 
     def check_deadlines(self) -> None:
         """Close connections whose time is over; the listener does it once a second by itself."""

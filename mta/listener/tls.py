@@ -6,6 +6,8 @@ import ctypes
 import ssl
 from pathlib import Path
 
+from cryptography import x509
+
 from mta.model.errors import ConfigurationError
 
 # Mozilla Server Side TLS 5.7, intermediate; TLS 1.3 suites are OpenSSL's own three. No DHE: it needs
@@ -28,12 +30,21 @@ class ServerTls:
         self._key = key
         self.context = build_context(certificate, key)
 
-    def reload(self) -> None:
+    def reload(self, now_ms: int) -> None:
         """Use the files as they are now for new handshakes.
 
-        Raises `ConfigurationError` and keeps the old certificate when they do not fit.
+        Raises `ConfigurationError` and keeps the old certificate when they do not fit, or when the
+        new one has expired: whoever put it there took a wrong file.
         """
-        self.context = build_context(self._certificate, self._key)
+        context = build_context(self._certificate, self._key)
+        leaf = x509.load_pem_x509_certificates(self._certificate.read_bytes())[0]
+        ended = leaf.not_valid_after_utc
+        if ended.timestamp() * 1000 < now_ms:
+            raise ConfigurationError(
+                f'[submission] tls_certificate = "{self._certificate}": expired on {ended:%Y-%m-%d}; '
+                "put a valid one there and reload"
+            )
+        self.context = context
 
 
 def build_context(certificate: Path, key: Path) -> ssl.SSLContext:
