@@ -15,6 +15,7 @@ from mta.store.answers import Answers
 from mta.store.database import sync_directory
 from mta.store.failures import write_error
 from mta.store.inbox import Inbox
+from mta.store.merge import Batch
 from mta.store.work import Content, ContentRef, Job
 
 MAX_OPEN_FILES = 16  # segments kept open for writing; a few kinds are in use at any time
@@ -39,9 +40,9 @@ class ContentWriter:
     def run(self) -> None:
         """Serve the inbox until it is closed and empty."""
         while not self._inbox.is_finished:
-            jobs = self._inbox.take()
-            if jobs:
-                self._take_in(jobs)
+            batch = self._inbox.take()
+            if batch is not None:
+                self._take_in(batch)
                 # What comes while the writer is busy shares the next sync: one for each commit.
                 self._onward.wait_taken()
             else:
@@ -49,7 +50,8 @@ class ContentWriter:
         for fd in self._files.values():
             os.close(fd)
 
-    def _take_in(self, jobs: list[Job]) -> None:
+    def _take_in(self, batch: Batch) -> None:
+        jobs = batch.jobs
         failure = self._answers.failure
         if failure is not None:
             self._answers.refused(jobs, failure)
@@ -60,7 +62,7 @@ class ContentWriter:
             broken = StoreFailed(f"the content thread broke: {error!r}")
             self._answers.refused(jobs, error if isinstance(error, StoreError) else broken)
         else:
-            self._onward.put_all(jobs)
+            self._onward.hand_on(batch)
 
     def _write(self, jobs: Sequence[Job]) -> None:
         contents = [(content, job.is_erasure) for job in jobs for content in job.contents]

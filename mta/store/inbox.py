@@ -1,17 +1,20 @@
-"""Handing jobs to a thread: two queues, one consumer, a wake-up only when it sleeps.
+"""Handing jobs to a thread: they are merged where they are submitted, the thread takes them whole.
 
-Producers (the event loop, another thread) append to a deque, which the interpreter makes atomic,
-and put a token only if the consumer said that it sleeps: 0.2 µs a job, and no lock that a busy
-producer could hold while the consumer waits for it. The consumer says "asleep" first and looks
-at the queues after that; so either it sees the job or the producer sees it asleep. A token too
-many means one look too many.
+A batch is built on the event loop, a few microseconds a job, so that the thread that commits it has
+next to nothing to do in Python: beside a busy loop each of its steps there may cost a change of
+threads. The one lock is held for those microseconds. A token is put only when the consumer said
+that it sleeps; it says so first and looks at the batches after that, so either it sees the job or
+the producer sees it asleep. A token too many means one look too many.
 """
 
 import queue
+import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from mta.store.base import MAX_JOB_ROWS
+from mta.store.merge import Batch
+from mta.store.statements import Statement
 from mta.store.work import Job
 
 INTERACTIVE_ROWS = 2 * MAX_JOB_ROWS  # rows of interactive jobs that one batch takes
@@ -19,51 +22,65 @@ BULK_ROWS = MAX_JOB_ROWS  # rows of bulk jobs: what the next interactive job may
 BULK_TURN = 8  # batches of interactive jobs, at most, while a bulk job waits
 
 
+class _Lane:
+    """Batches of one kind; the last one takes further jobs while there is room in it."""
+
+    def __init__(self, max_rows: int) -> None:
+        self.batches: deque[Batch] = deque()
+        self._max_rows = max_rows
+
+    def add(self, job: Job, writes: Mapping[str, Statement]) -> None:
+        batch = self.batches[-1] if self.batches else None
+        if batch is None or batch.rows + job.rows > self._max_rows:
+            batch = Batch()
+            self.batches.append(batch)
+        batch.add(job, writes)
+
+    def take(self) -> list[Batch]:
+        """The first batch and those after it that fit together with it."""
+        taken: list[Batch] = []
+        rows = 0
+        while self.batches and (not taken or rows + self.batches[0].rows <= self._max_rows):
+            rows += self.batches[0].rows
+            taken.append(self.batches.popleft())
+        return taken
+
+
 class Inbox:
     """The jobs that wait for one thread."""
 
-    def __init__(self) -> None:
-        self._interactive: deque[Job] = deque()
-        self._bulk: deque[Job] = deque()
+    def __init__(self, writes: Mapping[str, Statement]) -> None:
+        self._writes = writes
+        self._lock = threading.Lock()
+        self._interactive = _Lane(INTERACTIVE_ROWS)
+        self._bulk = _Lane(BULK_ROWS)
         self._tokens: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._is_asleep = False
         self._is_closed = False
         self._since_bulk = 0
         self._turns: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._has_batch = False  # of `put_all`, not looked at yet
+        self._has_batch = False  # of `hand_on`, not looked at yet
         self._is_awaited = False
-
-    def __len__(self) -> int:
-        return len(self._interactive) + len(self._bulk)
 
     def put(self, job: Job) -> None:
         """Add a job; from any thread."""
-        (self._bulk if job.bulk else self._interactive).append(job)
-        if self._is_asleep:
-            self._is_asleep = False
-            self._tokens.put(None)
+        with self._lock:
+            (self._bulk if job.bulk else self._interactive).add(job, self._writes)
+        self._wake()
 
-    def put_all(self, jobs: Iterable[Job]) -> None:
-        """Add jobs with at most one wake-up; from any thread."""
+    def hand_on(self, batch: Batch) -> None:
+        """Add a batch as it is; from the thread that had it before."""
         self._has_batch = True
-        for job in jobs:
-            (self._bulk if job.bulk else self._interactive).append(job)
-        if self._is_asleep:
-            self._is_asleep = False
-            self._tokens.put(None)
+        with self._lock:
+            (self._bulk if batch.bulk else self._interactive).batches.append(batch)
+        self._wake()
 
     def wait_taken(self) -> None:
-        """Sleep until the consumer has come for what `put_all` brought last; for one producer."""
+        """Sleep until the consumer has come for what `hand_on` brought last; for its caller."""
         self._is_awaited = True
         if self._has_batch:
             self._turns.get()
         self._is_awaited = False
-
-    def _note_taken(self) -> None:
-        if self._has_batch:
-            self._has_batch = False
-            if self._is_awaited:
-                self._turns.put(None)
 
     def close(self) -> None:
         """No job will come any more; what is there is still taken."""
@@ -73,29 +90,43 @@ class Inbox:
     @property
     def is_finished(self) -> bool:
         """Closed and empty."""
-        return self._is_closed and not self._interactive and not self._bulk
+        return self._is_closed and not self._interactive.batches and not self._bulk.batches
 
-    def take(self) -> list[Job]:
+    def take(self) -> Batch | None:
         """The next batch, of one kind: interactive jobs first, bulk ones when it is their turn.
 
-        Empty when nothing waits. For the consumer only.
+        None when nothing waits. For the consumer only.
         """
+        with self._lock:
+            if self._interactive.batches and (
+                not self._bulk.batches or self._since_bulk < BULK_TURN
+            ):
+                self._since_bulk += 1
+                taken = self._interactive.take()
+            else:
+                self._since_bulk = 0
+                taken = self._bulk.take()
         self._note_taken()
-        if self._interactive and (not self._bulk or self._since_bulk < BULK_TURN):
-            self._since_bulk += 1
-            return _take(self._interactive, INTERACTIVE_ROWS)
-        self._since_bulk = 0
-        return _take(self._bulk, BULK_ROWS)
+        if not taken:
+            return None
+        first, *others = taken
+        for batch in others:
+            first.absorb(batch)
+        return first
 
     def take_all(self) -> list[Job]:
         """Everything that waits, to be answered with an error. For the consumer only."""
+        with self._lock:
+            taken = [*self._interactive.batches, *self._bulk.batches]
+            self._interactive.batches.clear()
+            self._bulk.batches.clear()
         self._note_taken()
-        return _take(self._interactive, None) + _take(self._bulk, None)
+        return [job for batch in taken for job in batch.jobs]
 
     def wait(self, timeout_s: float | None) -> bool:
         """Sleep until a job comes or the inbox is closed; False after `timeout_s`."""
         self._is_asleep = True
-        if self._interactive or self._bulk or self._is_closed:
+        if self._interactive.batches or self._bulk.batches or self._is_closed:
             self._is_asleep = False
             return True
         try:
@@ -106,13 +137,13 @@ class Inbox:
             self._is_asleep = False
         return True
 
+    def _wake(self) -> None:
+        if self._is_asleep:
+            self._is_asleep = False
+            self._tokens.put(None)
 
-def _take(jobs: deque[Job], max_rows: int | None) -> list[Job]:
-    taken: list[Job] = []
-    rows = 0
-    while jobs:
-        rows += jobs[0].rows
-        if max_rows is not None and taken and rows > max_rows:
-            break
-        taken.append(jobs.popleft())
-    return taken
+    def _note_taken(self) -> None:
+        if self._has_batch:
+            self._has_batch = False
+            if self._is_awaited:
+                self._turns.put(None)

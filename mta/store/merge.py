@@ -9,7 +9,7 @@ of several matches only; one that does not group and meets the same database row
 guard falls short of the sum, and the batch is split.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -29,34 +29,79 @@ class Step(NamedTuple):
     expect: int | None
 
 
-def plan(jobs: Sequence[Job], writes: Mapping[str, Statement]) -> list[Step]:
-    """The steps of a batch in the order in which they run."""
-    free: dict[str, list[tuple[Scalar, ...]]] = {}
-    guarded: dict[str, list[tuple[Scalar, ...]]] = {}
-    steps: list[Step] = []
-    for job in jobs:
+class Batch:
+    """Jobs that are committed together, their rows merged by statement as they come in."""
+
+    __slots__ = ("_alone", "_free", "_guarded", "bulk", "jobs", "rows")
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self.rows = 0
+        self.bulk = False
+        self._free: dict[str, list[tuple[Scalar, ...]]] = {}
+        self._guarded: dict[str, list[tuple[Scalar, ...]]] = {}
+        self._alone: list[Step] = []
+
+    def add(self, job: Job, writes: Mapping[str, Statement]) -> None:
+        """Take one more job, of the same kind (`bulk`) as the others."""
+        self.jobs.append(job)
+        self.rows += job.rows
+        self.bulk = job.bulk
         for name, rows, expect in job.work:
             if expect is None:
-                together = free
-            elif expect == _changes(writes[name], rows):
-                together = guarded
+                together = self._free
+            elif _is_sum(expect, writes[name], rows):
+                together = self._guarded
             else:  # its own expectation is no sum of parts: it has to be looked at alone
-                steps.append(Step(writes[name], rows, expect))
+                self._alone.append(Step(writes[name], rows, expect))
                 continue
             if name in together:
                 together[name].extend(rows)
             else:
                 together[name] = list(rows)
-    steps.extend(Step(writes[name], rows, None) for name, rows in free.items() if rows)
-    steps.extend(
-        Step(writes[name], rows, _changes(writes[name], rows)) for name, rows in guarded.items()
-    )
-    steps.sort(key=_order)
-    return steps
+
+    def absorb(self, other: "Batch") -> None:
+        """Take over all jobs of a batch that came later; that one is not used any more."""
+        self.jobs += other.jobs
+        self.rows += other.rows
+        self._alone += other._alone
+        for mine, theirs in ((self._free, other._free), (self._guarded, other._guarded)):
+            for name, rows in theirs.items():
+                if name in mine:
+                    mine[name] += rows
+                else:
+                    mine[name] = rows
+
+    def steps(self, writes: Mapping[str, Statement]) -> list[Step]:
+        """What is to be executed, in the order in which it runs."""
+        steps = list(self._alone)
+        steps += [Step(writes[name], rows, None) for name, rows in self._free.items() if rows]
+        steps += [
+            Step(writes[name], rows, _changes(writes[name], rows))
+            for name, rows in self._guarded.items()
+        ]
+        steps.sort(key=_order)
+        return steps
+
+
+def plan(jobs: Iterable[Job], writes: Mapping[str, Statement]) -> list[Step]:
+    """The steps of some jobs, in the order in which they run."""
+    batch = Batch()
+    for job in jobs:
+        batch.add(job, writes)
+    return batch.steps(writes)
 
 
 def _order(step: Step) -> tuple[int, str]:
     return (step.statement.order or 0, step.statement.name)
+
+
+def _is_sum(expect: int, statement: Statement, rows: Sequence[tuple[Scalar, ...]]) -> bool:
+    """Whether the expectation adds up with those of other jobs; False too for rows that cannot be."""
+    try:
+        return expect == _changes(statement, rows)
+    except (IndexError, TypeError):
+        return False
 
 
 def _changes(statement: Statement, rows: Sequence[tuple[Scalar, ...]]) -> int:

@@ -80,7 +80,7 @@ class SqliteStore:
         self._commits = self._jobs = self._rows = 0
         self._refused = self._errors = self._splits = 0
         answers = Answers(self._loop, self._answer, self._committed, self._failed)
-        self._inbox = Inbox()
+        self._inbox = Inbox(opened.catalogue.writes)
         self._writer = Writer(
             opened.connection,
             data_dir / DATABASE_NAME,
@@ -88,7 +88,7 @@ class SqliteStore:
             self._inbox,
             answers,
         )
-        self._content_inbox = Inbox()
+        self._content_inbox = Inbox(opened.catalogue.writes)
         content = ContentWriter(self._directory, self._content_inbox, self._inbox, answers)
         self._writer_thread = start_thread("store-writer", self._writer.run)
         self._content_thread = start_thread("store-content", content.run)

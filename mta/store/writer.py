@@ -18,7 +18,7 @@ from mta.store.answers import Answers, Commit
 from mta.store.failures import batch_error, is_fault_of_one_job, job_error
 from mta.store.fused import Fused
 from mta.store.inbox import Inbox
-from mta.store.merge import Step, encode_rows, plan
+from mta.store.merge import Batch, Step, encode_rows, plan
 from mta.store.statements import Statement
 from mta.store.work import Job
 
@@ -71,9 +71,9 @@ class Writer:
 
     def _serve(self) -> None:
         while self._answers.failure is None:
-            jobs = self._inbox.take()
-            if jobs:
-                self._commit(jobs)
+            batch = self._inbox.take()
+            if batch is not None:
+                self._commit(batch)
                 self._watch_log()
             elif self._inbox.is_finished:
                 return
@@ -104,12 +104,13 @@ class Writer:
 
     # -- one batch -----------------------------------------------------------------------------
 
-    def _commit(self, jobs: list[Job]) -> None:
+    def _commit(self, batch: Batch) -> None:
         started_s = time.perf_counter()
+        jobs = batch.jobs
         faults: dict[Job, RelevoError] = {}
         is_whole = True
         try:
-            steps = plan(jobs, self._writes)
+            steps = batch.steps(self._writes)
             if not self._run_fused(steps):
                 self._connection.execute("BEGIN IMMEDIATE")
                 is_whole = self._run_merged(steps)
@@ -123,7 +124,7 @@ class Writer:
             return
         self._since_checkpoint += 1
         kept = len(jobs) - len(faults)
-        rows = sum(job.rows for job in jobs if job not in faults) if faults else _rows(jobs)
+        rows = batch.rows - sum(job.rows for job in faults)
         seconds = time.perf_counter() - started_s
         self._answers.committed(jobs, faults, Commit(seconds, kept, rows, not is_whole))
 
@@ -223,7 +224,3 @@ class Writer:
         if not self._checkpoint("TRUNCATE"):
             self._next_truncate_s = now_s + TRUNCATE_PAUSE_S
         self._connection.execute("PRAGMA busy_timeout = 5000")
-
-
-def _rows(jobs: list[Job]) -> int:
-    return sum(job.rows for job in jobs)

@@ -11,42 +11,49 @@ def job(rows: int = 1, *, bulk: bool = False) -> Job:
     return Job((), (), asyncio.Future(loop=LOOP), rows, bulk=bulk)
 
 
+def taken(inbox: Inbox) -> list[Job]:
+    batch = inbox.take()
+    return batch.jobs if batch is not None else []
+
+
 LOOP = asyncio.new_event_loop()
 LOOP.close()
 
 
 def test_interactive_jobs_go_first_and_in_order() -> None:
-    inbox = Inbox()
+    inbox = Inbox({})
     jobs = [job(bulk=n % 2 == 0) for n in range(6)]
-    inbox.put_all(jobs)
-    assert inbox.take() == jobs[1::2]
-    assert inbox.take() == jobs[0::2]
-    assert inbox.take() == []
+    for one in jobs:
+        inbox.put(one)
+    assert taken(inbox) == jobs[1::2]
+    assert taken(inbox) == jobs[0::2]
+    assert inbox.take() is None
 
 
 def test_bulk_gets_a_turn_while_interactive_jobs_keep_coming() -> None:
-    inbox = Inbox()
+    inbox = Inbox({})
     bulk = job(bulk=True)
     inbox.put(bulk)
     turns = 0
     while True:
         inbox.put(job())
         turns += 1
-        if inbox.take() == [bulk]:
+        if taken(inbox) == [bulk]:
             break
     assert turns == BULK_TURN + 1
 
 
 def test_a_batch_of_bulk_jobs_is_bounded_in_rows() -> None:
-    inbox = Inbox()
-    inbox.put_all(job(900, bulk=True) for _ in range(5))
-    assert [len(inbox.take()) for _ in range(3)] == [2, 2, 1]
+    inbox = Inbox({})
+    for _ in range(5):
+        inbox.put(job(900, bulk=True))
+    assert [len(taken(inbox)) for _ in range(3)] == [2, 2, 1]
     inbox.put(job(2_000, bulk=True))
-    assert len(inbox.take()) == 1
+    assert len(taken(inbox)) == 1
 
 
 def test_a_closed_inbox_is_finished_when_it_is_empty() -> None:
-    inbox = Inbox()
+    inbox = Inbox({})
     inbox.put(job())
     inbox.close()
     assert not inbox.is_finished
@@ -56,14 +63,14 @@ def test_a_closed_inbox_is_finished_when_it_is_empty() -> None:
 
 
 def test_no_job_is_overslept() -> None:
-    inbox = Inbox()
-    taken = 0
+    inbox = Inbox({})
+    count = 0
 
     def consume() -> None:
-        nonlocal taken
+        nonlocal count
         while not inbox.is_finished:
-            jobs = inbox.take()
-            taken += len(jobs)
+            jobs = taken(inbox)
+            count += len(jobs)
             if not jobs:
                 inbox.wait(None)
 
@@ -73,4 +80,38 @@ def test_no_job_is_overslept() -> None:
         inbox.put(job(bulk=n % 7 == 0))
     inbox.close()
     consumer.join()
-    assert taken == 20_000
+    assert count == 20_000
+
+
+def test_a_producer_waits_until_its_batch_was_taken() -> None:
+    """However the two threads meet, nothing is lost and nobody waits for ever."""
+    first, second = Inbox({}), Inbox({})
+    count = 0
+
+    def carry() -> None:
+        while not first.is_finished:
+            batch = first.take()
+            if batch is None:
+                first.wait(None)
+            else:
+                second.hand_on(batch)
+                second.wait_taken()
+        second.close()
+
+    def consume() -> None:
+        nonlocal count
+        while not second.is_finished:
+            jobs = taken(second)
+            count += len(jobs)
+            if not jobs:
+                second.wait(None)
+
+    threads = [threading.Thread(target=carry), threading.Thread(target=consume)]
+    for thread in threads:
+        thread.start()
+    for n in range(20_000):
+        first.put(job(bulk=n % 7 == 0))
+    first.close()
+    for thread in threads:
+        thread.join()
+    assert count == 20_000
