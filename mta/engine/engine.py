@@ -50,10 +50,9 @@ from mta.settings.whole_file import make_folder
 from mta.shaping.rules import Shaping
 from mta.store.lock import DataDirLock
 
-# How long a busy loop keeps the interpreter from a thread that asks for it (ADR 0003). A commit asks
-# a handful of times, so it may wait; each signature asks once, so at the default of 5 ms two signers
-# beside a saturated loop would make 400 signatures a second.
-SWITCH_INTERVAL_S = 0.0005
+# How long a busy loop keeps the interpreter from a thread that asks for it (ADR 0008): the database
+# writer asks three times a commit, a signer once a signature.
+SWITCH_INTERVAL_S = 0.0001
 LISTENER_STOP_S = 10.0
 DELIVERY_STOP_S = 12.0
 LAST_ANSWERS_S = 0.5  # between a failed disk and the end of the process

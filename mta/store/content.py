@@ -1,21 +1,18 @@
-"""The bytes of contents on the disk: the content thread, and reading back.
+"""The bytes of contents on the disk: writing them durably, and reading back.
 
-The thread takes all jobs that wait, writes their bytes (neighbours in one pwritev), syncs the
-segments, and only then hands the jobs to the writer thread: what a row points at is on the disk
-before the row is. While it syncs, the writer commits the batch before.
+The contents of a batch are written before its rows are committed, neighbours in one system call
+that returns when they are on the disk: what a row points at is there before the row is.
 """
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zlib import crc32
 
 from mta.model.errors import ContentDamaged, StoreError, StoreFailed
-from mta.store.answers import Answers
 from mta.store.database import sync_directory
 from mta.store.failures import write_error
-from mta.store.inbox import Inbox
-from mta.store.merge import Batch
 from mta.store.work import Content, ContentRef, Job
 
 MAX_OPEN_FILES = 16  # segments kept open for writing; a few kinds are in use at any time
@@ -28,63 +25,58 @@ def segment_path(directory: Path, number: int) -> Path:
 
 
 class ContentWriter:
-    """Owns the files being written; `run` is the body of its thread."""
+    """Owns the files being written; used by the writer thread."""
 
-    def __init__(self, directory: Path, inbox: Inbox, onward: Inbox, answers: Answers) -> None:
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._inbox = inbox
-        self._onward = onward
-        self._answers = answers
         self._files: dict[int, int] = {}
+        self._flags = os.RWF_DSYNC
 
-    def run(self) -> None:
-        """Serve the inbox until it is closed and empty."""
-        while not self._inbox.is_finished:
-            batch = self._inbox.take()
-            if batch is not None:
-                self._take_in(batch)
-                # What comes while the writer is busy shares the next sync: one for each commit.
-                self._onward.wait_taken()
-            else:
-                self._inbox.wait(None)
+    def close(self) -> None:
+        """Close the files."""
         for fd in self._files.values():
             os.close(fd)
+        self._files.clear()
 
-    def _take_in(self, batch: Batch) -> None:
-        jobs = batch.jobs
-        failure = self._answers.failure
-        if failure is not None:
-            self._answers.refused(jobs, failure)
-            return
-        try:
-            self._write(jobs)
-        except Exception as error:
-            broken = StoreFailed(f"the content thread broke: {error!r}")
-            self._answers.refused(jobs, error if isinstance(error, StoreError) else broken)
-        else:
-            self._onward.hand_on(batch)
-
-    def _write(self, jobs: Sequence[Job]) -> None:
+    def write(self, jobs: Sequence[Job]) -> None:
+        """Write the contents of the jobs and sync them; raises `StoreError`, also `StoreFailed`."""
         contents = [(content, job.is_erasure) for job in jobs for content in job.contents]
         contents.sort(key=_place)
-        touched: list[int] = []
         for number, offset, vectors, is_erasure in runs(contents):
             try:
                 fd = self._open(number, must_exist=is_erasure)
                 if fd is None:
                     continue  # the file is gone, and the bytes with it
-                _write_all(fd, vectors, offset)
+                self._write_all(fd, vectors, offset)
             except OSError as error:
                 raise write_error(error, segment_path(self._directory, number)) from error
-            if not touched or touched[-1] != number:
-                touched.append(number)
-        for number in touched:
-            try:
-                os.fdatasync(self._files[number])
-            except OSError as error:
-                path = segment_path(self._directory, number)
-                raise StoreFailed(f"{path}: fdatasync: {error.strerror}") from error
         self._close_surplus()
+
+    def _write_all(self, fd: int, pieces: list[bytes], offset: int) -> None:
+        """Write until everything is on the disk: pwritev2(2) may stop early at any byte."""
+        written = self._write_synced(fd, pieces, offset)
+        while written < sum(len(piece) for piece in pieces):
+            offset += written
+            while written >= len(pieces[0]):
+                written -= len(pieces.pop(0))
+            pieces[0] = pieces[0][written:]
+            written = self._write_synced(fd, pieces, offset)
+
+    def _write_synced(self, fd: int, pieces: list[bytes], offset: int) -> int:
+        """One call for both; some file systems (FUSE) know no RWF_DSYNC."""
+        if self._flags:
+            try:
+                return os.pwritev(fd, pieces, offset, self._flags)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+                    raise
+                self._flags = 0
+        written = os.pwritev(fd, pieces, offset)
+        try:
+            os.fdatasync(fd)
+        except OSError as error:
+            raise StoreFailed(f"fdatasync of a segment: {error.strerror}") from error
+        return written
 
     def _open(self, number: int, *, must_exist: bool) -> int | None:
         fd = self._files.get(number)
@@ -140,17 +132,6 @@ def runs(
         end += ref.length
     if pieces:
         yield number, offset, pieces, was_erasure
-
-
-def _write_all(fd: int, pieces: list[bytes], offset: int) -> None:
-    """pwritev(2) until everything is written: it may stop early at any byte."""
-    written = os.pwritev(fd, pieces, offset)
-    while written < sum(len(piece) for piece in pieces):
-        offset += written
-        while written >= len(pieces[0]):
-            written -= len(pieces.pop(0))
-        pieces[0] = pieces[0][written:]
-        written = os.pwritev(fd, pieces, offset)
 
 
 def read_place(directory: Path, ref: ContentRef) -> bytes:

@@ -19,6 +19,7 @@ from mta.store.work import Job
 
 INTERACTIVE_ROWS = 2 * MAX_JOB_ROWS  # rows of interactive jobs that one batch takes
 BULK_ROWS = MAX_JOB_ROWS  # rows of bulk jobs: what the next interactive job may have to wait for
+CONTENT_BYTES = 4 << 20  # a batch with more contents than this takes nothing else
 BULK_TURN = 8  # batches of interactive jobs, at most, while a bulk job waits
 
 
@@ -31,19 +32,18 @@ class _Lane:
 
     def add(self, job: Job, writes: Mapping[str, Statement]) -> None:
         batch = self.batches[-1] if self.batches else None
-        if batch is None or batch.rows + job.rows > self._max_rows:
+        if (
+            batch is None
+            or batch.rows + job.rows > self._max_rows
+            or batch.content_bytes > CONTENT_BYTES
+        ):
             batch = Batch()
             self.batches.append(batch)
         batch.add(job, writes)
 
-    def take(self) -> list[Batch]:
-        """The first batch and those after it that fit together with it."""
-        taken: list[Batch] = []
-        rows = 0
-        while self.batches and (not taken or rows + self.batches[0].rows <= self._max_rows):
-            rows += self.batches[0].rows
-            taken.append(self.batches.popleft())
-        return taken
+    def take(self) -> Batch | None:
+        """The first batch."""
+        return self.batches.popleft() if self.batches else None
 
 
 class Inbox:
@@ -58,29 +58,12 @@ class Inbox:
         self._is_asleep = False
         self._is_closed = False
         self._since_bulk = 0
-        self._turns: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._has_batch = False  # of `hand_on`, not looked at yet
-        self._is_awaited = False
 
     def put(self, job: Job) -> None:
         """Add a job; from any thread."""
         with self._lock:
             (self._bulk if job.bulk else self._interactive).add(job, self._writes)
         self._wake()
-
-    def hand_on(self, batch: Batch) -> None:
-        """Add a batch as it is; from the thread that had it before."""
-        self._has_batch = True
-        with self._lock:
-            (self._bulk if batch.bulk else self._interactive).batches.append(batch)
-        self._wake()
-
-    def wait_taken(self) -> None:
-        """Sleep until the consumer has come for what `hand_on` brought last; for its caller."""
-        self._is_awaited = True
-        if self._has_batch:
-            self._turns.get()
-        self._is_awaited = False
 
     def close(self) -> None:
         """No job will come any more; what is there is still taken."""
@@ -102,17 +85,9 @@ class Inbox:
                 not self._bulk.batches or self._since_bulk < BULK_TURN
             ):
                 self._since_bulk += 1
-                taken = self._interactive.take()
-            else:
-                self._since_bulk = 0
-                taken = self._bulk.take()
-        self._note_taken()
-        if not taken:
-            return None
-        first, *others = taken
-        for batch in others:
-            first.absorb(batch)
-        return first
+                return self._interactive.take()
+            self._since_bulk = 0
+            return self._bulk.take()
 
     def take_all(self) -> list[Job]:
         """Everything that waits, to be answered with an error. For the consumer only."""
@@ -120,7 +95,6 @@ class Inbox:
             taken = [*self._interactive.batches, *self._bulk.batches]
             self._interactive.batches.clear()
             self._bulk.batches.clear()
-        self._note_taken()
         return [job for batch in taken for job in batch.jobs]
 
     def wait(self, timeout_s: float | None) -> bool:
@@ -141,9 +115,3 @@ class Inbox:
         if self._is_asleep:
             self._is_asleep = False
             self._tokens.put(None)
-
-    def _note_taken(self) -> None:
-        if self._has_batch:
-            self._has_batch = False
-            if self._is_awaited:
-                self._turns.put(None)

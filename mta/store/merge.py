@@ -32,21 +32,22 @@ class Step(NamedTuple):
 class Batch:
     """Jobs that are committed together, their rows merged by statement as they come in."""
 
-    __slots__ = ("_alone", "_free", "_guarded", "bulk", "jobs", "rows")
+    __slots__ = ("_alone", "_free", "_guarded", "content_bytes", "jobs", "rows")
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
         self.rows = 0
-        self.bulk = False
+        self.content_bytes = 0
         self._free: dict[str, list[tuple[Scalar, ...]]] = {}
         self._guarded: dict[str, list[tuple[Scalar, ...]]] = {}
         self._alone: list[Step] = []
 
     def add(self, job: Job, writes: Mapping[str, Statement]) -> None:
-        """Take one more job, of the same kind (`bulk`) as the others."""
+        """Take one more job."""
         self.jobs.append(job)
         self.rows += job.rows
-        self.bulk = job.bulk
+        for content in job.contents:
+            self.content_bytes += content.ref.length
         for name, rows, expect in job.work:
             if expect is None:
                 together = self._free
@@ -59,18 +60,6 @@ class Batch:
                 together[name].extend(rows)
             else:
                 together[name] = list(rows)
-
-    def absorb(self, other: "Batch") -> None:
-        """Take over all jobs of a batch that came later; that one is not used any more."""
-        self.jobs += other.jobs
-        self.rows += other.rows
-        self._alone += other._alone
-        for mine, theirs in ((self._free, other._free), (self._guarded, other._guarded)):
-            for name, rows in theirs.items():
-                if name in mine:
-                    mine[name] += rows
-                else:
-                    mine[name] = rows
 
     def steps(self, writes: Mapping[str, Statement]) -> list[Step]:
         """What is to be executed, in the order in which it runs."""

@@ -1,8 +1,8 @@
 """The SQLite engine: joins the threads, the readers and the segments to a `Store`.
 
-loop: reserve, submit ──▶ content thread: pwritev, fdatasync ──▶ writer thread: one commit
-  ▲         └───────────── jobs without contents ──────────────────▲        │
-  └────────────────────── one call for all answers of a batch ◀─────────────┘
+loop: reserve, submit ──▶ writer thread: contents written and synced, then one commit
+  ▲                                                                  │
+  └──────────────── one call for all answers of a batch ◀────────────┘
 """
 
 import asyncio
@@ -85,13 +85,11 @@ class SqliteStore:
             opened.connection,
             data_dir / DATABASE_NAME,
             opened.catalogue.writes,
+            ContentWriter(self._directory),
             self._inbox,
             answers,
         )
-        self._content_inbox = Inbox(opened.catalogue.writes)
-        content = ContentWriter(self._directory, self._content_inbox, self._inbox, answers)
         self._writer_thread = start_thread("store-writer", self._writer.run)
-        self._content_thread = start_thread("store-content", content.run)
 
     @classmethod
     async def open(
@@ -148,8 +146,6 @@ class SqliteStore:
         self._waiting += 1
         if self._refusal is not None:
             self._answer(job, self._refusal)
-        elif job.contents:
-            self._content_inbox.put(job)
         else:
             self._inbox.put(job)
 
@@ -273,8 +269,6 @@ class SqliteStore:
     async def _close(self) -> None:
         if self._refusal is None:
             self._refusal = StoreError("the store is closed")
-        self._content_inbox.close()
-        await asyncio.to_thread(self._content_thread.join)
         await self._readers.close()
         self._inbox.close()  # last of all, so that its connection is the last and clears the log
         await asyncio.to_thread(self._writer_thread.join)

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from ctypes import py_object, pythonapi
 from pathlib import Path
 
-from mta.model.errors import JobRefused, RelevoError, StoreFailed
+from mta.model.errors import JobRefused, RelevoError, StoreError, StoreFailed
 from mta.store.answers import Answers, Commit
+from mta.store.content import ContentWriter
 from mta.store.failures import batch_error, is_fault_of_one_job, job_error
 from mta.store.fused import Fused
 from mta.store.inbox import Inbox
@@ -37,6 +38,7 @@ class Writer:
         connection: sqlite3.Connection,
         path: Path,
         writes: Mapping[str, Statement],
+        contents: ContentWriter,
         inbox: Inbox,
         answers: Answers,
     ) -> None:
@@ -45,6 +47,7 @@ class Writer:
         self._directory = path.parent
         self._log = path.with_name(f"{path.name}-wal")
         self._writes = writes
+        self._contents = contents
         self._inbox = inbox
         self._answers = answers
         self._since_checkpoint = 0
@@ -64,6 +67,7 @@ class Writer:
             self._serve()
         except Exception as error:
             self._answers.fail(StoreFailed(f"the writer thread broke: {error!r}"))
+        self._contents.close()
         if self._answers.failure is None:
             self._leave()
         else:
@@ -106,12 +110,12 @@ class Writer:
 
     def _commit(self, batch: Batch) -> None:
         started_s = time.perf_counter()
-        jobs = batch.jobs
         faults: dict[Job, RelevoError] = {}
         is_whole = True
         try:
-            steps = batch.steps(self._writes)
-            if not self._run_fused(steps):
+            steps = self._write_contents(batch)
+            jobs = batch.jobs
+            if steps and not self._run_fused(steps):
                 self._connection.execute("BEGIN IMMEDIATE")
                 is_whole = self._run_merged(steps)
                 if not is_whole:
@@ -120,13 +124,32 @@ class Writer:
                     self._run_split(jobs, faults)
                 self._connection.execute("COMMIT")
         except Exception as error:
-            self._abandon(jobs, error)
+            self._abandon(batch.jobs, error)
             return
         self._since_checkpoint += 1
         kept = len(jobs) - len(faults)
         rows = batch.rows - sum(job.rows for job in faults)
         seconds = time.perf_counter() - started_s
         self._answers.committed(jobs, faults, Commit(seconds, kept, rows, not is_whole))
+
+    def _write_contents(self, batch: Batch) -> list[Step]:
+        """Put the contents on the disk; the steps of the jobs that may go on.
+
+        What finds no room is refused, and the others of the batch do not suffer for it.
+        """
+        with_contents = [job for job in batch.jobs if job.contents]
+        if not with_contents:
+            return batch.steps(self._writes)
+        try:
+            self._contents.write(with_contents)
+        except StoreFailed:
+            raise
+        except StoreError as error:
+            self._answers.refused(with_contents, error)
+            batch.jobs = [job for job in batch.jobs if not job.contents]
+            batch.rows = sum(job.rows for job in batch.jobs)
+            return plan(batch.jobs, self._writes)
+        return batch.steps(self._writes)
 
     def _abandon(self, jobs: list[Job], error: Exception) -> None:
         answer = batch_error(error, self._directory, self.log_bytes())

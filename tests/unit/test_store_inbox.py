@@ -81,37 +81,3 @@ def test_no_job_is_overslept() -> None:
     inbox.close()
     consumer.join()
     assert count == 20_000
-
-
-def test_a_producer_waits_until_its_batch_was_taken() -> None:
-    """However the two threads meet, nothing is lost and nobody waits for ever."""
-    first, second = Inbox({}), Inbox({})
-    count = 0
-
-    def carry() -> None:
-        while not first.is_finished:
-            batch = first.take()
-            if batch is None:
-                first.wait(None)
-            else:
-                second.hand_on(batch)
-                second.wait_taken()
-        second.close()
-
-    def consume() -> None:
-        nonlocal count
-        while not second.is_finished:
-            jobs = taken(second)
-            count += len(jobs)
-            if not jobs:
-                second.wait(None)
-
-    threads = [threading.Thread(target=carry), threading.Thread(target=consume)]
-    for thread in threads:
-        thread.start()
-    for n in range(20_000):
-        first.put(job(bulk=n % 7 == 0))
-    first.close()
-    for thread in threads:
-        thread.join()
-    assert count == 20_000
