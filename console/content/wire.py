@@ -10,13 +10,15 @@ from html import escape
 from urllib.parse import quote
 
 from console.content.fields import TemplateError
-from mta.intake.header_encoding import MAX_WORD, Unencodable, encoded_words, fold
+from mta.intake.header_encoding import LINE, MAX_WORD, Unencodable, encoded_words, fold
 
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _PLAIN = re.compile(r"[ -<>-~]{1,75}\Z")  # stands for itself, with the soft break in 76 columns
 _MARKUP = re.compile(r"[&<>\"']")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*\Z")
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " ")
+_SHORT = re.compile(r"[!-~]+(?: [!-~]+)*\Z")  # words with one space between them
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*\Z")
 _PRINTABLE = re.compile(r"[ -~]*\Z")
 MAX_LINE = 990  # RFC 5321 §4.5.3.1.6: 1,000 with CRLF
 
@@ -41,6 +43,8 @@ def markup(text: str) -> bytes:
 
 def unstructured(name: str, text: str) -> bytes:
     """A whole header field with free text, folded; what would end the line is a space."""
+    if len(text) + len(name) + 2 <= LINE and _SHORT.match(text) and "=?" not in text:
+        return f"{name}: {text}\r\n".encode()
     text = _one_line(text)
     return _field(name, _words(text, text.split(" ")))
 
@@ -69,7 +73,7 @@ def link_field(name: str, text: str) -> bytes:
 
 def link_part(text: str) -> str:
     """A value inside of a link."""
-    return quote(text, safe="")
+    return text if _UNRESERVED.match(text) else quote(text, safe="")
 
 
 def _one_line(text: str) -> str:
