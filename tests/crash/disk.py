@@ -56,8 +56,15 @@ class Disk:
             os.close(fd)
 
     def power_up(self) -> None:
-        """Mount it anew, after everything that used it has ended."""
+        """Mount it anew, after everything that used it has ended.
+
+        A copy, because another mount namespace (`unshare --mount` of any process) may still hold the
+        dead file system, and mounting the same image would give that again.
+        """
         assert self.unmount(), "something still has files open on the disk without power"
+        dead = self.image.rename(self.image.with_suffix(".dead"))
+        assert quietly("cp", "--sparse=always", dead, self.image)
+        dead.unlink()
         assert self.mount()
 
 
