@@ -23,8 +23,8 @@ from tests.crash.files_child import last_migration, packages
 from tests.old_queue import RECIPIENTS, make_old_queue
 
 SEED = int(os.environ.get("RELEVO_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
-MESSAGES = 5_000
-CUTS = [3, pytest.param(20, marks=[pytest.mark.soak, pytest.mark.timeout(300)])]
+MESSAGES = 3_000
+CUTS = [2, pytest.param(20, marks=[pytest.mark.soak, pytest.mark.timeout(300)])]
 MOST_LINES = 60
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import smtplib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,7 +12,7 @@ import pytest
 from mta.model.traffic import DeliveryState
 from tests.crash.moments import Moments
 from tests.crash.sink import Sink
-from tests.e2e.clients import submit
+from tests.e2e.clients import connect, submit
 from tests.e2e.ground import Ground, until
 from tests.e2e.server import SENDER, SENDER_DOMAIN, RelevoServer
 from tests.old_queue import RECIPIENTS, make_old_queue
@@ -19,6 +20,7 @@ from tests.old_queue import RECIPIENTS, make_old_queue
 MESSAGES = 60
 DOMAIN = "old.test"
 PAGE = 4096
+MAIL = f"From: {SENDER}\r\nSubject: new\r\nX-Load-Id: new\r\n\r\nnew\r\n".encode()
 OPEN = "SELECT count(*) FROM delivery WHERE state < 10"
 
 
@@ -61,9 +63,14 @@ def query(server: RelevoServer, statement: str):
         return database.execute(statement).fetchall()
 
 
+def let_hand_in(server: RelevoServer) -> None:
+    server.account = server.cli("account", "add", "Proof")["id"]
+    server.cli("domain", "add", SENDER_DOMAIN)
+    server.add_credential()
+
+
 def hand_in(server: RelevoServer, recipient: str) -> str:
-    content = f"From: {SENDER}\r\nSubject: new\r\nX-Load-Id: new\r\n\r\nnew\r\n".encode()
-    return submit(server, content, recipient)
+    return submit(server, MAIL, recipient)
 
 
 def findings(server: RelevoServer):
@@ -98,6 +105,7 @@ def test_mail_with_damaged_content_comes_back_and_all_other_mail_goes(server, si
 
 
 def test_a_damaged_page_stops_only_what_needs_it(server, sink) -> None:
+    let_hand_in(server)
     ((root,),) = query(server, "SELECT rootpage FROM sqlite_schema WHERE name = 'delivery_address'")
     overwrite(server.data_dir / "relevo.db", (root - 1) * PAGE, os.urandom(64))
     told = findings(server)
@@ -110,6 +118,9 @@ def test_a_damaged_page_stops_only_what_needs_it(server, sink) -> None:
     assert done.returncode == 1
     assert "malformed" in done.stderr
     assert "relevo verify" in done.stderr
+    with connect(server) as client, pytest.raises(smtplib.SMTPDataError) as refused:
+        client.sendmail(SENDER, [f"take-new@{DOMAIN}"], MAIL)
+    assert refused.value.smtp_code == 451
     server.stop()
 
 
@@ -125,9 +136,7 @@ def test_without_what_every_start_needs_the_server_says_so_and_ends(server) -> N
 
 
 def test_a_log_that_was_cut_off_is_an_older_queue_and_bytes_without_a_message(server, sink) -> None:
-    server.account = server.cli("account", "add", "Proof")["id"]
-    server.cli("domain", "add", SENDER_DOMAIN)
-    server.add_credential()
+    let_hand_in(server)
     server.start()
     ids = [hand_in(server, f"take-late-{n}@{DOMAIN}") for n in range(20)]
     server.kill()
