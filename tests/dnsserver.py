@@ -37,6 +37,7 @@ class Fault(enum.Enum):
     REFUSED = "refused"
     SILENT = "silent"  # no reply at all
     TRUNCATED = "truncated"  # over UDP; TCP gives the whole answer
+    HELD = "held"  # over UDP the right reply, after `release()`
     GARBAGE = "garbage"  # a reply that is no DNS message
 
 
@@ -62,6 +63,7 @@ class DnsServer:
         self._port = 0
         self._open = asyncio.Event()
         self._open.set()
+        self._released = asyncio.Event()
         self._replies: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         for name, types in (records or {}).items():
@@ -125,6 +127,10 @@ class DnsServer:
     def resume(self) -> None:
         self._open.set()
 
+    def release(self) -> None:
+        """Send the replies that `Fault.HELD` holds back, now and from now on."""
+        self._released.set()
+
     def count(self, name: str, rdtype: str) -> int:
         """How often that question was asked."""
         return self.queries.count((name, rdtype))
@@ -178,6 +184,9 @@ class DnsServer:
     async def _reply_datagram(self, wire: bytes, peer: tuple[str, int]) -> None:
         reply = self.answer(wire, is_tcp=False)
         await self._open.wait()
+        question = dns.message.from_wire(wire).question[0]
+        if self._fault(question.name, dns.rdatatype.to_text(question.rdtype)) is Fault.HELD:
+            await self._released.wait()
         if reply is not None and self._udp is not None:
             self._udp.sendto(reply, peer)
 

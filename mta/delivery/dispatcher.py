@@ -15,7 +15,7 @@ import structlog
 from mta.delivery.ahead import Ahead
 from mta.delivery.arrivals import Arrivals
 from mta.delivery.board import Board
-from mta.delivery.domains import WORKERS, Domains
+from mta.delivery.domains import URGENT_WORKERS, WORKERS, Domains
 from mta.delivery.flow_clock import FlowClock
 from mta.delivery.lane import LaneHooks
 from mta.delivery.lanes import Lanes
@@ -132,6 +132,8 @@ class Dispatcher:
                 group.create_task(self.arrivals.refiller.run(), name="refill")
             for _ in range(WORKERS):
                 group.create_task(self.domains.run(), name="resolve")
+            for _ in range(URGENT_WORKERS):
+                group.create_task(self.domains.run_urgent(), name="resolve urgent")
             group.create_task(self.timekeeper.promote(), name="promote")
             group.create_task(self.timekeeper.expire(), name="expire")
             group.create_task(self.timekeeper.cancel(), name="cancel")

@@ -23,6 +23,9 @@ from mta.store.base import Store
 from mta.store.work import Rows
 
 WORKERS = 64  # look-ups under way; the resolver has a bound of its own
+URGENT_WORKERS = (
+    8  # beside them, for urgent mail alone: as many places as the resolver keeps for it
+)
 KEPT = 200  # deliveries of a domain that wait in memory
 BATCH = 1_000
 RETRY_S = 1.0
@@ -64,6 +67,9 @@ class Domains:
         self._more_on_disk = more_on_disk
         self._waiting: dict[str, _Waiting] = {}
         self._queue: asyncio.PriorityQueue[tuple[int, int, str]] = asyncio.PriorityQueue()
+        self._urgent: asyncio.Queue[str] = (
+            asyncio.Queue()
+        )  # the same domains once more, urgent ones
         self._order = 0
         self._log = structlog.get_logger("mta.delivery")
 
@@ -96,17 +102,25 @@ class Domains:
         """Serve until cancelled; start `WORKERS` of them."""
         while True:
             _, _, domain = await self._queue.get()
-            waiting = self._waiting.get(domain)
-            if waiting is None or waiting.is_asked:
-                continue  # it was asked for again, more urgently
-            waiting.is_asked = True
-            try:
-                await self._resolve(domain, waiting)
-            except StoreError as error:
-                self._log.warning("store failed while resolving", domain=domain, error=str(error))
-                await asyncio.sleep(RETRY_S)
-                waiting.is_asked = False
-                self._enqueue(domain, waiting)
+            await self._work_on(domain)
+
+    async def run_urgent(self) -> None:
+        """Serve urgent mail until cancelled, while all others wait for DNS; start `URGENT_WORKERS`."""
+        while True:
+            await self._work_on(await self._urgent.get())
+
+    async def _work_on(self, domain: str) -> None:
+        waiting = self._waiting.get(domain)
+        if waiting is None or waiting.is_asked:
+            return  # another worker has it: it was asked for again, more urgently
+        waiting.is_asked = True
+        try:
+            await self._resolve(domain, waiting)
+        except StoreError as error:
+            self._log.warning("store failed while resolving", domain=domain, error=str(error))
+            await asyncio.sleep(RETRY_S)
+            waiting.is_asked = False
+            self._enqueue(domain, waiting)
 
     def _ask(self, domain: str, klass: int) -> _Waiting:
         waiting = self._waiting.get(domain)
@@ -122,6 +136,8 @@ class Domains:
     def _enqueue(self, domain: str, waiting: _Waiting) -> None:
         self._order += 1
         self._queue.put_nowait((waiting.klass, self._order, domain))
+        if waiting.klass == TrafficClass.URGENT:
+            self._urgent.put_nowait(domain)
 
     async def _resolve(self, domain: str, waiting: _Waiting) -> None:
         urgent = waiting.klass == TrafficClass.URGENT

@@ -4,11 +4,14 @@ from functools import partial
 
 import pytest
 
+from mta.delivery.domains import WORKERS
 from mta.dns import lookup
+from mta.model.traffic import TrafficClass
 from tests.dnsserver import Fault
 from tests.integration.relay import Relay
 from tests.integration.relay_network import Network
 
+PATIENT = lookup.Lookup.__init__
 SOON_S = 600.0  # past the first retry and the minute for which a failure is remembered
 
 
@@ -54,6 +57,23 @@ async def test_more_silent_domains_than_are_looked_up_at_once_hold_no_known_doma
         await relay.until(lambda: len(mx.received) == 51)
         assert relay.states()["bounced"] == 0
         await relay.until_states(delivered=51, scheduled=300)
+
+
+async def test_urgent_mail_is_looked_up_while_all_others_wait_for_dns(tmp_path, monkeypatch):
+    monkeypatch.setattr(lookup.Lookup, "__init__", PATIENT)
+    async with Network() as network, Relay(tmp_path, network) as relay:
+        mx = await network.receiver(2)
+        network.domain("good.test", mx)
+        for n in range(WORKERS + 20):
+            network.domain(f"slow{n}.test", mx)
+            network.dns.fail(f"slow{n}.test", Fault.HELD)
+            await relay.submit(f"u@slow{n}.test")
+        await relay.until(lambda: len(network.dns.queries) >= WORKERS)
+        await relay.submit("code@good.test", klass=TrafficClass.URGENT)
+        await relay.until_states(delivered=1, ready=WORKERS + 20)
+        assert mx.recipients == ["code@good.test"]
+        network.dns.release()
+        await relay.until_states(delivered=WORKERS + 21)
 
 
 async def test_a_name_server_that_dies_and_returns_costs_time_and_no_mail(tmp_path):
