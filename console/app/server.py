@@ -1,6 +1,7 @@
 """The running process: the mail half, the console's services, signals, systemd, control socket."""
 
 import asyncio
+import gc
 import os
 import signal
 import ssl
@@ -30,6 +31,8 @@ from mta.sandbox.simulator import Simulator
 from mta.settings.loading import Loaded
 
 IMPLICIT_TLS_SOCKET = "submissions"  # FileDescriptorName= of the socket for port 465
+
+GC_THRESHOLDS = (50_000, 20, 100)  # new objects before a look at the young, middle, old ones
 
 Started = Callable[["Server"], None]
 
@@ -74,6 +77,11 @@ class Server:
         return status
 
     def _begin(self) -> None:
+        # What was made until now stays; what a message is made of is freed without the collector,
+        # which at Python's setting would look through it every few messages: 5 to 10 % of the CPU.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         addresses = ", ".join(f"{host}:{port}" for host, port in self.engine.listener.addresses)
         self.notifier.ready(f"taking mail on {addresses}")
         self._spawn(self.notifier.keep_alive())

@@ -18,7 +18,7 @@ from mta.delivery.attempt import Attempt
 from mta.delivery.board import Board, SiteBoard
 from mta.delivery.connection import MxConnection
 from mta.delivery.limits import LaneLimits
-from mta.delivery.link import Link
+from mta.delivery.link import MAX_ATTEMPTS, Link
 from mta.delivery.metering import DeliveryMetrics
 from mta.delivery.opening import Opened, Opener, Source
 from mta.delivery.picker import Picker
@@ -104,6 +104,8 @@ class Lane:
         """Give what may go now to connections, and see to it that there are enough of them."""
         if self._is_stopping or self.held_reason:
             return
+        if not self.picker.waiting:
+            return
         now_s, now_ms = self._clock.monotonic_s(), self._clock.now_ms()
         is_throttled = self._give(now_s, now_ms)
         while self.site.queue.paced:
@@ -159,15 +161,16 @@ class Lane:
             return None
         per_connection = self.limits.messages_per_connection
         best: Link | None = None
+        fewest = MAX_ATTEMPTS
         for link in self.links:
             if (
-                link.has_slot(per_connection)
-                and (best is None or link.attempts < best.attempts)
+                link.attempts < fewest
+                and link.has_slot(per_connection)
                 and (stream.klass < FIRST_BULK or self._may_take_bulk(link))
                 and self.picker.fits(link, delivery)
             ):
-                best = link
-                if not link.attempts:
+                best, fewest = link, link.attempts
+                if not fewest:
                     break
         return None if best is None else self._attempt(best, stream, [delivery], now_s)
 
@@ -207,6 +210,8 @@ class Lane:
             link.bulk -= 1
         if not link.attempts:
             link.idle_since_s = self._clock.monotonic_s()
+            if link.given >= self.limits.messages_per_connection:
+                self.retire(link)
 
     def _on_done(
         self,

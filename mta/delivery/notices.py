@@ -28,6 +28,8 @@ MAX_FULL_OCTETS = 1 << 20  # a larger original comes back as its header
 MAX_JOB_OCTETS = 16 << 20  # and so does any, once a job holds that much
 EXPIRED_STATUS = "4.4.7"  # RFC 3463 §3.5: delivery time expired
 _MANY = 256
+_RELAY = int(MessageFlag.RELAY)  # operations on flags cost microseconds
+_NOTICE = int(MessageFlag.NOTICE)
 _OURS = frozenset({Phase.DNS, Phase.CONNECT, Phase.LOCAL})
 
 
@@ -113,9 +115,9 @@ class DsnNotices:
         """
         message = delivery.message
         if (
-            not message.flags & MessageFlag.RELAY
+            not message.flags & _RELAY
             or not message.sender
-            or message.flags & MessageFlag.NOTICE
+            or message.flags & _NOTICE
             or delivery.klass == TrafficClass.CAMPAIGN
         ):
             return None
@@ -130,6 +132,8 @@ class DsnNotices:
         self, delivery: QueuedDelivery, state: DeliveryState, outcome: Outcome, late_ms: int
     ) -> Action | None:
         notify = delivery.notify
+        if state == DeliveryState.DELIVERED and not notify:
+            return None  # by far the most
         if notify & Notify.NEVER:
             return None
         if state in {DeliveryState.BOUNCED, DeliveryState.EXPIRED}:

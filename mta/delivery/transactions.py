@@ -8,6 +8,12 @@ from mta.model.errors import PermanentError
 from mta.model.outcome import OutcomeKind
 from mta.spool.rows import MessageFlag
 
+# Operations on flags cost microseconds, on integers they do not.
+_NOTICE = int(MessageFlag.NOTICE)
+_NEEDS_UTF8 = int(MessageFlag.NEEDS_UTF8)
+_EIGHT_BIT = int(MessageFlag.EIGHT_BIT)
+_NO_NOTIFY = Notify(0)
+
 COMPANIONS = 50  # recipients of one relay message in one transaction (Postfix's default)
 
 
@@ -29,20 +35,22 @@ class TransactionBuilder:
         content = message.signed if attempt.content is None else attempt.content
         assert content is not None
         sender = message.sender
-        if self._return_paths is not None and sender and not message.flags & MessageFlag.NOTICE:
+        if self._return_paths is not None and sender and not message.flags & _NOTICE:
             sender = self._return_paths.address(attempt.deliveries[0].id)
-        needs_utf8 = bool(message.flags & MessageFlag.NEEDS_UTF8) or any(
+        needs_utf8 = bool(message.flags & _NEEDS_UTF8) or any(
             not d.address.isascii() for d in attempt.deliveries
         )
         return Transaction(
             sender,
             tuple(
-                OutgoingRecipient(d.address, Notify(d.notify), d.original)
+                OutgoingRecipient(
+                    d.address, Notify(d.notify) if d.notify else _NO_NOTIFY, d.original
+                )
                 for d in attempt.deliveries
             ),
             content,
             needs_utf8=needs_utf8,
-            is_eight_bit=bool(message.flags & MessageFlag.EIGHT_BIT)
+            is_eight_bit=bool(message.flags & _EIGHT_BIT)
             or (needs_utf8 and attempt.content is not None),  # rendered: To names the recipient
             ret=message.ret,
             envelope_id=message.envelope_id,

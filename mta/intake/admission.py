@@ -45,7 +45,7 @@ _TRACK_OPENS = int(MessageFlag.TRACK_OPENS)
 _TRACK_CLICKS = int(MessageFlag.TRACK_CLICKS)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # a fault that shows its arguments must not log the mail
 class Draft:
     """A submission that was read and found good, before it has a flow and ids."""
 
@@ -130,7 +130,7 @@ def _refuse_name(name: str, address: Address) -> NoReturn:
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Admitted:
     """All that becomes durable together, still without its places on disk."""
 

@@ -8,6 +8,7 @@ import ipaddress
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 import idna
 
@@ -61,6 +62,7 @@ class Address:
         return self.domain.startswith("[")
 
 
+@lru_cache(maxsize=1024)  # an application writes from few addresses: three of four are known
 def parse_address(text: str) -> Address:
     """Parse `local@domain`.
 

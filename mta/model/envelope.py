@@ -92,7 +92,7 @@ class Submission:
 
     identity: Identity
     envelope: Envelope
-    content: bytes  # RFC 5322 message, lines ended by CRLF, dots not stuffed
+    content: bytes = field(repr=False)  # RFC 5322 message, CRLF line ends, dots not stuffed
     origin: Origin
     idempotency_key: str = ""
     tags: tuple[str, ...] = ()

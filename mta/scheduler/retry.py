@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mta.model.outcome import Outcome, OutcomeKind
 from mta.model.traffic import DeliveryState, TrafficClass
-from mta.spool.rows import DeliveryFlag, ExpiryKind, QueuedDelivery
+from mta.spool.rows import DeliveryFlag, QueuedDelivery
 
 JITTER = 0.1
 MAX_RETURNS = 3  # times a delivery may come back untried before it counts as an attempt
@@ -19,7 +19,7 @@ class RetryPlan:
 
     steps_s: tuple[int, ...]
     urgent_steps_s: tuple[int, ...]
-    expire_s: Mapping[ExpiryKind, int]
+    expire_s: Mapping[int, int]  # by ExpiryKind
     uncertain_s: int
     greylist_s: int
 
@@ -77,7 +77,7 @@ def start_clock(
     if not delivery.first_attempt_ms:
         delivery.first_attempt_ms = now_ms
     if not delivery.expires_ms:
-        delivery.expires_ms = flow_time_ms + plan.expire_s[ExpiryKind(delivery.kind)] * 1000
+        delivery.expires_ms = flow_time_ms + plan.expire_s[delivery.kind] * 1000
 
 
 def delay_after(

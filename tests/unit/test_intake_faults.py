@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from mta.intake.admission import draft
 from mta.intake.intake import KEY_REUSED, RATE_EXCEEDED, STORE_FAILED
 from mta.intake.ports import Receipt
 from mta.model.address import parse_address
-from mta.model.envelope import Identity, Recipient
+from mta.model.envelope import Envelope, Identity, Origin, Recipient, Submission
 from mta.model.errors import InternalError, StoreError, StoreFailed
 from mta.model.reply import Reply
 from mta.model.traffic import DeliveryState, Gate, TrafficClass
@@ -327,3 +328,15 @@ async def test_mail_of_a_cancelled_campaign_is_refused_not_taken_and_cancelled(s
     assert code(receipt) == "554 5.7.0"
     assert "'Navidad' was cancelled" in receipt.reply.text
     assert len(await stand.messages()) == 1
+
+
+def test_what_is_logged_of_a_submission_does_not_hold_the_mail() -> None:
+    submission = Submission(
+        Identity(1, 1, "app", any_sender=True),
+        Envelope(parse_address("a@sender.test"), (Recipient(parse_address("b@one.test")),)),
+        b"From: a@sender.test\r\n\r\nvery private\r\n",
+        Origin("HTTP", "127.0.0.1"),
+    )
+    read = draft(submission, max_hops=50, now_ms=1)
+    assert "private" not in repr(submission)
+    assert "private" not in repr(read)
