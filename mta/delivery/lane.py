@@ -6,7 +6,6 @@ limit. Nothing here waits; opening a connection is a task of the dispatcher's gr
 """
 
 import asyncio
-import re
 import weakref
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import structlog
 from mta.delivery.attempt import Attempt
 from mta.delivery.board import Board, SiteBoard
 from mta.delivery.connection import MxConnection
-from mta.delivery.limits import LaneLimits
+from mta.delivery.limits import LaneLimits, limit_of
 from mta.delivery.link import MAX_ATTEMPTS, Link
 from mta.delivery.metering import DeliveryMetrics
 from mta.delivery.opening import Opened, Opener, Source
@@ -102,9 +101,7 @@ class Lane:
 
     def pump(self) -> None:
         """Give what may go now to connections, and see to it that there are enough of them."""
-        if self._is_stopping or self.held_reason:
-            return
-        if not self.picker.waiting:
+        if self._is_stopping or self.held_reason or not self.picker.waiting:
             return
         now_s, now_ms = self._clock.monotonic_s(), self._clock.now_ms()
         is_throttled = self._give(now_s, now_ms)
@@ -396,8 +393,3 @@ class Lane:
         """Drop the connections; what was under way is uncertain or comes back."""
         for link in list(self.links):
             link.connection.abort()
-
-
-def limit_of(reason: str) -> str:
-    """The name of a limit without its numbers, for a metric's label: `messages_per_second`."""
-    return re.split(r"[ :,=]", reason, maxsplit=1)[0]

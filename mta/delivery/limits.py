@@ -1,5 +1,6 @@
 """A lane's limits in one place: the limiter's numbers and the back-off that moves them."""
 
+import re
 from collections.abc import Callable
 
 from mta.model.clock import Clock
@@ -102,3 +103,8 @@ class LaneLimits:
             elif change.stage is Stage.NORMAL:
                 self.cause = ""
             self._changed(change)
+
+
+def limit_of(reason: str) -> str:
+    """The name of a limit without its numbers, for a metric's label: `messages_per_second`."""
+    return re.split(r"[ :,=]", reason, maxsplit=1)[0]
