@@ -32,7 +32,6 @@ class File(StrEnum):
     ANY = ""
     DATABASE = "relevo.db"
     LOG = "relevo.db-wal"
-    SEGMENT = "segment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +92,14 @@ STEPS: tuple[KillPoint, ...] = (
 )
 CALLS: tuple[KillPoint, ...] = (
     AtCall(Stage.ACCEPTING, "read", File.ANY, 200),
-    AtCall(Stage.ACCEPTING, "pwritev2", File.SEGMENT, 30),
-    AtCall(Stage.COMMITTING, "fdatasync", File.SEGMENT, 30),
+    AtCall(Stage.ACCEPTING, "pwritev2", File.ANY, 30),  # writes and syncs contents, nothing else
     AtCall(Stage.COMMITTING, "pwrite64", File.LOG, 300),
     AtCall(Stage.COMMITTING, "fdatasync", File.LOG, 30),
     AtCall(Stage.COMMITTING, "write", File.ANY, 200),
     # The first sync is the acceptance's; the next ones are of claims, and then of settlements.
     AtCall(Stage.CLAIMING, "fdatasync", File.LOG, 3, least=2, is_quiet=True),
     AtCall(Stage.SETTLING, "pwrite64", File.LOG, 250, least=100, is_quiet=True),
+    AtCall(Stage.SETTLING, "read", File.ANY, 150, is_quiet=True),  # of a receiver's 250
     AtCall(Stage.SENDING, "write", File.ANY, 100, is_quiet=True),
     AtCall(Stage.CHECKPOINTING, "pwrite64", File.DATABASE, 20, is_quiet=True),
     AtCall(Stage.CHECKPOINTING, "fdatasync", File.DATABASE, 1, is_quiet=True),
