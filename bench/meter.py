@@ -95,7 +95,7 @@ def machine_cpu_s() -> tuple[float, float]:
 
 
 class SyncCounter:
-    """Counts fsync and fdatasync of every process started with `environment` (bench/load/syncs.c)."""
+    """Counts fsync, fdatasync and synced writes of every process started with `environment` (bench/load/syncs.c)."""
 
     def __init__(self, path: Path, library: Path) -> None:
         path.write_bytes(bytes(8))
