@@ -34,6 +34,7 @@ SIZE = "96m"
 RESERVE = 16 << 20  # [store] min_free_bytes here
 DELAY_US = 300_000
 SYNCS = 5  # good ones before the first that fails
+BUSY = 20  # acknowledgements after a start: then it shows which of the new segments is used most
 DRAIN_S = 120.0
 
 pytestmark = [pytest.mark.debian, pytest.mark.timeout(240)]
@@ -156,10 +157,12 @@ def slow_down(seen: Seen, folder: Path) -> None:
 def fail(seen: Seen, folder: Path, name: str) -> None:
     """From some sync of this file on, none succeeds."""
     made, trace = seen.made, folder / f"trace-{name}"
-    assert made.moments.wait(Step.ACKNOWLEDGED, 1, DEADLINE_S), "a new start begins new segments"
-    content = made.server.data_dir / "content"
-    segment = max(content.iterdir(), key=lambda path: path.stat().st_mtime_ns)
-    path = segment if name == "segment" else made.server.data_dir / "relevo.db-wal"
+    assert made.moments.wait(Step.ACKNOWLEDGED, BUSY, DEADLINE_S), "it stands still"
+    ((busiest,),) = made.server.sql(
+        "SELECT id FROM segment WHERE sealed = 0 ORDER BY bytes DESC LIMIT 1"
+    )
+    file = f"content/{busiest:06d}.seg" if name == "segment" else "relevo.db-wal"
+    path = made.server.data_dir / file
     log = made.server.log_path
     known = log.stat().st_size
     what = f"fdatasync,fsync:error=EIO:when={SYNCS + 1}+"
