@@ -20,6 +20,7 @@ from mta.store.failures import batch_error, is_fault_of_one_job, job_error
 from mta.store.fused import Fused
 from mta.store.inbox import Inbox
 from mta.store.merge import Batch, Step, encode_rows, plan
+from mta.store.space import free_space
 from mta.store.statements import Statement
 from mta.store.work import Job
 
@@ -30,6 +31,8 @@ FEW_JOBS = 2  # in a commit: then there is no load
 IDLE_S = 0.2  # after so long without a job the log is checkpointed
 IDLE_COMMITS = 1_000  # …or as soon as nothing waits after so many commits
 LOOK_COMMITS = 64  # between two looks at the log's size
+LOOK_COMMITS_SHORT = 4  # the same where room is short
+SHORT_BYTES = 64 * 1024 * 1024  # room that 64 batches may fill
 TRUNCATE_BYTES = 256 * 1024 * 1024  # a log of this size is emptied even under load
 TRUNCATE_PAUSE_S = 1.0  # before the next try when a reader was in the way
 
@@ -56,6 +59,7 @@ class Writer:
         self._answers = answers
         self._since_checkpoint = 0
         self._since_look = 0
+        self._look_commits = LOOK_COMMITS_SHORT  # until the first look
         self._next_truncate_s = 0.0
 
     def log_bytes(self) -> int:
@@ -167,6 +171,9 @@ class Writer:
             except sqlite3.Error as second:
                 answer = StoreFailed(f"rollback failed: {second} (after: {error})")
         self._answers.refused(jobs, answer)
+        if self._answers.failure is None:
+            self._since_look = self._look_commits  # the log may be what fills the disk
+            self._watch_log()
 
     def _run_fused(self, steps: list[Step]) -> bool:
         """Run and commit all steps at once; False when they are to be looked at one by one."""
@@ -242,15 +249,27 @@ class Writer:
         return not busy and in_log == copied
 
     def _watch_log(self) -> None:
-        """Now and then look how large the log is, and empty it when it is too large."""
+        """Now and then look how large the log is, and empty it when it is too large.
+
+        Too large is also what has no room in the database: a log that fills the disk could not be
+        copied into a database that has to grow for it, and nothing could be settled any more.
+        """
         self._since_look += 1
-        if self._since_look < LOOK_COMMITS:
+        if self._since_look < self._look_commits:
             return
         self._since_look = 0
+        room = self._room_bytes()
+        self._look_commits = LOOK_COMMITS if room > SHORT_BYTES else LOOK_COMMITS_SHORT
         now_s = time.monotonic()
-        if self.log_bytes() < TRUNCATE_BYTES or now_s < self._next_truncate_s:
+        if self.log_bytes() < min(room, TRUNCATE_BYTES) or now_s < self._next_truncate_s:
             return
         self._connection.execute("PRAGMA busy_timeout = 0")  # never wait here for a reader
         if not self._checkpoint("TRUNCATE"):
             self._next_truncate_s = now_s + TRUNCATE_PAUSE_S
         self._connection.execute("PRAGMA busy_timeout = 5000")
+
+    def _room_bytes(self) -> int:
+        try:
+            return free_space(self._directory).free_bytes
+        except OSError:
+            return TRUNCATE_BYTES  # whatever it is, the next commit will tell

@@ -19,6 +19,9 @@ from mta.store.sqlite import SqliteStore
 from mta.store.work import ContentRef, Rows
 from tests.contract.conftest import LEDGER
 
+LITTLE = 1 << 20  # bytes left free
+CHANGES = 600  # commits, of about 40 kB of the log each
+
 
 def say(text: str) -> None:
     os.write(1, f"{text}\n".encode())
@@ -89,6 +92,23 @@ class Child:
         say("room again")
         await asyncio.gather(*(self.job(5_000) for _ in range(5)))
 
+    async def change_without_room(self) -> None:
+        """Fill the file system up to a little, then only change what is there, without a pause."""
+        await asyncio.gather(*(self.job(2_000, bare=True) for _ in range(200)))
+        ballast = (self._directory / "ballast").open("ab", buffering=0)
+        while (facts := os.statvfs(self._directory)).f_bavail * facts.f_frsize > LITTLE:
+            ballast.write(bytes(4096))
+        notes = dict.fromkeys(range(1, 201), "x" * 2_000)
+        for turn in range(CHANGES):
+            jobs = []
+            for number, old in notes.items():
+                if number % 20 == turn % 20:
+                    notes[number] = str(turn % 7) * 2_000
+                    rows = Rows("entry_change", [(number, old, notes[number])], expect=1)
+                    jobs.append(self.store.submit([rows]))
+            await asyncio.gather(*jobs)
+        say("changed")
+
     async def run_until_failed(self, **kind: bool) -> None:
         """Submit until the disk fails; more than one job waits at that moment."""
         while not self.failed:
@@ -103,11 +123,14 @@ class Child:
             "limit": self.run_into_a_limit,
             "limit-bare": lambda: self.run_into_a_limit(bare=True),
             "full": self.fill_the_disk,
+            "tight": self.change_without_room,
             "sync": self.run_until_failed,
             "sync-bare": lambda: self.run_until_failed(bare=True),
         }
-        await modes[mode]()
-        await self.store.close()
+        try:
+            await modes[mode]()
+        finally:
+            await self.store.close()
         say("closed")
 
 

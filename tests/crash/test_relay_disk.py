@@ -133,7 +133,7 @@ def fill(seen: Seen, folder: Path) -> None:
 def slow_down(seen: Seen, folder: Path) -> None:
     """While a message waits for slow syncs, count what else the loop answers."""
     server = seen.made.server
-    with tracing(server.pid, f"fdatasync:delay_enter={DELAY_US}", folder / "unused"):
+    with tracing(server.pid, f"pwritev2,fdatasync:delay_enter={DELAY_US}", folder / "unused"):
         done = threading.Event()
 
         def hand_in() -> None:
@@ -165,10 +165,13 @@ def fail(seen: Seen, folder: Path, name: str) -> None:
     path = made.server.data_dir / file
     log = made.server.log_path
     known = log.stat().st_size
-    what = f"fdatasync,fsync:error=EIO:when={SYNCS + 1}+"
+    # A segment is written and synced by one call, pwritev2 with RWF_DSYNC.
+    calls = "pwritev2,fdatasync,fsync" if name == "segment" else "fdatasync,fsync"
+    what = f"{calls}:error=EIO:when={SYNCS + 1}+"
     with tracing(made.server.pid, what, trace, "-P", str(path)):
         seen.statuses[name] = made.server.wait_ended(f"the sync of {path} fails")
-    seen.traces[name] = re.findall(r"sync\(.*= (\S+)", trace.read_text())
+    answers = re.findall(r"\w+\(.*= (-?\d+)", trace.read_text())
+    seen.traces[name] = ["failed" if answer == "-1" else "good" for answer in answers]
     os.truncate(log, known)  # the failure is told there as critical
     made.server.spawn()
     made.server.wait_ready()
@@ -207,7 +210,7 @@ def test_while_syncs_are_slow_everybody_else_is_answered(seen: Seen) -> None:
 def test_after_a_failed_sync_waiters_are_told_and_nothing_is_synced_again(
     seen: Seen, name: str
 ) -> None:
-    assert seen.traces[name] == ["0"] * SYNCS + ["-1"]
+    assert seen.traces[name] == ["good"] * SYNCS + ["failed"]
     assert seen.statuses[name] == DISK_FAILED
     assert any("(451, b'4.3.0 " in answer for answer in seen.answers[name])
     assert all("(451, b'4.3.0 " in answer for answer in seen.answers[name])
