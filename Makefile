@@ -40,9 +40,9 @@ format: $(VENV)/.installed ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed ## throughput benchmark, table and JSON under bench/results/
+bench: $(VENV)/.installed ## throughput benchmark of some five minutes, table and JSON under bench/results/
 	.ci/debian-packages
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(BENCH_ARGS)
 
 lock: ## renew requirements.lock from pyproject.toml
 	$(BIN)/pip install -q pip-tools

@@ -1,6 +1,6 @@
 """Throughput and latency of the whole relay, side by side with others: `make bench`.
 
-    python -m bench [--cases a,c] [--messages 10000] [--repeat 3] [--subjects relevo,postfix]
+    python -m bench [--cases a,c] [--messages 60000] [--repeat 1] [--subjects relevo,postfix]
 
 Each run starts the subject with an empty queue on a real disk, loads it over loopback, and ends it.
 The table goes to standard output, progress to standard error, everything to `bench/results/`.
@@ -41,8 +41,8 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--cases", default="a,c", help="which, by key [default: %(default)s]")
-    parser.add_argument("--messages", type=int, default=10_000, help="in a run [%(default)s]")
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each [%(default)s]")
+    parser.add_argument("--messages", type=int, default=60_000, help="in a run [%(default)s]")
+    parser.add_argument("--repeat", type=int, default=1, help="runs of each [%(default)s]")
     parser.add_argument("--subjects", default=",".join(SUBJECTS), help="[default: %(default)s]")
     parser.add_argument(
         "--with-postfix",
@@ -50,7 +50,7 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         default=True,
         help="compare with Postfix where it is installed",
     )
-    parser.add_argument("--timeout", type=float, default=120.0, help="of a run, s [%(default)s]")
+    parser.add_argument("--timeout", type=float, default=900.0, help="of a run, s [%(default)s]")
     parser.add_argument("--dir", type=Path, help="where the data lies; must be on a disk")
     parser.add_argument(
         "--hotspots", action="store_true", help="also list where Relevo spends its time (py-spy)"
