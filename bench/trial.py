@@ -127,6 +127,8 @@ class Trial:
                 self._fill(run, subject, streams[1], directory)
             if case.is_restarted:
                 run.ready_s = subject.restart()
+            if case.backlog is not None:
+                os.sync()  # a queue at rest: what the filling left to be written is not the load's
             expanded = None
             if case.is_template:
                 self._progress(f"writing {streams[0].copies:,} recipients of a template")

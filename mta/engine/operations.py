@@ -133,7 +133,9 @@ class QueueOperations:
                 picked = await self._picked(selection)
                 picked = [p for p in picked if p.flow.gate == Gate.HELD]
                 changed += await self._set_gates(picked, Gate.OPEN, "")
-            changed += await self._reschedule(_scheduled(selection), released)
+            changed += await self._reschedule(
+                _in_state(selection, DeliveryState.SCHEDULED), released
+            )
             if changed:
                 self._note_due()
         return self._told("released", arguments, changed)
@@ -144,14 +146,20 @@ class QueueOperations:
         changed = 0
         sites: set[int] = set()
         async with self._one:
-            async for page in self._pages(_scheduled(selection)):
+            async for page in self._pages(_in_state(selection, DeliveryState.SCHEDULED)):
                 rows = [r for r in page if _may_retry(r, by_id=bool(selection.id))]
                 changed += await self._make_due(rows)
                 sites |= {r.delivery.site for r in rows} - {UNRESOLVED}
+            self._insist(sites | await self._sites_waiting(selection))
             if changed:
-                self._insist(sites)
                 self._note_due()
         return self._told("due now", arguments, changed)
+
+    async def _sites_waiting(self, selection: Selection) -> set[int]:
+        """Sites of the first deliveries meant that are ready: they may wait for hosts left alone."""
+        async for page in self._pages(_in_state(selection, DeliveryState.READY)):
+            return {r.delivery.site for r in page} - {UNRESOLVED}
+        return set()
 
     async def cancel(self, arguments: dict[str, object]) -> object:
         """End mail unsent and without notices; a campaign with all that would still come."""
@@ -341,9 +349,9 @@ class QueueOperations:
         return {"changed": changed}
 
 
-def _scheduled(selection: Selection) -> Selection:
-    """Of the deliveries meant, those that are scheduled."""
-    return replace(selection, wanted=replace(selection.wanted, state=int(DeliveryState.SCHEDULED)))
+def _in_state(selection: Selection, state: DeliveryState) -> Selection:
+    """Of the deliveries meant, those that are in a state."""
+    return replace(selection, wanted=replace(selection.wanted, state=int(state)))
 
 
 def _may_hold(picked: PickedFlow) -> bool:

@@ -329,6 +329,21 @@ async def test_a_walk_goes_on_beyond_its_pages(stand):
 # -- retry ------------------------------------------------------------------------------------
 
 
+async def test_retry_lets_mail_that_is_ready_go_to_hosts_that_are_left_alone(stand):
+    flow, site, other = (
+        await stand.flow(),
+        await stand.site("mx1.test"),
+        await stand.site("mx2.test"),
+    )
+    (waiting,) = await stand.put(flow, site=site)
+    await stand.put(flow, site=other)
+    port = RunningPort(stand)
+    assert await stand.with_port(port).ask("queue.retry", id=waiting.id) == {"changed": 0}
+    assert port.insisted == [site]
+    await stand.with_port(port).ask("queue.retry", all=True)
+    assert sorted(port.insisted[1:]) == sorted([site, other])
+
+
 async def test_retry_makes_deferred_mail_due_and_leaves_what_waits_for_its_time(stand):
     flow, site = await stand.flow(), await stand.site()
     (deferred,) = await stand.put(flow, site=site)
