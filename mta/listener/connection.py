@@ -119,6 +119,9 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Keep a half-closed connection until all that it asked for is answered."""
         self._has_ended = True
+        if self._timer is not None and self._session.is_slowed:  # nothing more can come of it
+            self._timer.cancel()
+            self._later(0.0, self._session.resume)
         return self._is_open and self._session.is_waiting and not self._session.is_secure
 
     def pause_writing(self) -> None:
@@ -231,7 +234,8 @@ class Connection(asyncio.Protocol):
         elif isinstance(event, TlsRequested):
             self._start_tls(event)
         elif isinstance(event, SlowedDown):
-            self._later(self._shared.limits.error_delay_s, self._session.resume)
+            delay_s = 0.0 if self._has_ended else self._shared.limits.error_delay_s
+            self._later(delay_s, self._session.resume)
         else:  # MAIL or RCPT of nobody: the session asks for AUTH before
             self._session.answer(replies.NEED_AUTH)
 

@@ -92,6 +92,11 @@ class ServerSession:
         output.clear()
         return data
 
+    @property
+    def is_slowed(self) -> bool:
+        """`resume` is waited for, because of many errors."""
+        return self._dialogue.parked is SlowedDown
+
     # Answers to events.
 
     def accept(self) -> None:

@@ -144,6 +144,9 @@ class Load:
         half = len(content) // 2
         replies = [client.mail(SENDER), *(client.rcpt(r) for r in recipients)]
         replies.append(client.docmd("DATA"))
+        if replies[-1][0] != 354:
+            self.refusals.append(f"{load_id}: {replies}")
+            raise smtplib.SMTPServerDisconnected
         client.send(content[:half])
         self._moments.note(Step.HALF)
         client.send(content[half:])

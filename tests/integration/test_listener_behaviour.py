@@ -520,6 +520,17 @@ async def test_half_closed_connection_gets_all_its_replies() -> None:
 
 
 @on_both_loops
+async def test_who_has_sent_everything_is_not_slowed_down_for_errors() -> None:
+    async with running(limits=ListenerLimits(error_delay_s=3600), **TRUSTED) as stand:
+        async with connected(stand.port, hello=False) as client:
+            client.write(b"EHLO x\r\n" + b"NONSENSE\r\n" * 15 + b"QUIT\r\n")
+            client.writer.write_eof()
+            answer = await client.rest()
+            assert answer.count(b"\r\n500 5.5.") == 15
+            assert answer.endswith(b"221 2.0.0 Bye\r\n")
+
+
+@on_both_loops
 async def test_sockets_of_the_service_manager_are_used() -> None:
     given = socket.create_server(("127.0.0.1", 0))
     port = given.getsockname()[1]
