@@ -1,13 +1,15 @@
-"""What people read, in each language: one TOML file per language under `texts/`.
+"""What people read, in each language: one TOML file per area under `texts/es` and `texts/en`.
 
-A key is `table.name`; `{name}` in a text is filled in when it is used. A text that counts has the
-forms `.one` and `.other`, which is all that Spanish and English need.
+A key is `table.name`, and a table stands in one file only; the file's name is no part of the key.
+`{name}` in a text is filled in when it is used. A text that counts has the forms `.one` and
+`.other`, which is all that Spanish and English need.
 """
 
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 LANGUAGES = ("es", "en")
@@ -48,14 +50,21 @@ class Texts:
 
 
 def load_texts() -> Mapping[str, Texts]:
-    """All languages, by their code."""
+    """All languages, by their code. Raises `ValueError` for a key that two areas have."""
     folder = files("console.pages") / "texts"
-    return {
-        language: Texts(
-            language, flatten(tomllib.loads((folder / f"{language}.toml").read_text("utf-8")))
-        )
-        for language in LANGUAGES
-    }
+    return {language: Texts(language, _read(folder / language)) for language in LANGUAGES}
+
+
+def _read(folder: Traversable) -> dict[str, str]:
+    by_key: dict[str, str] = {}
+    for area in sorted(folder.iterdir(), key=lambda item: item.name):
+        texts = flatten(tomllib.loads(area.read_text("utf-8")))
+        if twice := by_key.keys() & texts.keys():
+            raise ValueError(
+                f"texts/{folder.name}/{area.name}: {min(twice)} is in another area too"
+            )
+        by_key.update(texts)
+    return by_key
 
 
 def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -2,34 +2,33 @@
 
 import re
 import string
-from importlib.resources import files
+import tomllib
+from pathlib import Path
 
 import pytest
 
+import console
 from console.pages.language import preferred
 from console.pages.texts import LANGUAGES, Texts, load_texts
 
 TEXTS = load_texts()
-ROOT = files("console")
-_USES = re.compile(r"""\bt(?:\.count)?\(\s*["']([a-z_.]+)["']""")
-_COMPOSED = re.compile(r"""\bt\(\s*["']([a-z_.]+)["']\s*~""")
-_IN_PYTHON = re.compile(r'"(login\.(?!html)[a-z_]+)"')
+ROOT = Path(console.__file__).parent
+# `t("key")`, `t.count("key", 3)` and, in Python, `texts("key")` and `self._texts(request)("key")`.
+_USES = re.compile(
+    r"""(?:\bt|\btexts|texts\([a-z_. ]*\))(?:\.count)?\(\s*["']([a-z0-9_.]+)["'](?!\s*~)"""
+)
+_QUOTED = re.compile(r"""["']([a-z0-9_]+(?:\.[a-z0-9_]+)+)["']""")
+# `t("role." ~ name)` in templates, `f"role.{name}"` in Python.
+_COMPOSED = re.compile(r"""["']([a-z0-9_]+\.(?:[a-z0-9_.]+\.)?)["']\s*~|\bf"([a-z0-9_.]+\.)\{""")
 
 
-def _templates() -> str:
-    folder = ROOT / "pages" / "templates"
-    return "\n".join(item.read_text("utf-8") for item in folder.iterdir())
+def _sources() -> str:
+    """All that can name a text: templates and Python."""
+    files = [*ROOT.rglob("*.html"), *ROOT.rglob("*.txt"), *ROOT.rglob("*.md"), *ROOT.rglob("*.py")]
+    return "\n".join(file.read_text("utf-8") for file in files)
 
 
-def _python() -> str:
-    return (ROOT / "pages" / "sign_in.py").read_text("utf-8")
-
-
-def _used() -> tuple[set[str], set[str]]:
-    """Whole keys, and beginnings of keys that a value completes."""
-    beginnings = set(_COMPOSED.findall(_templates()))
-    whole = set(_USES.findall(_templates())) | set(_IN_PYTHON.findall(_python()))
-    return whole - beginnings, beginnings
+SOURCES = _sources()
 
 
 def _is_known(key: str) -> bool:
@@ -58,18 +57,28 @@ def test_no_text_is_empty_or_the_key_itself():
 
 
 def test_every_text_that_a_page_uses_exists():
-    whole, beginnings = _used()
-    assert whole
-    assert {key for key in whole if not _is_known(key)} == set()
-    for start in beginnings:
-        assert any(key.startswith(start) for key in TEXTS["es"].by_key), start
+    used = set(_USES.findall(SOURCES))
+    assert len(used) > 50
+    assert {key for key in used if not _is_known(key)} == set()
 
 
 def test_every_text_is_used_by_a_page():
-    whole, beginnings = _used()
+    whole = set(_QUOTED.findall(SOURCES))
+    beginnings = {one or other for one, other in _COMPOSED.findall(SOURCES)}
+    unused = []
     for key in TEXTS["es"].by_key:
         plain = key.removesuffix(".one").removesuffix(".other")
-        assert plain in whole or any(key.startswith(start) for start in beginnings), key
+        if plain not in whole and not any(key.startswith(start) for start in beginnings):
+            unused.append(key)
+    assert unused == []
+
+
+def test_a_table_of_texts_stands_in_one_area_only():
+    for language in LANGUAGES:
+        seen: dict[str, str] = {}
+        for file in sorted((ROOT / "pages" / "texts" / language).iterdir()):
+            for table in tomllib.loads(file.read_text("utf-8")):
+                assert seen.setdefault(table, file.name) == file.name, table
 
 
 def test_counting_chooses_the_form():
