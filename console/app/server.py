@@ -54,6 +54,8 @@ class Server:
             authenticator=self._make_services,
             services=[self._start_simulator, self._start_control, self._start_console],
             closers=[self._close],
+            finishers=[self._finish],
+            usage=lambda: self.services.usage,
             renderer=Renderer(),
             still_valid=lambda identity: self.services.authenticator.is_still_valid(identity),
         )
@@ -123,6 +125,7 @@ class Server:
         await self.services.load()
         await self.services.queue.restore_holds()
         self._spawn(self.services.last_use.run())
+        self._spawn(self.services.usage_recorder.run())
         return self.services.authenticator
 
     async def _start_simulator(self, engine: Engine) -> None:
@@ -187,6 +190,12 @@ class Server:
         self.services.close()
         if self.simulator is not None:
             await self.simulator.close()
+
+    async def _finish(self) -> None:
+        try:
+            await self.services.usage_recorder.flush()
+        except StoreError as error:
+            self._log.warning("usage_not_written", error=str(error))
 
 
 def run_server(loaded: Loaded, started: Started) -> None:

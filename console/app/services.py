@@ -11,6 +11,8 @@ from console.accounts.last_use import LastUse
 from console.accounts.operations import operations as account_operations
 from console.accounts.passwords import PasswordHasher
 from console.accounts.service import AccountService
+from console.accounts.usage.counters import UsageCounters
+from console.accounts.usage.recorder import UsageRecorder
 from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.operations import QueueOperations
 from mta.engine.port import DispatcherPort
@@ -20,7 +22,7 @@ from mta.settings.loading import Loaded
 from mta.settings.whole_file import make_folder
 from mta.store.lock import DataDirLock
 
-PACKAGES = ("console.accounts",)
+PACKAGES = ("console.accounts", "console.accounts.usage")
 
 
 class Services:
@@ -36,6 +38,8 @@ class Services:
         self._accounts = AccountService(
             store, foundation.ids, clock, self.authenticator, self.hasher
         )
+        self.usage = UsageCounters(clock, foundation.loaded.settings.server.timezone)
+        self.usage_recorder = UsageRecorder(store, self.usage)
         self.queue = QueueOperations(
             store=store,
             clock=clock,

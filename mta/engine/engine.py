@@ -40,6 +40,7 @@ from mta.intake.return_path import ReturnPaths
 from mta.intake.trace import TraceWriter
 from mta.listener.authenticator import Authenticator
 from mta.listener.listener import Listener
+from mta.listener.ports import UsagePort
 from mta.model.clock import SteadyClock, SystemClock
 from mta.model.envelope import Identity
 from mta.model.errors import ConfigurationError
@@ -67,7 +68,9 @@ class Ports:
     authenticator: Callable[[Foundation], Awaitable[Authenticator]]
     services: list[Callable[["Engine"], Awaitable[None]]] = field(default_factory=list)
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    finishers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)  # mail has ended
     still_valid: Callable[[Identity], bool] = lambda _identity: True
+    usage: Callable[[], UsagePort] | None = None  # asked when the authenticator is there
     renderer: ContentRenderer | None = None  # None: template messages are not taken
     sockets: list[socket.socket] | None = None  # already open (socket activation)
     tls_sockets: list[socket.socket] | None = None
@@ -179,6 +182,7 @@ class Engine:
                 self.authenticator,
                 self.foundation.clock,
                 self.metrics,
+                usage=self._ports.usage() if self._ports.usage is not None else None,
                 decoy_secret=hmac.digest(self._installation_key(), b"scram decoy", "sha256"),
             )
             await self.listener.start(self._ports.sockets, self._ports.tls_sockets)
@@ -313,6 +317,8 @@ class Engine:
         await self.listener.close(LISTENER_STOP_S, self.hurrying)
         await self.flow_lookup.close()
         await self.delivery.dispatcher.stop(DELIVERY_STOP_S, self.hurrying)
+        for finisher in self._ports.finishers:
+            await finisher()
 
     async def _close_store(self) -> None:
         if hasattr(self, "delivery"):

@@ -91,7 +91,7 @@ class Metrics:
     # -- mail -------------------------------------------------------------------------------
 
     def accepted(self, traffic_class: TrafficClass, door: str, recipients: int) -> None:
-        """One message taken; `door` is `smtp`, `http` or `campaign`."""
+        """One message taken; `door` is `smtp`, `api`, a dialect of it, or `campaign`."""
         key = (traffic_class, door)
         self._messages[key] += 1
         self._recipients[key] += recipients

@@ -61,6 +61,7 @@ class Connection(asyncio.Protocol):
         self._opened_s = self._active_s = shared.clock.monotonic_s()
         self._receiving_since_s = 0.0
         self._received_bytes = 0
+        self._taken = (0.0, 0)  # the message that is being stored: since when, for how many
         self._closing_s = 0.0
 
     # asyncio.Protocol
@@ -251,6 +252,7 @@ class Connection(asyncio.Protocol):
             self._tls,
         )
         self._hold(len(event.content))
+        self._taken = (self._active_s, len(event.envelope.recipients))
         future = self._shared.intake.submit(
             Submission(self._identity, event.envelope, event.content, origin)
         )
@@ -272,8 +274,8 @@ class Connection(asyncio.Protocol):
         self._hold(0)
         failed = future.cancelled() or future.exception() is not None
         reply = refusals.STORE_FAILED if failed else future.result().reply
-        if not reply.is_positive:
-            self._shared.refused(self._client, self._identity, "DATA", reply)
+        assert self._identity is not None
+        self._shared.answered(self._client, self._identity, reply, self._taken)
         if self._is_open and not self._closing_s:
             self._session.answer(reply)
 

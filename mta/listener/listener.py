@@ -17,7 +17,7 @@ from mta.listener.deadlines import DeadlineWheel
 from mta.listener.implicit_tls import ImplicitTlsServer
 from mta.listener.limits import ListenerLimits
 from mta.listener.login import LoginDesk
-from mta.listener.ports import IntakePort, ListenerMetrics, NoMetrics
+from mta.listener.ports import IntakePort, ListenerMetrics, NoMetrics, NoUsage, UsagePort
 from mta.listener.shared import Shared
 from mta.listener.tls import ServerTls
 from mta.model.clock import Clock
@@ -44,6 +44,7 @@ class Listener:
         clock: Clock,
         metrics: ListenerMetrics | None = None,
         *,
+        usage: UsagePort | None = None,
         limits: ListenerLimits | None = None,
         decoy_secret: bytes = b"",
     ) -> None:
@@ -59,6 +60,7 @@ class Listener:
         self._authenticator = authenticator
         self._clock = clock
         self._metrics = metrics or NoMetrics()
+        self._usage = usage or NoUsage()
         self._limits = limits or ListenerLimits.of(submission)
         self._tls: ServerTls | None = None
         if submission.tls_certificate is not None and submission.tls_key is not None:
@@ -192,6 +194,7 @@ class Listener:
             intake=self._intake,
             authenticator=self._authenticator,
             metrics=self._metrics,
+            usage=self._usage,
             clients=ClientRegistry(
                 most,
                 limits.max_per_address,

@@ -29,6 +29,28 @@ class IntakePort(Protocol):
         ...
 
 
+class UsagePort(Protocol):
+    """Who counts what each credential does at the door; called for every message, so O(1)."""
+
+    def submitted(self, identity: Identity, reply: Reply, recipients: int, seconds: float) -> None:
+        """A message was answered with `reply`, `seconds` after its last octet came."""
+        ...
+
+    def refused(self, identity: Identity, reply: Reply) -> None:
+        """A sender or a recipient was refused."""
+        ...
+
+
+class NoUsage:
+    """Counts nothing."""
+
+    def submitted(self, identity: Identity, reply: Reply, recipients: int, seconds: float) -> None:
+        """Nothing."""
+
+    def refused(self, identity: Identity, reply: Reply) -> None:
+        """Nothing."""
+
+
 class ListenerMetrics(Protocol):
     """What is counted; `mta.events.Metrics` fits."""
 

@@ -10,7 +10,7 @@ from mta.listener.clients import Client, ClientRegistry
 from mta.listener.deadlines import DeadlineWheel
 from mta.listener.limits import ListenerLimits
 from mta.listener.login import LoginDesk
-from mta.listener.ports import IntakePort, ListenerMetrics
+from mta.listener.ports import IntakePort, ListenerMetrics, UsagePort
 from mta.listener.tls import ServerTls
 from mta.model.clock import Clock
 from mta.model.envelope import Identity
@@ -41,6 +41,7 @@ class Shared:
     intake: IntakePort
     authenticator: Authenticator
     metrics: ListenerMetrics
+    usage: UsagePort
     clients: ClientRegistry
     logins: LoginDesk
     wheel: DeadlineWheel
@@ -54,8 +55,22 @@ class Shared:
     held_bytes: int = 0
     is_stopping: bool = False
 
+    def answered(
+        self, client: Client, identity: Identity, reply: Reply, taken: tuple[float, int]
+    ) -> None:
+        """Count the answer to a message; `taken`: when its last octet came, how many recipients."""
+        since_s, recipients = taken
+        self.usage.submitted(identity, reply, recipients, self.clock.monotonic_s() - since_s)
+        if not reply.is_positive:
+            self._tell(client, identity, "DATA", reply)
+
     def refused(self, client: Client, identity: Identity | None, at: str, reply: Reply) -> None:
-        """Tell the operator which application's mail was refused, at which command, and why."""
+        """Count and tell that a sender or recipient was refused, at which command, and why."""
+        if identity is not None:
+            self.usage.refused(identity, reply)
+        self._tell(client, identity, at, reply)
+
+    def _tell(self, client: Client, identity: Identity | None, at: str, reply: Reply) -> None:
         self.log.info(
             "mail refused",
             client=client.address,

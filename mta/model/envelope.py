@@ -74,6 +74,7 @@ class Origin:
     peer: str = ""  # client address, without port
     helo: str = ""
     tls: str = ""  # "TLSv1.3 TLS_AES_256_GCM_SHA384"
+    via: str = ""  # the door, where the protocol does not say it: "api", "sendgrid", "postmark"
 
     @property
     def is_smtp(self) -> bool:
@@ -82,8 +83,8 @@ class Origin:
 
     @property
     def door(self) -> str:
-        """The short name in records and metrics: `smtp` or `http`."""
-        return "smtp" if self.is_smtp else "http"
+        """The short name in records and metrics: `smtp`, `api`, or the dialect of the API."""
+        return self.via or ("smtp" if self.is_smtp else "api")
 
 
 @dataclass(slots=True)

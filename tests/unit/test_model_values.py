@@ -128,8 +128,9 @@ def test_an_identity_owns_domains_and_single_addresses():
 
 def test_origins_tell_their_door():
     assert [Origin(p).door for p in ("ESMTPSA", "SMTP", "UTF8SMTPSA", "HTTP", "")] == [
-        "smtp", "smtp", "smtp", "http", "http",
+        "smtp", "smtp", "smtp", "api", "api",
     ]  # fmt: skip
+    assert Origin("HTTP", via="sendgrid").door == "sendgrid"
 
 
 def test_stored_numbers_do_not_change():
