@@ -129,11 +129,11 @@ class Server:
         return self.services.authenticator
 
     async def _start_simulator(self, engine: Engine) -> None:
-        if self.settings.delivery.mode != "sandbox":
-            return
+        """In sandbox mode it takes all mail; in every mode, on loopback, that of test keys."""
         listen = self.settings.sandbox.listen
+        is_sandbox = self.settings.delivery.mode == "sandbox"
         self.simulator = Simulator(
-            ((str(listen.host), listen.port),),
+            ((str(listen.host), listen.port) if is_sandbox else ("127.0.0.1", 0),),
             tls_context=self._simulator_tls(),
             dkim_keys=self._dkim_record,
         )
@@ -174,7 +174,7 @@ class Server:
             engine.health,
             self.services.accounts,
             self.services.authenticator,
-            self.simulator,
+            self.simulator if self.settings.delivery.mode == "sandbox" else None,
         )
         await self.console.start()
 

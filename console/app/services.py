@@ -22,7 +22,7 @@ from mta.settings.loading import Loaded
 from mta.settings.whole_file import make_folder
 from mta.store.lock import DataDirLock
 
-PACKAGES = ("console.accounts", "console.accounts.usage")
+PACKAGES = ("console.accounts", "console.accounts.usage", "console.api")
 
 
 class Services:

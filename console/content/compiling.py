@@ -5,43 +5,19 @@ or say what goes there. It is stored as the content of a message; a release read
 earlier ones have written (`VERSION`).
 """
 
-import hashlib
-import re
 from dataclasses import dataclass
-from enum import StrEnum
 
 import orjson
 
 from console.content import wire
-from console.content.fields import Field, Pieces, TemplateError, parse
+from console.content.fields import Field, TemplateError, parse
+from console.content.headers import check_header
+from console.content.segments import Kind, Segment, static
+from console.content.structure import File, content
 from mta.model.address import Address, parse_address
 from mta.model.errors import AddressSyntaxError
 
 VERSION = 1
-Segment = list[object]  # its kind, then what the kind needs
-
-
-class Kind(StrEnum):
-    """What a segment is; stored."""
-
-    STATIC = "="  # text
-    TEXT = "t"  # name, default: a value in a text part
-    HTML = "h"  # name, default: a value in an HTML part
-    HEADER = "u"  # field name, pieces: free text
-    MAILBOX = "a"  # field name, pieces of the display name, address ('': the recipient's)
-    LINKS = "l"  # field name, pieces
-    MESSAGE_ID = "i"
-    DATE = "d"
-
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,70}\Z")
-_OWN = frozenset(
-    {
-        "from", "to", "cc", "bcc", "subject", "date", "message-id", "reply-to", "sender",
-        "mime-version", "dkim-signature", "received", "return-path",
-    }
-)  # fmt: skip
-_LINKS = ("list-", "feedback-id", "auto-submitted", "precedence")  # atoms and URLs, never words
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +31,9 @@ class MessageTemplate:
     author_name: str = ""
     to_name: str = ""  # shown with the recipient's address
     reply_to: str = ""  # address
+    reply_to_name: str = ""
     headers: tuple[tuple[str, str], ...] = ()  # further fields, such as List-Unsubscribe
+    files: tuple[File, ...] = ()  # attachments and inline images, the same for everybody
 
 
 def compile_template(template: MessageTemplate) -> bytes:
@@ -67,12 +45,14 @@ def compile_template(template: MessageTemplate) -> bytes:
     segments: list[Segment] = [_mailbox("From", template.author_name, str(author))]
     segments.append(_mailbox("To", template.to_name, ""))
     if template.reply_to:
-        segments.append(_mailbox("Reply-To", "", str(_address("reply-to", template.reply_to))))
+        reply_to = str(_address("reply-to", template.reply_to))
+        segments.append(_mailbox("Reply-To", template.reply_to_name, reply_to))
     segments.append([Kind.HEADER, "Subject", _pieces(template.subject, "subject")])
     segments += ([Kind.DATE], [Kind.MESSAGE_ID])
     segments += [_header(name, value) for name, value in template.headers]
-    segments.append([Kind.STATIC, "MIME-Version: 1.0\r\n"])
-    segments += _content(template.text, template.html)
+    segments.append(static("MIME-Version: 1.0\r\n"))
+    texts, htmls = parse(template.text, "text"), parse(template.html, "html")
+    segments += content(texts, htmls, template.files)
     document = {"v": VERSION, "author": str(author), "segments": _joined(segments)}
     return orjson.dumps(document)
 
@@ -96,53 +76,8 @@ def _mailbox(name: str, display: str, address: str) -> Segment:
 
 
 def _header(name: str, value: str) -> Segment:
-    lower = name.lower()
-    if not _NAME.match(name) or lower in _OWN or lower.startswith("content-"):
-        raise TemplateError(f"headers: {name!r} cannot be set")
-    if lower.startswith(_LINKS):
-        return [Kind.LINKS, name, _pieces(value, lower)]
-    return [Kind.HEADER, name, _pieces(value, lower)]
-
-
-def _content(text: str, html: str) -> list[Segment]:
-    """Header fields of the content and the body."""
-    texts, htmls = parse(text, "text"), parse(html, "html")
-    if not texts and not htmls:
-        raise TemplateError("the template has neither text nor HTML")
-    if not htmls:
-        return _part("plain", texts, Kind.TEXT)
-    if not texts:
-        return _part("html", htmls, Kind.HTML)
-    # Quoted-printable writes no "=_", so no text can hold the boundary.
-    digest = hashlib.blake2b(f"{text}\0{html}".encode(), digest_size=12)
-    boundary = f"=_{digest.hexdigest()}"
-    return [
-        [
-            Kind.STATIC,
-            f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n--{boundary}\r\n',
-        ],
-        *_part("plain", texts, Kind.TEXT),
-        [Kind.STATIC, f"\r\n--{boundary}\r\n"],
-        *_part("html", htmls, Kind.HTML),
-        [Kind.STATIC, f"\r\n--{boundary}--\r\n"],
-    ]
-
-
-def _part(subtype: str, pieces: Pieces, kind: Kind) -> list[Segment]:
-    head = (
-        f"Content-Type: text/{subtype}; charset=utf-8\r\n"
-        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
-    )
-    segments: list[Segment] = [[Kind.STATIC, head]]
-    for piece in pieces:
-        if isinstance(piece, Field):
-            segments.append([kind, *piece])
-        else:
-            segments.append([Kind.STATIC, wire.body(piece).decode()])
-    last = pieces[-1]
-    if isinstance(last, Field) or not last.endswith(("\n", "\r")):
-        segments.append([Kind.STATIC, "\r\n"])
-    return segments
+    kind = Kind.LINKS if check_header(name) else Kind.HEADER
+    return [kind, name, _pieces(value, name.lower())]
 
 
 def _joined(segments: list[Segment]) -> list[Segment]:

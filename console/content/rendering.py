@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 import orjson
 
 from console.content import wire
-from console.content.compiling import VERSION, Kind
+from console.content.compiling import VERSION
 from console.content.fields import Field, Pieces, TemplateError, filled
+from console.content.segments import Kind
 from mta.model.address import Address, parse_address
 from mta.model.errors import AddressSyntaxError
 from mta.model.rendering import Occasion

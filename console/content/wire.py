@@ -6,6 +6,7 @@ end with its own line end gets a soft line break, which readers take away again.
 
 import re
 from binascii import b2a_qp
+from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
 
@@ -51,6 +52,20 @@ def unstructured(name: str, text: str) -> bytes:
 
 def mailbox(name: str, display: str, address: str) -> bytes:
     """A whole header field with one mailbox; an address outside ASCII stays UTF-8 (RFC 6532)."""
+    return mailboxes(name, [(display, address)])
+
+
+def mailboxes(name: str, boxes: Sequence[tuple[str, str]]) -> bytes:
+    """A whole header field with mailboxes: display names and addresses."""
+    words: list[str] = []
+    for display, address in boxes:
+        words += _mailbox(display, address)
+        words[-1] += ","
+    words[-1] = words[-1][:-1]
+    return _field(name, words)
+
+
+def _mailbox(display: str, address: str) -> list[str]:
     display = _one_line(display)
     words = []
     if display:
@@ -59,7 +74,7 @@ def mailbox(name: str, display: str, address: str) -> bytes:
             escaped = display.replace("\\", "\\\\").replace('"', '\\"')
             plain = f'"{escaped}"'
         words = _words(plain, [plain], encoded=display)
-    return _field(name, [*words, f"<{address}>" if words else address])
+    return [*words, f"<{address}>" if words else address]
 
 
 def link_field(name: str, text: str) -> bytes:

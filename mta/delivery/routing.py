@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from mta.dns.answers import Candidate, MxAnswer
 from mta.dns.resolver import Resolver
 from mta.model.clock import Clock
-from mta.model.outcome import Outcome
+from mta.model.envelope import SIMULATOR_DOMAIN
+from mta.model.outcome import Outcome, OutcomeKind, Phase, local_outcome
 from mta.settings.delivery_schema import Delivery, Sandbox
 from mta.settings.values import HostPort
 from mta.shaping.rules import Shaping
 
 FIXED_S = float("inf")
 MAX_ROUTES = 100_000
+SIMULATOR_SITE = "simulator"
 GRACE_S = 60.0  # as long as a TTL is kept at least
 
 
@@ -58,14 +60,20 @@ class Router:
         self._routes: dict[str, Route] = {}
         self._map = {r.domain: r.to for r in delivery.routes}
         self._everything: HostPort | None = None
+        self._simulator: HostPort | None = None
         if delivery.mode == "sandbox":
             self._everything = sandbox.listen
         elif delivery.mode == "smarthost" and delivery.smarthost is not None:
             self._everything = delivery.smarthost
 
     def simulator_at(self, host: str, port: int) -> None:
-        """The simulator listens there (its port may be given by the system)."""
-        self._everything = HostPort(host, port)
+        """The simulator listens there (its port may be given by the system).
+
+        In sandbox mode it takes all mail, in every mode that of test keys.
+        """
+        self._simulator = HostPort(host, port)
+        if self._delivery.mode == "sandbox":
+            self._everything = self._simulator
         self._routes.clear()
 
     def known(self, domain: str) -> Route | None:
@@ -85,6 +93,10 @@ class Router:
         fixed = self._fixed(domain)
         if fixed is not None:
             return self._remember(fixed)
+        if domain == SIMULATOR_DOMAIN:  # never asked of the DNS
+            return local_outcome(
+                OutcomeKind.DEFERRED, 451, "4.4.4", "the simulator does not run yet", Phase.DNS
+            )
         answer = await self._resolver.resolve(domain, urgent=urgent)
         if answer.failure is not None:
             self._routes.pop(domain, None)
@@ -115,6 +127,8 @@ class Router:
 
     def _fixed(self, domain: str) -> Route | None:
         target = self._map.get(domain)
+        if domain == SIMULATOR_DOMAIN:
+            return self._to_simulator()
         if target is None:
             target = self._everything
         if target is None:
@@ -129,6 +143,22 @@ class Router:
             FIXED_S,
             fixed_host=target.host,
             is_smarthost=self._delivery.mode == "smarthost" and domain not in self._map,
+        )
+
+    def _to_simulator(self) -> Route | None:
+        """A lane of its own under a name that stays, wherever the simulator listens this time."""
+        target = self._simulator
+        if target is None:
+            return None
+        hosts = frozenset((target.host,))
+        return Route(
+            SIMULATOR_DOMAIN,
+            SIMULATOR_SITE,
+            SIMULATOR_SITE,
+            hosts,
+            target.port,
+            FIXED_S,
+            fixed_host=target.host,
         )
 
     def _remember(self, route: Route) -> Route:

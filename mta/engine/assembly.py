@@ -30,6 +30,7 @@ from mta.engine.observer import Observer
 from mta.events.mail_log import MailLog
 from mta.events.metrics import Metrics
 from mta.intake.admission import Admission
+from mta.intake.batch import BatchIntake
 from mta.intake.expansion import Expansion
 from mta.intake.flow_lookup import FlowLookup
 from mta.intake.ports import NothingSuppressed
@@ -181,6 +182,30 @@ class DeliveryAssembly:
             renderer=renderer,
             metrics=metrics,
             capacity=capacity,
+        )
+
+    def make_batches(
+        self,
+        store: Store,
+        flows: FlowLookup,
+        admission: Admission,
+        ids: IdGenerator,
+        clock: Clock,
+        renderer: ContentRenderer,
+        metrics: Metrics,
+    ) -> BatchIntake:
+        """What takes personalised messages with all their recipients in one transaction."""
+        return BatchIntake(
+            store=store,
+            flows=flows,
+            admission=admission,
+            ids=ids,
+            listener=self.dispatcher,
+            clock=clock,
+            suppression=NothingSuppressed(),
+            site_of=self.site_of,
+            renderer=renderer,
+            metrics=metrics,
         )
 
     def site_of(self, domain: str) -> int:

@@ -32,6 +32,7 @@ from mta.events.loop_lag import LoopLagMonitor
 from mta.events.mail_log import MailLog
 from mta.events.metrics import Metrics, register_process
 from mta.intake.admission import Admission
+from mta.intake.batch import BatchIntake
 from mta.intake.expansion import Expansion
 from mta.intake.flow_lookup import FlowLookup
 from mta.intake.intake import Intake
@@ -94,6 +95,7 @@ class Engine:
         self.listener: Listener
         self.intake: Intake
         self.expansion: Expansion | None = None
+        self.batches: BatchIntake | None = None
         self.authenticator: Authenticator
         self.capacity: Capacity
         self.notice_flows: NoticeFlows
@@ -255,6 +257,10 @@ class Engine:
             self.expansion = self.delivery.make_expansion(
                 base.store, self.flow_lookup, admission, base.ids, base.clock,
                 self._ports.renderer, self.metrics, self.capacity.refusal,
+            )  # fmt: skip
+            self.batches = self.delivery.make_batches(
+                base.store, self.flow_lookup, admission, base.ids, base.clock,
+                self._ports.renderer, self.metrics,
             )  # fmt: skip
         self.intake = Intake(
             store=base.store,

@@ -8,16 +8,16 @@ import orjson
 
 from mta.intake.content import ContentRefused, Scan, check_octets, scan
 from mta.intake.fingerprint import fingerprint
-from mta.intake.ports import SuppressionCheck
+from mta.intake.ports import RecipientOutcome, SuppressionCheck
 from mta.intake.trace import TraceWriter
 from mta.model.address import Address
-from mta.model.envelope import Identity, Recipient, Submission
+from mta.model.envelope import SIMULATOR_DOMAIN, Identity, Recipient, Submission
 from mta.model.ids import IdGenerator
 from mta.model.traffic import DeliveryState, TrafficClass
 from mta.settings.delivery_schema import Queue
 from mta.spool.flows import Flow
 from mta.spool.rows import ExpiryKind, MessageFlag, QueuedDelivery, QueuedMessage
-from mta.store.work import Content
+from mta.store.work import Content, Rows
 
 MAX_RELEASE_MS = 60 * 24 * 3600 * 1000  # RFC 4865: we offer 5,184,000 seconds
 
@@ -27,7 +27,7 @@ MAX_RECIPIENTS = 1_900
 # Content lives as long as its slowest companion, so bodies are kept apart by expiry.
 # Templates too: hundreds of thousands of deliveries point at one, few at any other content.
 SEGMENT_SHORT, SEGMENT_RELAY, SEGMENT_CAMPAIGN, SEGMENT_TEMPLATE = 0, 1, 2, 3
-_SEGMENTS = {
+SEGMENTS = {
     ExpiryKind.URGENT: SEGMENT_SHORT,
     ExpiryKind.TRANSACTIONAL: SEGMENT_SHORT,
     ExpiryKind.AUTOMATED: SEGMENT_SHORT,
@@ -36,11 +36,15 @@ _SEGMENTS = {
 }
 
 
+# Rows of the door that become durable with the message: of its id and what became of recipients.
+Joined = Callable[[int, Sequence[RecipientOutcome]], Sequence[Rows]]
+
 _KINDS = tuple(ExpiryKind)
 # Operations on flags cost microseconds, on integers they do not.
 _EIGHT_BIT = int(MessageFlag.EIGHT_BIT)
 _NEEDS_UTF8 = int(MessageFlag.NEEDS_UTF8)
 _RELAY = int(MessageFlag.RELAY)
+_TEST = int(MessageFlag.TEST)
 _TRACK_OPENS = int(MessageFlag.TRACK_OPENS)
 _TRACK_CLICKS = int(MessageFlag.TRACK_CLICKS)
 
@@ -56,9 +60,12 @@ class Draft:
     flow_name: str
     flow_kind: str
     release_at_ms: int
+    joined: Joined | None = None
 
 
-def draft(submission: Submission, *, max_hops: int, now_ms: int) -> Draft:
+def draft(
+    submission: Submission, *, max_hops: int, now_ms: int, joined: Joined | None = None
+) -> Draft:
     """Read the content and decide class, expiry and flow.
 
     What the doors have checked is checked again where forgetting it would let an account write in
@@ -75,21 +82,25 @@ def draft(submission: Submission, *, max_hops: int, now_ms: int) -> Draft:
         raise ContentRefused(554, "5.4.6", f"routing loop: {found.hops} Received fields")
     _check_header(found, identity)
     steering = found.steering
-    klass = identity.default_class if steering.klass is None else steering.klass
+    klass = submission.klass if submission.klass is not None else steering.klass
+    if klass is None:
+        klass = identity.default_class
     if klass is TrafficClass.URGENT and not identity.may_send_urgent:
         raise ContentRefused(550, "5.7.1", "this credential may not send class urgent")
     relay = over_smtp and steering.klass is None and klass is TrafficClass.TRANSACTIONAL
     release_at_ms = envelope.release_at_ms or steering.send_at_ms
     if release_at_ms > now_ms + MAX_RELEASE_MS:
         raise ContentRefused(550, "5.5.4", "release time more than 60 days ahead")
+    campaign = submission.campaign or steering.campaign
     return Draft(
         submission,
         found,
         klass,
         ExpiryKind.RELAY if relay else _KINDS[klass],
-        steering.campaign or identity.name,
-        "campaign" if steering.campaign else "application",
+        campaign or identity.name,
+        "campaign" if campaign else "application",
         release_at_ms if release_at_ms > now_ms else 0,
+        joined,
     )
 
 
@@ -149,6 +160,16 @@ class Admitted:
     is_guarded: bool = False  # by statements of the policy
 
     @property
+    def outcomes(self) -> list[RecipientOutcome]:
+        """What becomes of each recipient, before anything is sent."""
+        state = DeliveryState.SCHEDULED if self.due_ms else DeliveryState.READY
+        gone = DeliveryState.SUPPRESSED
+        return [
+            RecipientOutcome(d.id, d.address, gone if d.state == gone else state)
+            for d in self.deliveries
+        ]
+
+    @property
     def charged(self) -> int:
         """Recipients that count against a quota: a suppressed one does not."""
         return len(self.deliveries) - self.suppressed
@@ -190,7 +211,7 @@ class Admission:
         if not found.header_id and not found.has_signature:
             own_id = self._trace.message_id(message_id)
         content = self._content(draft, recipients, own_id, message_id, now_ms)
-        place = self._reserve(content, _SEGMENTS[draft.kind])
+        place = self._reserve(content, SEGMENTS[draft.kind])
         message = QueuedMessage(
             message_id,
             identity.account_id,
@@ -252,9 +273,10 @@ class Admission:
         expires_ms = self.first_deadline(draft.kind, flow, now_ms, draft.release_at_ms)
         state = DeliveryState.SCHEDULED if draft.release_at_ms else DeliveryState.READY
         deliveries, suppressed = [], 0
+        is_test = draft.submission.identity.is_test
         for n, recipient in enumerate(recipients):
             address = recipient.address
-            domain = address.domain
+            domain = SIMULATOR_DOMAIN if is_test else address.domain
             delivery = QueuedDelivery(
                 message.id + 1 + n,
                 message,
@@ -304,17 +326,24 @@ def _distinct(recipients: Sequence[Recipient]) -> Sequence[Recipient]:
 def _flags(draft: Draft, content: bytes) -> int:
     submission = draft.submission
     sender = submission.envelope.sender
-    flags = 0
+    flags = _TEST if submission.identity.is_test else 0
     if not content.isascii():
         flags |= _EIGHT_BIT
     if draft.scan.has_utf8_header or (sender is not None and not sender.is_ascii):
         flags |= _NEEDS_UTF8
     if submission.origin.is_smtp and draft.klass is not TrafficClass.CAMPAIGN:
         flags |= _RELAY
-    track = draft.scan.steering.track
-    if track:
-        if "opens" in track:
-            flags |= _TRACK_OPENS
-        if "clicks" in track:
-            flags |= _TRACK_CLICKS
+    track = submission.track
+    if track is None:
+        track = draft.scan.steering.track
+    return flags | tracking_flags(track) if track else flags
+
+
+def tracking_flags(track: frozenset[str]) -> int:
+    """The flags of `opens` and `clicks`."""
+    flags = 0
+    if "opens" in track:
+        flags |= _TRACK_OPENS
+    if "clicks" in track:
+        flags |= _TRACK_CLICKS
     return flags

@@ -17,7 +17,7 @@ from mta.intake.admission import SEGMENT_TEMPLATE, Admission, check_sender
 from mta.intake.content import ContentRefused
 from mta.intake.fingerprint import fingerprint
 from mta.intake.flow_lookup import FlowLookup
-from mta.intake.intake import KEY_REUSED, STORE_FAILED, IntakeMetrics, cancelled
+from mta.intake.intake import KEY_REUSED, STORE_FAILED, IntakeMetrics, cancelled, queued
 from mta.intake.ports import ReadyListener, Receipt, SiteFinder, SuppressionCheck
 from mta.intake.recipients import Page, RecipientSource, TemplateRecipient
 from mta.model.address import Address
@@ -146,7 +146,7 @@ class Expansion:
         except JobRefused:
             return await self._earlier(submission, digest)
         self._metrics.accepted(submission.klass, "campaign", 0)
-        return _receipt(message.id)
+        return queued(message.id)
 
     def _refusal(self, submission: TemplateSubmission) -> Reply | None:
         """Whoever the message names as its sender or author belongs to the account."""
@@ -169,7 +169,7 @@ class Expansion:
         found = await self._flows.earlier(account, key) if key else None
         if found is None:
             return Receipt(STORE_FAILED)
-        return _receipt(found[0]) if found[1] == digest else Receipt(KEY_REUSED)
+        return queued(found[0]) if found[1] == digest else Receipt(KEY_REUSED)
 
     # -- its deliveries ------------------------------------------------------------------------
 
@@ -295,10 +295,6 @@ class Expansion:
         job.add("expansion_end", row, guarded=True)
         job.live(standing.segment, -1)
         await self._store.submit(job.work(now_ms), bulk=True)
-
-
-def _receipt(message_id: int) -> Receipt:
-    return Receipt(Reply(250, "2.0.0", (f"{message_id} queued",)), message_id)
 
 
 def _message_job(

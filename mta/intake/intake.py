@@ -7,7 +7,7 @@ flow is known.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -17,12 +17,13 @@ from mta.intake.admission import (
     Admission,
     Admitted,
     Draft,
+    Joined,
     check_sender,
     draft,
 )
 from mta.intake.content import ContentRefused
 from mta.intake.flow_lookup import FlowLookup
-from mta.intake.ports import AllowAll, ReadyListener, Receipt, SubmissionPolicy
+from mta.intake.ports import AllowAll, ReadyListener, Receipt, RecipientOutcome, SubmissionPolicy
 from mta.intake.rate import CredentialRates
 from mta.model.address import Address
 from mta.model.clock import Clock
@@ -110,15 +111,31 @@ class Intake:
         """A refusal by quota, rate or number for the `count`-th recipient."""
         if count > MAX_RECIPIENTS:
             return TOO_MANY
-        refusal = self._policy.check_recipient(identity, count)
-        if refusal is None and identity.rate_per_minute:
-            now_s = self._clock.monotonic_s()
-            if not self._rates.take(identity.credential_id, identity.rate_per_minute, now_s):
-                return RATE_EXCEEDED
-        return refusal
+        return self._policy.check_recipient(identity, count) or self._rate_refusal(identity, 1)
 
-    def submit(self, submission: Submission) -> asyncio.Future[Receipt]:
+    def check_batch(self, identity: Identity, recipients: int) -> Reply | None:
+        """A refusal of so many recipients that come together; `check_capacity` is asked, too."""
+        if recipients > MAX_RECIPIENTS:
+            return TOO_MANY
+        if not self._still_valid(identity):
+            return REVOKED
+        refusal = self._capacity() or self._policy.check_recipient(identity, recipients)
+        return refusal or self._rate_refusal(identity, recipients)
+
+    def _rate_refusal(self, identity: Identity, count: int) -> Reply | None:
+        limit = identity.rate_per_minute
+        if not limit:
+            return None
+        now_s = self._clock.monotonic_s()
+        fits = self._rates.take(identity.credential_id, limit, now_s, count)
+        return None if fits else RATE_EXCEEDED
+
+    def submit(
+        self, submission: Submission, joined: Joined | None = None
+    ) -> asyncio.Future[Receipt]:
         """Store the message and its deliveries; the receipt comes after the durable commit.
+
+        The rows of `joined` become durable with them, or nothing does.
 
         Never raises: what fails is a receipt with a refusal. Cancelling the future does not undo
         a commit that is under way.
@@ -126,7 +143,7 @@ class Intake:
         answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         now_ms = self._clock.now_ms()
         try:
-            read = draft(submission, max_hops=self._max_hops, now_ms=now_ms)
+            read = draft(submission, max_hops=self._max_hops, now_ms=now_ms, joined=joined)
             account = submission.identity.account_id
             flow = self._flows.known(account, read.klass, read.flow_name, read.flow_kind)
         except ContentRefused as refused:
@@ -170,6 +187,8 @@ class Intake:
             if not admitted.due_ms:
                 self._listener.accepting(admitted.deliveries)
             work = [*policy, *_job(admitted, flow, now_ms).work(now_ms)]
+            if read.joined is not None:
+                work += read.joined(admitted.message.id, admitted.outcomes)
         except Exception as error:
             if admitted is not None:
                 self._listener.refused(admitted.deliveries)
@@ -196,7 +215,8 @@ class Intake:
             return
         # Whatever becomes of the rest: the message is ours, and its client hears so.
         if not answer.done():
-            answer.set_result(_receipt(admitted.message.id))
+            outcomes = () if read.submission.origin.is_smtp else admitted.outcomes
+            answer.set_result(queued(admitted.message.id, outcomes))
         self._metrics.accepted(read.klass, read.submission.origin.door, len(admitted.deliveries))
         self._log_accepted(read, admitted)
         deliveries = admitted.deliveries
@@ -240,7 +260,7 @@ class Intake:
         elif found[1] != admitted.digest:
             self._refuse(answer, read.submission, KEY_REUSED)
         elif not answer.done():
-            answer.set_result(_receipt(found[0]))
+            answer.set_result(queued(found[0]))
 
     def _guard_refusal(self, read: Draft, admitted: Admitted) -> Reply:
         return self._policy.guard_refusal(read.submission.identity, admitted.charged)
@@ -288,8 +308,9 @@ def cancelled(flow: Flow) -> Reply:
     return Reply.of(554, "5.7.0", text.encode("ascii", "replace").decode())
 
 
-def _receipt(message_id: int) -> Receipt:
-    return Receipt(Reply(250, "2.0.0", (f"{message_id} queued",)), message_id)
+def queued(message_id: int, outcomes: Sequence[RecipientOutcome] = ()) -> Receipt:
+    """The receipt of a message that is durable."""
+    return Receipt(Reply(250, "2.0.0", (f"{message_id} queued",)), message_id, outcomes)
 
 
 def _job(admitted: Admitted, flow: Flow, now_ms: int) -> JobBuilder:

@@ -2,21 +2,35 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mta.model.address import Address
 from mta.model.envelope import Identity
 from mta.model.reply import Reply
+from mta.model.traffic import DeliveryState
 from mta.spool.rows import QueuedDelivery
 from mta.store.work import Rows
 
 
+class RecipientOutcome(NamedTuple):
+    """What became of one recipient at the door."""
+
+    delivery: int
+    address: str
+    state: DeliveryState  # READY, SCHEDULED or SUPPRESSED
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The answer to a submission; `message_id` is 0 when it was refused."""
+    """The answer to a submission; `message_id` is 0 when it was refused.
+
+    `outcomes` are the deliveries in the order of the recipients, as they were when they became
+    durable; none when a repeated idempotency key gave an earlier message.
+    """
 
     reply: Reply
     message_id: int = 0
+    outcomes: Sequence[RecipientOutcome] = ()
 
 
 class SubmissionPolicy(Protocol):

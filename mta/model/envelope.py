@@ -6,6 +6,10 @@ from enum import IntFlag
 from mta.model.address import Address
 from mta.model.traffic import TrafficClass
 
+# Where mail of test keys goes instead of its recipients' domains (RFC 2606: nobody's name): to the
+# receiving simulator, whatever `[delivery] mode` says.
+SIMULATOR_DOMAIN = "simulator.invalid"
+
 
 class Notify(IntFlag):
     """RFC 3461 §4.1 NOTIFY; 0 means that the client did not ask (failure, and delay by our choice)."""
@@ -34,6 +38,7 @@ class Identity:
     may_use_null_sender: bool = False
     rate_per_minute: int = 0  # recipients a minute; 0: no limit of its own
     is_training: bool = False
+    is_test: bool = False  # a test key: its mail goes to the simulator, and costs nothing
 
     def may_send_as(self, sender: Address) -> bool:
         """Whether the account owns that sender address (RFC 6409 §6.1)."""
@@ -98,4 +103,7 @@ class Submission:
     idempotency_key: str = ""
     tags: tuple[str, ...] = ()
     metadata: str = ""  # JSON text
-    extra: dict[str, str] = field(default_factory=dict)
+    # What an API says outright, where SMTP has steering fields in the header.
+    klass: TrafficClass | None = None
+    campaign: str = ""
+    track: frozenset[str] | None = None

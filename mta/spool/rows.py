@@ -19,6 +19,7 @@ class MessageFlag(IntFlag):
     TRACK_OPENS = 16  # X-Relevo-Track: opens
     TRACK_CLICKS = 32  # X-Relevo-Track: clicks
     TEMPLATE = 64  # the content is a compiled template: each recipient's mail is rendered from it
+    TEST = 128  # of a test key: it goes to the simulator
 
 
 class DeliveryFlag(IntFlag):

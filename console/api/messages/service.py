@@ -1,0 +1,144 @@
+"""Sends what a request asks for, and says what became of each recipient."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from console.api.messages.composing import Composed, composed
+from console.api.messages.replies import refusal_of
+from console.api.messages.request import MessageRequest
+from console.api.messages.result import ItemStatus, SendItem, SendResult
+from console.api.refusals import ApiRefusal
+from mta.intake.admission import Joined
+from mta.intake.batch import BatchIntake, BatchSubmission
+from mta.intake.intake import Intake
+from mta.intake.ports import Receipt, RecipientOutcome
+from mta.model.envelope import Identity, Origin
+from mta.model.traffic import DeliveryState
+from mta.store.base import Store
+from mta.store.work import Rows
+
+THREAD_OCTETS = 256 * 1024  # from here on encoding takes long enough to hold up the mail loop
+_STATUS = {
+    DeliveryState.SCHEDULED: ItemStatus.SCHEDULED,
+    DeliveryState.SUPPRESSED: ItemStatus.SUPPRESSED,
+}
+
+# Rows that become durable together with the message, made of what is answered.
+JoinedAnswer = Callable[[SendResult], Sequence[Rows]]
+
+
+class SendService:
+    """The one way from JSON to the queue, for our API and all dialects."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        batches: BatchIntake,
+        store: Store,
+        *,
+        max_message_bytes: int,
+        remaining: Callable[[Identity], int | None] = lambda _identity: None,
+    ) -> None:
+        """`remaining` tells what is left of an account's bag, from memory."""
+        self._intake = intake
+        self._batches = batches
+        self._store = store
+        self._max_message_bytes = max_message_bytes
+        self._remaining = remaining
+
+    async def send(
+        self,
+        identity: Identity,
+        request: MessageRequest,
+        *,
+        origin: Origin,
+        idempotency_key: str = "",
+        joined: JoinedAnswer | None = None,
+    ) -> SendResult:
+        """Take the message durably, or none of it.
+
+        The same idempotency key gives the message that it stands for. The rows of `joined` become
+        durable in the same transaction. Raises `ApiRefusal`, also with what the door refused, and
+        `StoreError`.
+        """
+        refusal = self._intake.check_batch(
+            identity, len(request.recipients) or len(request.addressed)
+        )
+        if refusal is not None:
+            raise refusal_of(refusal)
+        made = await self._compose(identity, request, origin, idempotency_key)
+
+        def rows(message_id: int, outcomes: Sequence[RecipientOutcome]) -> Sequence[Rows]:
+            assert joined is not None
+            return joined(self._result(identity, message_id, outcomes, made))
+
+        receipt = await self._submit(made, None if joined is None else rows)
+        if not receipt.message_id:
+            raise refusal_of(receipt.reply)
+        if receipt.outcomes:
+            return self._result(identity, receipt.message_id, receipt.outcomes, made)
+        return await self._earlier(identity, receipt.message_id)
+
+    async def _compose(
+        self, identity: Identity, request: MessageRequest, origin: Origin, key: str
+    ) -> Composed:
+        if _size(request) >= THREAD_OCTETS:
+            made = await asyncio.to_thread(composed, request, identity, origin, key)
+        else:
+            made = composed(request, identity, origin, key)
+        submission = made.submission
+        if isinstance(submission, BatchSubmission):
+            content = submission.compiled
+        else:
+            content = submission.content
+        if len(content) > self._max_message_bytes:
+            raise ApiRefusal(413, "too_large", f"more than {self._max_message_bytes} octets")
+        return made
+
+    async def _submit(self, made: Composed, rows: Joined | None) -> Receipt:
+        submission = made.submission
+        if isinstance(submission, BatchSubmission):
+            return await self._batches.submit(submission, rows)
+        return await self._intake.submit(submission, rows)
+
+    def _result(
+        self,
+        identity: Identity,
+        message_id: int,
+        outcomes: Sequence[RecipientOutcome],
+        made: Composed,
+    ) -> SendResult:
+        items = [
+            SendItem(address, _STATUS.get(state, ItemStatus.QUEUED), delivery)
+            for delivery, address, state in _in_order(made, outcomes)
+        ]
+        for place, item in made.rejected:
+            items.insert(place, item)
+        return SendResult(message_id, items, self._remaining(identity))
+
+    async def _earlier(self, identity: Identity, message_id: int) -> SendResult:
+        """What an idempotency key stands for, as it was taken."""
+        rows = await self._store.read("api_message_items", message=message_id)
+        items = [
+            SendItem(
+                address,
+                ItemStatus.SUPPRESSED if state == DeliveryState.SUPPRESSED else ItemStatus.QUEUED,
+                delivery,
+            )
+            for delivery, address, state in rows
+        ]
+        return SendResult(message_id, items, self._remaining(identity), is_repeated=True)
+
+
+def _in_order(made: Composed, outcomes: Sequence[RecipientOutcome]) -> Sequence[RecipientOutcome]:
+    """The outcomes as the request has its recipients; the intake puts domains together."""
+    if isinstance(made.submission, BatchSubmission):
+        return outcomes
+    places = {str(one.address): n for n, one in enumerate(made.submission.envelope.recipients)}
+    return sorted(outcomes, key=lambda outcome: places[outcome.address])
+
+
+def _size(request: MessageRequest) -> int:
+    """About what encoding the request costs."""
+    files = sum(len(one.content) for one in request.attachments)
+    return len(request.text) + len(request.html) + files
