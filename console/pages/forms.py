@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 TOKEN_FIELD = "csrf"
+TOKEN_HEADER = "X-CSRF-Token"
 
 
 def is_from_here(request: web.Request) -> bool:
@@ -27,9 +28,9 @@ def is_from_here(request: web.Request) -> bool:
         return False
 
 
-def has_token(form: Mapping[str, object], expected: str) -> bool:
-    """Whether the form carries that token."""
-    given = form.get(TOKEN_FIELD)
+def has_token(request: web.Request, form: Mapping[str, object], expected: str) -> bool:
+    """Whether the form carries that token, or the header with which htmx sends it."""
+    given = form.get(TOKEN_FIELD, request.headers.get(TOKEN_HEADER))
     return isinstance(given, str) and hmac.compare_digest(given.encode(), expected.encode())
 
 

@@ -12,8 +12,10 @@ from aiohttp import web
 
 from console.pages.assets import Assets
 from console.pages.language import language_of, remember
+from console.pages.menu import menu
 from console.pages.sessions import SESSION
 from console.pages.texts import LANGUAGES, Texts, load_texts
+from console.pages.theme import THEMES, remember_theme, theme_of
 
 
 class Renderer:
@@ -58,21 +60,30 @@ class Renderer:
     ) -> web.Response:
         """The page as a response."""
         texts = self.texts(request)
-        context = {
-            "t": texts,
-            "session": request.get(SESSION),
-            "path": request.path,
-            "is_sandbox": self._is_sandbox,
-            "languages": [
-                (code, str(request.rel_url.update_query(lang=code))) for code in LANGUAGES
-            ],
-            **values,
-        }
+        context = {**self._frame(request, texts), **values}
         response = aiohttp_jinja2.render_template(template, request, context, status=status)
         response.headers["Content-Language"] = texts.language
         response.headers["Vary"] = "Accept-Language, Cookie"
         remember(request, response)
+        remember_theme(request, response)
         return response
+
+    def _frame(self, request: web.Request, texts: Texts) -> dict[str, Any]:
+        """What every page needs, whatever it is about."""
+        url = request.rel_url
+        return {
+            "t": texts,
+            "session": request.get(SESSION),
+            "account": None,
+            "choices": (),
+            "has_profile": False,
+            "menu": menu(request.path, lambda _: False, is_sandbox=self._is_sandbox),
+            "path": request.path,
+            "is_sandbox": self._is_sandbox,
+            "theme": theme_of(request),
+            "themes": [(code, str(url.update_query(theme=code))) for code in THEMES],
+            "languages": [(code, str(url.update_query(lang=code))) for code in LANGUAGES],
+        }
 
     def _moment(self, at_ms: int) -> str:
         """Local time to the second, in the order that sorts and that both languages read."""

@@ -8,7 +8,7 @@ process ends.
 import hashlib
 import secrets
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -17,6 +17,7 @@ from mta.model.clock import Clock
 IDLE_S = 30 * 60.0
 ABSOLUTE_S = 12 * 3600.0
 MAX_SESSIONS = 10_000  # the least recently used gives way
+MAX_TOLD = 4
 
 
 @dataclass(slots=True)
@@ -29,6 +30,18 @@ class Session:
     started_s: float
     used_s: float
     checked_s: float  # when we last saw that the person may still be here
+    name: str = ""
+    _told: list[tuple[str, str]] = field(default_factory=list)
+
+    def tell(self, text: str, *, tone: str = "good") -> None:
+        """Show `text` on the next page that this person opens: what a form has done."""
+        del self._told[:-MAX_TOLD]
+        self._told.append((tone, text))
+
+    def told(self) -> list[tuple[str, str]]:
+        """What to show now, and never again."""
+        shown, self._told = self._told, []
+        return shown
 
 
 SESSION = web.RequestKey("session", Session)

@@ -48,7 +48,7 @@ class SignInPages:
         """Check and open a session under a new id, or show the form again."""
         form = await request.post()
         token = request.cookies.get(_token_name(request), "")
-        if not token or not is_from_here(request) or not has_token(form, token):
+        if not token or not is_from_here(request) or not has_token(request, form, token):
             return self._form(request, "login.stale", status=403)
         network = Client(request.remote or "", is_trusted=False).network
         if self._guard.is_blocked(network, self._clock.monotonic_s()):

@@ -55,7 +55,7 @@ class Access:
                 return self._refuse(request, is_use=is_use)
             if request.method not in _SAFE:
                 form = await request.post()
-                if not is_from_here(request) or not has_token(form, session.csrf_token):
+                if not is_from_here(request) or not has_token(request, form, session.csrf_token):
                     raise web.HTTPForbidden
             request[SESSION] = session
             return await handler(request)

@@ -141,8 +141,8 @@ async def test_clearing_asks_first_and_other_pages_see_it(browser: Browser, web:
     await _sign_in(browser, web)
     await web.deliver(mail("Para borrar"))
     await browser.wait_text("Para borrar", ".mails")
-    await browser.click(".clear summary")
-    await browser.click(".clear button")
+    await browser.click("button.clear")
+    await browser.click("#clear .btn-danger")
     await browser.wait_text("Se borró 1 correo.")
     assert web.simulator is not None
     assert len(web.simulator.inbox) == 0
@@ -165,6 +165,7 @@ async def test_the_keyboard_alone_suffices_to_open_a_mail(browser: Browser, web:
 async def test_dark_and_english(browser: Browser, web: WebWorld):
     await browser.prefer_dark(is_dark=True)
     await _sign_in(browser, web)
+    await browser.click(".who .menu summary")
     await browser.click('.languages a[hreflang="en"]')
     await browser.wait_text("No mail has arrived yet")
     assert await browser.run("return document.documentElement.lang") == "en"
@@ -173,5 +174,6 @@ async def test_dark_and_english(browser: Browser, web: WebWorld):
 
 async def test_signing_out_goes_back_to_the_login(browser: Browser, web: WebWorld):
     await _sign_in(browser, web)
-    await browser.click(".who form button")
+    await browser.click(".who .menu summary")
+    await browser.click(".who form .menu-button")
     await browser.wait_text("Ha cerrado la sesión.")

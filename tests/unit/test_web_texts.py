@@ -21,11 +21,13 @@ _QUOTED = re.compile(r"""["']([a-z0-9_]+(?:\.[a-z0-9_]+)+)["']""")
 # `t("role." ~ name)` in templates, `f"role.{name}"` in Python.
 _COMPOSED = re.compile(r"""["']([a-z0-9_]+\.(?:[a-z0-9_.]+\.)?)["']\s*~|\bf"([a-z0-9_.]+\.)\{""")
 
+_REMARK = re.compile(r"\{#.*?#\}", re.DOTALL)  # the parts' own manual names texts that are none
+
 
 def _sources() -> str:
     """All that can name a text: templates and Python."""
     files = [*ROOT.rglob("*.html"), *ROOT.rglob("*.txt"), *ROOT.rglob("*.md"), *ROOT.rglob("*.py")]
-    return "\n".join(file.read_text("utf-8") for file in files)
+    return _REMARK.sub("", "\n".join(file.read_text("utf-8") for file in files))
 
 
 SOURCES = _sources()
@@ -133,10 +135,12 @@ def test_the_browser_says_which_language(header: str, language: str):
 
 
 def _schemes() -> list[dict[str, str]]:
-    css = (ROOT / "pages" / "static" / "relevo.css").read_text("utf-8")
-    blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
-    light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6})", block)) for block in blocks)
-    return [light, {**light, **dark}]
+    def colours(name: str) -> dict[str, str]:
+        css = (ROOT / "pages" / "static" / name).read_text("utf-8")
+        return dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6})", css))
+
+    light = colours("relevo.css")
+    return [light, {**light, **colours("relevo-dark.css")}]
 
 
 def _luminance(colour: str) -> float:
@@ -169,6 +173,8 @@ def _contrast(one: str, other: str) -> float:
         ("good", "page", 4.5),
         ("bad", "bad-tint", 4.5),
         ("bad", "page", 4.5),
+        ("warn", "warn-tint", 4.5),
+        ("info", "info-tint", 4.5),
         ("card", "bad", 4.5),  # the button that deletes
         ("field", "page", 3.0),  # WCAG 2.1 §1.4.11: the edge of a field
         ("field", "card", 3.0),

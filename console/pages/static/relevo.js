@@ -1,4 +1,4 @@
-// Live arrival and the copy button. Everything works without this file, only not by itself.
+// Live arrival, the copy button, menus that close. Everything works without this file, only not by itself.
 "use strict";
 
 (() => {
@@ -58,7 +58,7 @@
   const patch = (mine, theirs) => {
     if (mine.matches("ol.mails")) {
       if (patchList(mine, theirs)) announce.textContent = region.querySelector("[data-count]").dataset.count;
-    } else if (mine.outerHTML !== theirs.outerHTML && !mine.querySelector("details[open], [data-copy]")) {
+    } else if (mine.outerHTML !== theirs.outerHTML && !mine.querySelector("details[open], :popover-open, [data-copy]")) {
       mine.replaceWith(theirs);
     }
   };
@@ -102,7 +102,25 @@
     addEventListener("pagehide", () => source.close(), { once: true });
   };
 
+  // A menu closes when somebody clicks elsewhere, presses Escape or leaves it with the keyboard.
+  const closeMenus = (but) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (menu !== but) menu.open = false;
+    }
+  };
+  addEventListener("click", (event) => closeMenus(event.target.closest?.("details.menu")));
+  addEventListener("focusin", (event) => closeMenus(event.target.closest?.("details.menu")));
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const open = document.querySelector("details.menu[open]");
+    closeMenus(null);
+    open?.querySelector("summary").focus();
+    const drawer = document.getElementById("drawer");
+    if (drawer?.checked) { drawer.checked = false; drawer.focus(); }
+  });
+
   setUpCopy();
+  document.body.addEventListener("htmx:afterSettle", setUpCopy);
   if (region && window.EventSource) {
     addEventListener("pageshow", (event) => { if (event.persisted) follow(); });
     follow();

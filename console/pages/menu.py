@@ -1,0 +1,75 @@
+"""The navigation: which pages there are, and which of them this person sees.
+
+A new page adds a line to `SECTIONS` and the text `menu.<key>`; the page itself checks again.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """One page; `permission` empty: for everybody who is signed in."""
+
+    key: str
+    path: str
+    icon: str
+    permission: str = ""
+    is_sandbox_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MenuSection:
+    """Pages under one heading (`menu.<key>`), or under none."""
+
+    key: str
+    items: tuple[MenuItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A page as it is shown."""
+
+    key: str
+    path: str
+    icon: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """A section as it is shown."""
+
+    key: str
+    items: Sequence[Link]
+
+
+SECTIONS = (
+    MenuSection(
+        "",
+        (MenuItem("sandbox", "/sandbox", "inbox", is_sandbox_only=True),),
+    ),
+    MenuSection(
+        "system",
+        (MenuItem("status", "/status", "activity"),),
+    ),
+)
+
+
+def menu(path: str, may: Callable[[str], bool], *, is_sandbox: bool) -> list[Links]:
+    """What somebody sees who is at `path`; sections without a page are left out."""
+    shown = []
+    for section in SECTIONS:
+        links = [
+            Link(item.key, item.path, item.icon, _is_at(path, item.path))
+            for item in section.items
+            if (not item.permission or may(item.permission))
+            and (is_sandbox or not item.is_sandbox_only)
+        ]
+        if links:
+            shown.append(Links(section.key, links))
+    return shown
+
+
+def _is_at(path: str, start: str) -> bool:
+    return path == start or path.startswith(f"{start}/")
