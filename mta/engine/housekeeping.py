@@ -25,6 +25,7 @@ SPACE_S = 1.0
 SWEEP_S = 60.0
 DOUBT_S = 86_400.0  # a clock that was set forward by mistake can be set back within a day
 HISTORY_BATCH = 500
+CURSOR_MS = 30 * 86_400_000  # how long beyond the retention events wait for one who follows them
 HISTORY_ROWS = 250  # a row with its indexes takes 20 µs: what interactive mail has to wait for
 SURVIVOR_BATCH = 100
 
@@ -152,8 +153,10 @@ class Housekeeping:
     async def _drop_history(self, before_ms: int) -> None:
         """Forget messages all of whose deliveries have been final since before then."""
         after = 0
+        followed = await self._followed(before_ms)
         while rows := await self._store.read(
             "history_old",
+            followed=followed,
             before=before_ms * 1_000_000,
             changed_ms=before_ms,
             after=after,
@@ -167,6 +170,23 @@ class Housekeeping:
         keys = await self._store.read("idempotency_old", before_ms=before_ms, count=HISTORY_BATCH)
         if keys:
             await self._store.submit([Rows("idempotency_delete", keys)], bulk=True)
+
+    async def _followed(self, before_ms: int) -> int:
+        """The last event that every follower is done with: what comes after it is kept.
+
+        One that has not moved for `CURSOR_MS` beyond the retention is not waited for any more.
+        """
+        cursors = await self._store.read("event_cursors")
+        late = [name for name, _, moved_ms in cursors if moved_ms < before_ms - CURSOR_MS]
+        positions = [position for name, position, _ in cursors if name not in late]
+        ((newest,),) = await self._store.read("event_last")
+        for name, position, _ in cursors:
+            if name in late and position < newest:
+                self._log.warning(
+                    "old events are removed unseen by a follower that stands still",
+                    follower=name, after=position,
+                )  # fmt: skip
+        return min((newest, *positions))
 
     async def _drop(self, found: str, delete: str, messages: str) -> None:
         """Delete what belongs to messages, a little at a time: one may have a million deliveries."""

@@ -222,6 +222,12 @@ LOG_DROPPED = Family(
     Kind.COUNTER,
     "Log lines lost because nobody read standard error fast enough.",
 )
+FOLLOWER_LAG = Family(
+    "relevo_follower_lag_events",
+    Kind.GAUGE,
+    "Events that one who follows them (quota, webhooks, …) had not seen when it last came by.",
+    ("name",),
+)
 
 FAMILIES: tuple[Family, ...] = (
     MESSAGES_ACCEPTED,
@@ -255,4 +261,5 @@ FAMILIES: tuple[Family, ...] = (
     DNS_LOOKUPS,
     DNS_SECONDS,
     LOG_DROPPED,
+    FOLLOWER_LAG,
 )

@@ -79,6 +79,7 @@ class Metrics:
         self._throttle_waits = values[families.THROTTLE_WAITS].by_key
         self._lag_max = values[families.LOOP_LAG_MAX].by_key
         self._dns = values[families.DNS_LOOKUPS].by_key
+        self._follower_lag = values[families.FOLLOWER_LAG].by_key
         self._log_dropped = values[families.LOG_DROPPED].by_key
         self._commit_seconds = spreads[families.COMMIT_SECONDS].child(())
         self._commit_jobs = spreads[families.COMMIT_JOBS].child(())
@@ -195,6 +196,10 @@ class Metrics:
         """One question to DNS: type (`MX`, `A`, …), result (`ok`, `nxdomain`, `servfail`, …)."""
         self._dns[(record_type, result)] += 1
         self._dns_seconds.observe(seconds)
+
+    def set_follower_lag(self, name: str, events: int) -> None:
+        """How many events a follower (`EventFollower`) had still before it."""
+        self._follower_lag[(name,)] = events
 
     # -- process ----------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ class Commit(NamedTuple):
     jobs: int
     rows: int
     is_split: bool
+    statements: Sequence[str] = ()  # names of what ran
 
 
 class Answers:

@@ -11,7 +11,7 @@ Promises, each held by the contract tests under `tests/contract`:
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -70,6 +70,13 @@ class Store(Protocol):
         Cancelling the future does not undo the job. A content belongs to one job; after a
         `StoreError` the same job may be tried again, until ten minutes after its places were
         reserved.
+        """
+        ...
+
+    def watch(self, statement: str, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have `callback` called on the loop after each commit in which that statement ran.
+
+        It has to be quick and must not raise. Call what this returns to end it, once.
         """
         ...
 

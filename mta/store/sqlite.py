@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -76,6 +77,7 @@ class SqliteStore:
         self._closing: asyncio.Future[None] | None = None
         self._sweeping = asyncio.Lock()
         self._removal_from_s = 0.0  # on the loop's clock: until then no segment is removed
+        self._watchers: dict[str, list[Callable[[], None]]] = {}
         self._waiting = 0
         self._commits = self._jobs = self._rows = 0
         self._refused = self._errors = self._splits = 0
@@ -149,6 +151,12 @@ class SqliteStore:
         else:
             self._inbox.put(job)
 
+    def watch(self, statement: str, callback: Callable[[], None]) -> Callable[[], None]:
+        """See `Store.watch`."""
+        callbacks = self._watchers.setdefault(statement, [])
+        callbacks.append(callback)
+        return partial(callbacks.remove, callback)
+
     def reserve(self, data: bytes, kind: int) -> Content:
         """See `Store.reserve`."""
         return self._segments.reserve(data, kind)
@@ -183,6 +191,10 @@ class SqliteStore:
         self._jobs += cost.jobs
         self._rows += cost.rows
         self._splits += cost.is_split
+        for statement, callbacks in self._watchers.items():
+            if statement in cost.statements:
+                for callback in tuple(callbacks):
+                    callback()
         if self._metrics is not None:
             self._metrics.observe_commit(cost.seconds, cost.jobs, cost.rows)
 

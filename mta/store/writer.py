@@ -140,8 +140,9 @@ class Writer:
         self._since_checkpoint += 1
         kept = len(jobs) - len(faults)
         rows = batch.rows - sum(job.rows for job in faults)
+        names = [step.statement.name for step in steps]
         seconds = time.perf_counter() - started_s
-        self._answers.committed(jobs, faults, Commit(seconds, kept, rows, not is_whole))
+        self._answers.committed(jobs, faults, Commit(seconds, kept, rows, not is_whole, names))
 
     def _write_contents(self, batch: Batch) -> list[Step]:
         """Put the contents on the disk; the steps of the jobs that may go on.

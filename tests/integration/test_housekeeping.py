@@ -2,11 +2,13 @@
 
 from mta.engine import housekeeping
 from mta.store.base import SegmentUse
+from mta.store.work import Rows
 from tests.evil.behaviour import Behaviour
 from tests.integration.relay import Relay
 from tests.integration.relay_network import Network
 
-YEAR_S = 366 * 86_400
+DAY_S = 86_400
+YEAR_S = 366 * DAY_S
 
 
 async def test_history_goes_in_small_jobs_and_whole(tmp_path, monkeypatch):
@@ -69,3 +71,21 @@ async def test_content_that_waits_is_moved_and_delivered_from_its_new_place(tmp_
         relay.advance(600)
         await relay.until_states(delivered=1)
         assert b"as it was" in mx.received[-1].content
+
+
+async def test_history_waits_for_whoever_follows_it_but_not_for_ever(tmp_path):
+    async with Network() as network, Relay(tmp_path, network) as relay:
+        network.domain("one.test", await network.receiver(2))
+        await relay.submit("ana@one.test")
+        await relay.until_states(delivered=1)
+        moved_ms = relay.clock.now_ms()
+        await relay.store.submit([Rows("event_cursor_insert", [("slow", 0, moved_ms)])])
+        relay.audits = False  # what was accepted will not be there any more
+        relay.advance(91 * DAY_S)
+        await relay.engine.housekeeping.sweep_now()
+        assert relay.sql("SELECT count(*) FROM message") == [(1,)]
+        assert relay.sql("SELECT count(*) FROM event WHERE message > 0") == [(2,)]
+        relay.advance(30 * DAY_S)
+        await relay.engine.housekeeping.sweep_now()
+        assert relay.sql("SELECT count(*) FROM message") == [(0,)]
+        assert relay.sql("SELECT count(*) FROM event WHERE message > 0") == [(0,)]

@@ -165,12 +165,15 @@ SELECT id FROM delivery WHERE flow = :flow AND state < 10 ORDER BY id LIMIT 1 OF
 SELECT id FROM delivery WHERE flow = :flow AND state < 10 ORDER BY id DESC LIMIT 1;
 
 -- name: history_old
--- Messages older than the retention, all of whose deliveries are final, by key.
+-- Messages older than the retention, all of whose deliveries are final and of which no event after
+-- `followed` tells, by key.
 SELECT m.id FROM message AS m
 WHERE m.id < :before AND m.id > :after
   AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.state < 10)
   AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.changed_ms > :changed_ms)
   AND NOT EXISTS (SELECT 1 FROM expansion AS e WHERE e.message = m.id)
+  AND NOT EXISTS (SELECT 1 FROM event AS e
+                  WHERE e.message > 0 AND e.message = m.id AND e.id > :followed)
 ORDER BY m.id LIMIT :count;
 
 -- name: history_deliveries
