@@ -186,7 +186,7 @@ class Housekeeping:
                     "old events are removed unseen by a follower that stands still",
                     follower=name, after=position,
                 )  # fmt: skip
-        return min((newest, *positions))
+        return int(min((newest, *positions)))
 
     async def _drop(self, found: str, delete: str, messages: str) -> None:
         """Delete what belongs to messages, a little at a time: one may have a million deliveries."""

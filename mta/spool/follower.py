@@ -83,7 +83,8 @@ class EventFollower:
         from_beginning: bool = False,
     ) -> None:
         """`name` is stored and never changes; a new one begins with what happens from now on,
-        or with `from_beginning` at the oldest event there is."""
+        or with `from_beginning` at the oldest event there is.
+        """
         self._store = store
         self._name = name
         self._types = orjson.dumps(sorted(EVENT_CODES[kind] for kind in types)).decode()
