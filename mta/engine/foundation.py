@@ -46,7 +46,7 @@ async def open_foundation(
     refuse_half_restored(data_dir)
     store = await SqliteStore.open(
         data_dir,
-        [StatementPackage.of(name) for name in ("mta.spool", *packages)],
+        [StatementPackage.of(name) for name in ("mta.spool", "mta.feedback", *packages)],
         metrics=metrics,
         on_failed=on_failed,
         clock=clock,

@@ -58,6 +58,9 @@ class EventType(StrEnum):
     EXPIRED = "message.expired"
     SUPPRESSED = "message.suppressed"
     CANCELLED = "message.cancelled"
+    COMPLAINED = "message.complained"
+    UNSUBSCRIBED = "message.unsubscribed"
+    RESUBSCRIBED = "message.resubscribed"
     SHAPING_CHANGED = "shaping.changed"
 
 

@@ -28,6 +28,8 @@ class DeliveryFlag(IntFlag):
     UNCERTAIN = 1  # was claimed at a crash, or its final dot went unanswered: the peer may have it
     DELAY_TOLD = 2  # the sender got a delay notice
     HELD = 4  # an operator keeps it: due time and deadline are `HOLD_MS` off (mta.spool.holding)
+    COMPLAINED = 16  # the recipient called it spam; set by mta.feedback, kept by every settlement
+    UNSUBSCRIBED = 32  # the recipient wants no more of it; likewise
 
 
 class ExpiryKind(IntEnum):

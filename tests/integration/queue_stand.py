@@ -39,7 +39,11 @@ class Stand:
     @classmethod
     async def open(cls, directory: Path) -> "Stand":
         clock = ManualClock()
-        store = await SqliteStore.open(directory, [StatementPackage.of("mta.spool")], clock=clock)
+        store = await SqliteStore.open(
+            directory,
+            [StatementPackage.of("mta.spool"), StatementPackage.of("mta.feedback")],
+            clock=clock,
+        )
         ids = IdGenerator(clock_ns=lambda: clock.now_ms() * 1_000_000)
         return cls(store, clock, SiteDirectory(store, ids))
 

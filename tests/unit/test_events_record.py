@@ -19,6 +19,9 @@ def test_codes_on_disk_never_change():
         "message.expired": 5,
         "message.suppressed": 6,
         "message.cancelled": 7,
+        "message.complained": 22,
+        "message.unsubscribed": 23,
+        "message.resubscribed": 24,
         "shaping.changed": 40,
     }
 

@@ -180,7 +180,8 @@ SELECT site, value FROM lane_state WHERE source = 'hold';
 -- An operator holds or releases a delivery, if it still is as it was seen.
 -- rows: id, state seen, changed_ms seen, due_ms, expires_ms, flags, changed_ms
 UPDATE delivery
-SET state = 0, due_ms = v.due, expires_ms = v.expires, flags = v.flags, changed_ms = v.at
+SET state = 0, due_ms = v.due, expires_ms = v.expires, flags = v.flags | (delivery.flags & 48),
+    changed_ms = v.at
 FROM (SELECT value->>0 AS id, value->>1 AS old, value->>2 AS seen, value->>3 AS due,
              value->>4 AS expires, value->>5 AS flags, value->>6 AS at
       FROM json_each(:rows)) AS v

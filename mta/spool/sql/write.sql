@@ -126,10 +126,10 @@ WHERE delivery.id = v.id AND delivery.state = 1;
 -- order: 23
 -- The end of an attempt, or of a delivery without one. rows: id, old state, new state, due_ms,
 -- attempts, first_attempt_ms, expires_ms, changed_ms, flags, source, last_reply, last_host (null:
--- as it is)
+-- as it is). What the recipient said meanwhile (flags 16 and 32, mta.feedback) stays.
 UPDATE delivery
 SET state = v.state, due_ms = v.due, attempts = v.attempts, first_attempt_ms = v.first,
-    expires_ms = v.expires, changed_ms = v.at, flags = v.flags, source = v.source,
+    expires_ms = v.expires, changed_ms = v.at, flags = v.flags | (delivery.flags & 48), source = v.source,
     last_reply = coalesce(v.reply, last_reply), last_host = coalesce(v.host, last_host)
 FROM (SELECT value->>0 AS id, value->>1 AS old, value->>2 AS state, value->>3 AS due,
              value->>4 AS attempts, value->>5 AS first, value->>6 AS expires, value->>7 AS at,
