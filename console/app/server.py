@@ -126,6 +126,7 @@ class Server:
         await self.services.queue.restore_holds()
         self._spawn(self.services.last_use.run())
         self._spawn(self.services.usage_recorder.run())
+        self._spawn(self.services.sealer.run())
         return self.services.authenticator
 
     async def _start_simulator(self, engine: Engine) -> None:
@@ -187,6 +188,7 @@ class Server:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.services.last_use.flush()
+        await self.services.sealer.seal()
         self.services.close()
         if self.simulator is not None:
             await self.simulator.close()

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from console.accounts.audit import AuditTrail
+from console.accounts.audit.chain import ChainKey
+from console.accounts.audit.sealer import Sealer
 from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.last_use import LastUse
 from console.accounts.operations import operations as account_operations
@@ -16,13 +19,19 @@ from console.accounts.usage.recorder import UsageRecorder
 from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.operations import QueueOperations
 from mta.engine.port import DispatcherPort
+from mta.engine.secret import installation_key
 from mta.events.log_config import configure_logging
 from mta.model.errors import PermanentError
 from mta.settings.loading import Loaded
 from mta.settings.whole_file import make_folder
 from mta.store.lock import DataDirLock
 
-PACKAGES = ("console.accounts", "console.accounts.usage", "console.api")
+PACKAGES = (
+    "console.accounts",
+    "console.accounts.audit",
+    "console.accounts.usage",
+    "console.api",
+)
 
 
 class Services:
@@ -32,6 +41,12 @@ class Services:
         """`port`: the running dispatcher; None when no server runs."""
         self.foundation = foundation
         store, clock = foundation.store, foundation.clock
+        settings = foundation.loaded.settings
+        self.chain_key = ChainKey(installation_key(settings.console.secret_file))
+        self.sealer = Sealer(store, self.chain_key)
+        self.trail = AuditTrail(
+            store, foundation.ids, clock, self.chain_key, on_entry=self.sealer.wake
+        )
         self.last_use = LastUse(store)
         self.authenticator = CredentialAuthenticator(store, clock, on_use=self.last_use.note)
         self.hasher = PasswordHasher()
@@ -56,6 +71,7 @@ class Services:
     async def load(self) -> None:
         """Read what is kept in memory."""
         await self._accounts.observe_ids()
+        await self.trail.observe_ids()
         await self.authenticator.refresh()
 
     def close(self) -> None:
@@ -98,7 +114,9 @@ def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) 
                 services = Services(foundation)
                 try:
                     await services.load()
-                    return await services.run(name, arguments)
+                    answer = await services.run(name, arguments)
+                    await services.sealer.seal()
+                    return answer
                 finally:
                     services.close()
             finally:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from console.app import init
+from console.app.services import PACKAGES
 from mta.model.clock import ManualClock
 from mta.model.ids import IdGenerator
 from mta.model.traffic import DeliveryState, EventType, TrafficClass
@@ -11,7 +12,6 @@ from mta.spool.rows import ExpiryKind, MessageFlag, QueuedDelivery, QueuedMessag
 from mta.store.sqlite import SqliteStore
 from mta.store.statements import StatementPackage
 
-PACKAGES = ("mta.spool", "console.accounts")
 STATES = (DeliveryState.READY, DeliveryState.SCHEDULED, DeliveryState.DELIVERED)
 ACCOUNT = 7
 
@@ -44,7 +44,9 @@ async def make_installation(directory: Path, messages: int = 30) -> Path:
 
 async def open_store(data_dir: Path) -> SqliteStore:
     """The store of an installation."""
-    return await SqliteStore.open(data_dir, [StatementPackage.of(name) for name in PACKAGES])
+    return await SqliteStore.open(
+        data_dir, [StatementPackage.of(name) for name in ("mta.spool", *PACKAGES)]
+    )
 
 
 async def _put(
