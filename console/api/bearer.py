@@ -22,18 +22,22 @@ class BearerCheck:
         key = key.strip()
         if scheme.lower() != "bearer" or not key:
             return _unauthorized("expected the header: Authorization: Bearer <api key>")
-        # rk_<key id>_<secret>: the key id finds the credential, the whole text is checked.
-        parts = key.split("_", 2)
-        known_form = len(parts) == 3 and parts[0] == "rk" and len(key) <= _MAX_KEY
-        identity = self._authenticator.check_password(
-            parts[1] if known_form else "", key[:_MAX_KEY], request.remote or ""
-        )
+        identity = self.identity(key, request.remote or "")
         if identity is None:
             return _unauthorized(
                 "the api key is wrong, revoked or expired, or not allowed from this address"
             )
         request[IDENTITY] = identity
         return None
+
+    def identity(self, key: str, peer: str) -> Identity | None:
+        """Whose key it is, if it is good and may be used from that address."""
+        # rk_<key id>_<secret>: the key id finds the credential, the whole text is checked.
+        parts = key.split("_", 2)
+        known_form = len(parts) == 3 and parts[0] == "rk" and len(key) <= _MAX_KEY
+        return self._authenticator.check_password(
+            parts[1] if known_form else "", key[:_MAX_KEY], peer
+        )
 
 
 def _unauthorized(detail: str) -> web.Response:

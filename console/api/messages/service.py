@@ -12,6 +12,7 @@ from mta.intake.admission import Joined
 from mta.intake.batch import BatchIntake, BatchSubmission
 from mta.intake.intake import Intake
 from mta.intake.ports import Receipt, RecipientOutcome
+from mta.model.address import Address
 from mta.model.envelope import Identity, Origin
 from mta.model.traffic import DeliveryState
 from mta.store.base import Store
@@ -78,6 +79,18 @@ class SendService:
         if receipt.outcomes:
             return self._result(identity, receipt.message_id, receipt.outcomes, made)
         return await self._earlier(identity, receipt.message_id)
+
+    async def check(self, identity: Identity, request: MessageRequest, *, origin: Origin) -> None:
+        """Look at everything and take nothing. Raises `ApiRefusal` with what `send` would refuse."""
+        made = await self._compose(identity, request, origin, "")
+        submission = made.submission
+        if isinstance(submission, BatchSubmission):
+            sender: Address | None = submission.sender
+        else:
+            sender = submission.envelope.sender
+        refusal = self._intake.check_sender(identity, sender)
+        if refusal is not None:
+            raise refusal_of(refusal)
 
     async def _compose(
         self, identity: Identity, request: MessageRequest, origin: Origin, key: str
