@@ -5,14 +5,23 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.accounts.actor import Actor
+from console.accounts.audit import AuditTrail
+from console.accounts.audit.chain import ChainKey
+from console.accounts.audit.sealer import Sealer
 from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.last_use import LastUse
 from console.accounts.passwords import PasswordHasher
+from console.accounts.ports import QuotaReturner, SessionEnder
 from console.accounts.service import AccountService
 from mta.model.clock import ManualClock
 from mta.model.ids import IdGenerator
 from mta.store.sqlite import SqliteStore
 from mta.store.statements import StatementPackage
+
+PACKAGES = ("console.accounts", "console.accounts.audit")
+OPERATOR = Actor.command()
+KEY = ChainKey(bytes(32))
 
 
 @dataclass
@@ -25,22 +34,34 @@ class World:
     last_use: LastUse
     authenticator: CredentialAuthenticator
     accounts: AccountService
+    trail: AuditTrail
+    sealer: Sealer
 
 
 @asynccontextmanager
-async def open_world(folder: Path) -> AsyncIterator[World]:
+async def open_world(
+    folder: Path,
+    *,
+    quota: QuotaReturner | None = None,
+    sessions: SessionEnder | None = None,
+) -> AsyncIterator[World]:
     """Open the store in `folder`; what was written there before is there again."""
     clock = ManualClock()
-    store = await SqliteStore.open(folder, [StatementPackage.of("console.accounts")])
+    store = await SqliteStore.open(folder, [StatementPackage.of(name) for name in PACKAGES])
     last_use = LastUse(store)
     authenticator = CredentialAuthenticator(store, clock, on_use=last_use.note)
     hasher = PasswordHasher(time_cost=1, memory_kib=8)  # cheap: these tests are not about its cost
     ids = IdGenerator(clock_ns=lambda: clock.now_ms() * 1_000_000)
-    accounts = AccountService(store, ids, clock, authenticator, hasher)
+    sealer = Sealer(store, KEY)
+    trail = AuditTrail(store, ids, clock, KEY, on_entry=sealer.wake)
+    accounts = AccountService(
+        store, ids, clock, authenticator, hasher, trail, quota=quota, sessions=sessions
+    )
     await accounts.observe_ids()
+    await trail.observe_ids()
     await authenticator.refresh()
     try:
-        yield World(folder, store, clock, last_use, authenticator, accounts)
+        yield World(folder, store, clock, last_use, authenticator, accounts, trail, sealer)
     finally:
         hasher.close()
         await store.close()

@@ -15,7 +15,7 @@ from console.web.application import ConsoleServer
 from mta.engine.health import Health
 from mta.sandbox.simulator import Simulator
 from mta.settings.loading import load_settings
-from tests.accounts_world import World, open_world
+from tests.accounts_world import OPERATOR, World, open_world
 
 EMAIL = "ana@example.org"
 PASSWORD = "correcto caballo"
@@ -75,9 +75,9 @@ async def open_web(
     }
     loaded = load_settings(None, environ)
     async with open_world(folder) as world:
-        account = await world.accounts.add("Principal")
-        await world.accounts.users.add(EMAIL, Role.ADMINISTRATOR, account.id, PASSWORD)
-        credential = await world.accounts.credentials.add(account.id, "aplicación")
+        account = await world.accounts.add(OPERATOR, "Principal")
+        await world.accounts.users.add(OPERATOR, EMAIL, Role.ADMINISTRATOR, account.id, PASSWORD)
+        credential = await world.accounts.credentials.add(OPERATOR, account.id, "aplicación")
         health = Health()
         simulator = Simulator(clock=world.clock) if is_sandbox else None
         if simulator is not None:

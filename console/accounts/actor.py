@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Self
 
 from console.accounts.permissions import PERMISSIONS, SENDING, Permission
+from console.accounts.tree import by_id, line_of
 from console.accounts.values import Account, Role, State
 from mta.model.errors import PermanentError
 
@@ -93,7 +94,7 @@ def expand_grants(memberships: Iterable[tuple[int, Role]], accounts: Iterable[Ac
     account that is disabled or closed (or below one) is worth nothing; from above, everything but
     sending can still be done there.
     """
-    known = {account.id: account for account in accounts}
+    known = by_id(accounts)
     roles: dict[int, set[Role]] = {}
     for account_id, role in memberships:
         roles.setdefault(account_id, set()).add(role)
@@ -112,11 +113,3 @@ def expand_grants(memberships: Iterable[tuple[int, Role]], accounts: Iterable[Ac
         if granted:
             grants[account.id] = granted
     return MappingProxyType(grants)
-
-
-def line_of(account: Account, known: Mapping[int, Account]) -> list[Account]:
-    """The account and those above it, nearest first."""
-    line = [account]
-    while line[-1].parent is not None:
-        line.append(known[line[-1].parent])
-    return line

@@ -1,5 +1,10 @@
 """Credentials of applications: one secret is both the SMTP password and the API key."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from console.accounts.actor import Actor, NotPermitted, NotVisible
+from console.accounts.audit.trail import AuditTrail
 from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.keys import (
     digest_of,
@@ -9,7 +14,9 @@ from console.accounts.keys import (
     username_of,
 )
 from console.accounts.names import checked_name
+from console.accounts.permissions import Permission
 from console.accounts.values import Credential, Limits, NewCredential, Scope, State
+from mta.events.record import rfc3339
 from mta.model.clock import Clock
 from mta.model.errors import JobRefused, PermanentError
 from mta.model.ids import IdGenerator
@@ -29,51 +36,80 @@ class CredentialService:
         ids: IdGenerator,
         clock: Clock,
         authenticator: CredentialAuthenticator,
+        trail: AuditTrail,
     ) -> None:
         self._store = store
         self._ids = ids
         self._clock = clock
         self._authenticator = authenticator
+        self._trail = trail
 
     async def add(
-        self, account: int, name: str, limits: Limits | None = None, *, expires_ms: int = 0
+        self,
+        actor: Actor,
+        account: int,
+        name: str,
+        limits: Limits | None = None,
+        *,
+        expires_ms: int = 0,
     ) -> NewCredential:
         """A new credential with its secret, which nobody can read again."""
+        actor.require(Permission.CREDENTIAL_MANAGE, account)
         limits = limits or Limits()
+        if Scope.ANY_SENDER in limits.scopes and not actor.is_operator:
+            raise NotPermitted(f"only an operator gives the scope {Scope.ANY_SENDER}")
         urgent = limits.default_class is TrafficClass.URGENT
         if urgent and Scope.SEND_URGENT not in limits.scopes:
             raise PermanentError(f"the class urgent needs the scope {Scope.SEND_URGENT}")
         if 0 < expires_ms <= self._clock.now_ms():
             raise PermanentError("the credential would have expired already")
         new = self._make(account, checked_name(name, "credential"), limits, expires_ms)
-        await self._store.submit([Rows("credential_insert", [new.credential.row()], expect=1)])
+        entry = self._entry(actor, "credential.created", new.credential, _told(new.credential))
+        await self._store.submit(
+            [Rows("credential_insert", [new.credential.row()], expect=1), entry]
+        )
         await self._authenticator.refresh(new.credential.id)
         return new
 
-    async def list(self, account: int | None = None) -> list[Credential]:
-        """All of them, or an account's; oldest first."""
+    async def list(self, actor: Actor, account: int | None = None) -> list[Credential]:
+        """All that the actor sees, or an account's; oldest first."""
+        if account is not None:
+            actor.require(Permission.CREDENTIAL_VIEW, account)
         found = [Credential.of(row) for row in await self._store.read("credential_all")]
-        return [c for c in found if account is None or c.account == account]
+        return [
+            c
+            for c in found
+            if account in (None, c.account) and actor.may(Permission.CREDENTIAL_VIEW, c.account)
+        ]
 
-    async def get(self, text: str) -> Credential:
-        """By id, user name or key id."""
+    async def get(self, actor: Actor, text: str) -> Credential:
+        """By id, user name or key id. Raises `NotVisible`."""
         rows = []
         if text.isascii() and text.isdigit() and len(text) < 20:
             rows = await self._store.read("credential_by_id", id=int(text))
         if not rows and text.isprintable():
             for (number,) in await self._store.read("credential_find", name=text):
                 rows = await self._store.read("credential_by_id", id=number)
-        if not rows:
-            raise PermanentError(f"there is no credential {text!r}: see `relevo credential list`")
-        return Credential.of(rows[0])
+        credential = Credential.of(rows[0]) if rows else None
+        if credential is None or not actor.may(Permission.CREDENTIAL_VIEW, credential.account):
+            raise NotVisible(f"there is no credential {text!r}: see `relevo credential list`")
+        return credential
 
-    async def revoke(self, credential: Credential) -> None:
+    async def revoke(self, actor: Actor, credential: Credential) -> None:
         """The secret stops working now, for good; revoking again is no error."""
-        await self._store.submit([Rows("credential_revoke", [(credential.id,)], expect=1)])
+        actor.require(Permission.CREDENTIAL_MANAGE, credential.account)
+        before, after = {"state": credential.state}, {"state": State.REVOKED}
+        entry = self._entry(actor, "credential.revoked", credential, after, before)
+        await self._store.submit([Rows("credential_revoke", [(credential.id,)], expect=1), entry])
         await self._authenticator.refresh(credential.id)
 
-    async def rotate(self, old: Credential, overlap_s: float = OVERLAP_S) -> NewCredential:
+    async def rotate(
+        self, actor: Actor, old: Credential, overlap_s: float = OVERLAP_S
+    ) -> NewCredential:
         """A successor with the same limits; the old secret works until the overlap is over."""
+        actor.require(Permission.CREDENTIAL_MANAGE, old.account)
+        if Scope.ANY_SENDER in old.limits.scopes and not actor.is_operator:
+            raise NotPermitted(f"only an operator gives the scope {Scope.ANY_SENDER}")
         now_ms = self._clock.now_ms()
         if old.state is not State.ACTIVE or 0 < old.expires_ms <= now_ms:
             raise PermanentError(f"{old.username} does not work any more: add a new credential")
@@ -81,11 +117,13 @@ class CredentialService:
         if old.expires_ms:
             ends_ms = min(ends_ms, old.expires_ms)
         new = self._make(old.account, old.name, old.limits, old.expires_ms)
+        replaced = {"replaced_by": str(new.credential.id), "expires": rfc3339(ends_ms)}
         try:
             await self._store.submit(
                 [
                     Rows("credential_insert", [new.credential.row()], expect=1),
                     Rows("credential_replace", [(old.id, new.credential.id, ends_ms)], expect=1),
+                    self._entry(actor, "credential.rotated", old, replaced),
                 ]
             )
         except JobRefused:
@@ -103,6 +141,18 @@ class CredentialService:
         if 0 < credential.expires_ms <= self._clock.now_ms():
             return "expired"
         return "replaced" if credential.replaced_by is not None else credential.state
+
+    def _entry(
+        self,
+        actor: Actor,
+        action: str,
+        credential: Credential,
+        after: Mapping[str, Any],
+        before: Mapping[str, Any] | None = None,
+    ) -> Rows:
+        return self._trail.entry(
+            actor, action, credential.account, credential.username, before, after
+        )
 
     def _make(self, account: int, name: str, limits: Limits, expires_ms: int) -> NewCredential:
         key_id = new_key_id()
@@ -123,3 +173,17 @@ class CredentialService:
             replaced_by=None,
         )
         return NewCredential(credential, secret)
+
+
+def _told(credential: Credential) -> dict[str, Any]:
+    """What the audit trail keeps of it: everything but the secret."""
+    limits = credential.limits
+    return {
+        "name": credential.name,
+        "scopes": sorted(limits.scopes),
+        "sender_domains": sorted(limits.sender_domains),
+        "networks": [str(network) for network in limits.networks],
+        "class": limits.default_class.label,
+        "rate_per_minute": limits.rate_per_minute,
+        "expires": rfc3339(credential.expires_ms) if credential.expires_ms else None,
+    }

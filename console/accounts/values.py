@@ -23,6 +23,7 @@ class State(StrEnum):
     ACTIVE = "active"
     DISABLED = "disabled"
     REVOKED = "revoked"  # of a credential: for good
+    CLOSED = "closed"  # of an account: for good
 
 
 class Role(StrEnum):
@@ -56,12 +57,25 @@ class Account:
     kind: AccountKind
     state: State
     created_ms: int
+    language: str = ""  # es | en; empty: the installation's
+    timezone: str = ""  # IANA name; empty: the installation's
+    needs_approval: bool = False  # whether sending a campaign takes a second person
 
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> "Account":
         """From a row of `account_all`."""
-        number, parent, name, kind, state, created_ms = row
-        return cls(number, parent, name, AccountKind(kind), State(state), created_ms)
+        number, parent, name, kind, state, created_ms, language, timezone, needs_approval = row
+        return cls(
+            number,
+            parent,
+            name,
+            AccountKind(kind),
+            State(state),
+            created_ms,
+            language,
+            timezone,
+            bool(needs_approval),
+        )
 
 
 @dataclass(frozen=True, slots=True)

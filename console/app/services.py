@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from console.accounts.arguments import OPERATOR
 from console.accounts.audit import AuditTrail
 from console.accounts.audit.chain import ChainKey
 from console.accounts.audit.sealer import Sealer
@@ -51,7 +52,7 @@ class Services:
         self.authenticator = CredentialAuthenticator(store, clock, on_use=self.last_use.note)
         self.hasher = PasswordHasher()
         self._accounts = AccountService(
-            store, foundation.ids, clock, self.authenticator, self.hasher
+            store, foundation.ids, clock, self.authenticator, self.hasher, self.trail
         )
         self.usage = UsageCounters(clock, foundation.loaded.settings.server.timezone)
         self.usage_recorder = UsageRecorder(store, self.usage)
@@ -88,7 +89,7 @@ class Services:
             raise PermanentError(f"unknown operation {name!r}")
         given = dict(arguments)
         if isinstance(named := given.get("account"), str) and named:
-            given["account"] = str((await self.accounts.get(named)).id)
+            given["account"] = str((await self.accounts.get(OPERATOR, named)).id)
         return await queue(given)
 
     @property

@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from yarl import URL
 
+from console.accounts.actor import Actor
 from console.accounts.service import AccountService
 from console.accounts.values import State
 from console.api.bearer import BearerCheck
@@ -20,6 +21,7 @@ API = "/api/"
 CHECK_PERSON_S = 60.0  # a person who is disabled is out after that time at the latest
 _OPEN = frozenset(("/login", "/healthz", "/readyz"))
 _STATIC = "/static/"
+_SESSIONS = Actor.system("sessions")
 _SAFE = frozenset(("GET", "HEAD"))
 _BACKGROUND = "/sandbox/live"  # an open page must not keep a session alive for ever
 
@@ -73,6 +75,6 @@ class Access:
         now = self._clock.monotonic_s()
         if now - session.checked_s < CHECK_PERSON_S:
             return True
-        users = await self._accounts.users.list()
+        users = await self._accounts.users.list(_SESSIONS)
         session.checked_s = now
         return any(user.id == session.user_id and user.state is State.ACTIVE for user in users)

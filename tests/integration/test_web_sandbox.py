@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from console.pages.sandbox import PAGE_SIZE
+from tests.accounts_world import OPERATOR
 from tests.web_world import WebWorld, mail, open_web, token_of
 
 EVIL = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
@@ -303,7 +304,7 @@ async def test_a_revoked_key_is_refused_at_once(web: WebWorld):
     async with web.browser(**_key(web)) as client:
         async with client.get(API) as response:
             assert response.status == 200
-        await credentials.revoke((await credentials.list())[0])
+        await credentials.revoke(OPERATOR, (await credentials.list(OPERATOR))[0])
         async with client.get(API) as response:
             assert response.status == 401
 

@@ -12,6 +12,7 @@ from console.accounts.values import Role
 from console.pages.sessions import IDLE_S
 from console.pages.sign_in import MAX_FAILURES, WINDOW_S
 from console.web.access import CHECK_PERSON_S
+from tests.accounts_world import OPERATOR
 from tests.web_world import EMAIL, PASSWORD, WebWorld, mail, open_web, sign_in, token_of
 
 
@@ -167,7 +168,7 @@ async def test_an_open_live_page_does_not_keep_a_session_alive(web: WebWorld):
 
 async def test_who_is_disabled_is_out_within_a_minute(web: WebWorld):
     async with web.signed_in() as browser:
-        await web.accounts.accounts.users.disable(EMAIL)
+        await web.accounts.accounts.users.disable(OPERATOR, EMAIL)
         web.accounts.clock.advance(CHECK_PERSON_S)
         assert not await _is_signed_in(browser)
 
@@ -238,7 +239,11 @@ async def test_who_had_to_sign_in_comes_back_to_the_page(web: WebWorld):
 async def test_every_role_may_look(web: WebWorld):
     accounts = web.accounts.accounts
     await accounts.users.add(
-        "ver@example.org", Role.VIEWER, (await accounts.only()).id, "contraseña larga"
+        OPERATOR,
+        "ver@example.org",
+        Role.VIEWER,
+        (await accounts.only(OPERATOR)).id,
+        "contraseña larga",
     )
     async with web.browser() as browser:
         response = await sign_in(browser, email="ver@example.org", password="contraseña larga")

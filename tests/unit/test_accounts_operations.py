@@ -4,7 +4,7 @@ import pytest
 
 from console.accounts.operations import operations
 from mta.model.errors import PermanentError
-from tests.accounts_world import open_world
+from tests.accounts_world import OPERATOR, open_world
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ from tests.accounts_world import open_world
 )
 async def test_arguments_that_do_not_fit_are_refused_and_change_nothing(tmp_path, name, arguments):
     async with open_world(tmp_path) as world:
-        await world.accounts.add("Agencia")
+        await world.accounts.add(OPERATOR, "Agencia")
         jobs = world.store.stats().jobs
         with pytest.raises(PermanentError):
             await operations()[name](world, arguments)

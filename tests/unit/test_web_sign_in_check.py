@@ -6,7 +6,7 @@ import pytest
 
 from console.accounts.users import LOCK_S, MAX_FAILURES
 from console.accounts.values import Role
-from tests.accounts_world import World, open_world
+from tests.accounts_world import OPERATOR, World, open_world
 
 EMAIL = "ana@example.org"
 PASSWORD = "correcto caballo"
@@ -15,8 +15,8 @@ PASSWORD = "correcto caballo"
 @pytest.fixture
 async def world(tmp_path: Path):
     async with open_world(tmp_path) as world:
-        account = await world.accounts.add("Principal")
-        await world.accounts.users.add(EMAIL, Role.ADMINISTRATOR, account.id, PASSWORD)
+        account = await world.accounts.add(OPERATOR, "Principal")
+        await world.accounts.users.add(OPERATOR, EMAIL, Role.ADMINISTRATOR, account.id, PASSWORD)
         yield world
 
 
@@ -46,7 +46,7 @@ async def test_everything_else_is_refused(world: World, email: str, password: st
 
 
 async def test_a_disabled_person_is_refused(world: World):
-    await world.accounts.users.disable(EMAIL)
+    await world.accounts.users.disable(OPERATOR, EMAIL)
     assert not await enters(world)
 
 
@@ -68,7 +68,7 @@ async def test_a_good_sign_in_forgets_the_failures_before(world: World):
 async def test_unlock_ends_a_lock(world: World):
     for _ in range(MAX_FAILURES):
         await enters(world, password="falso")
-    await world.accounts.users.unlock(EMAIL)
+    await world.accounts.users.unlock(OPERATOR, EMAIL)
     assert await enters(world)
 
 

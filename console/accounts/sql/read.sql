@@ -7,7 +7,8 @@ SELECT max(coalesce((SELECT max(id) FROM account), 0),
            coalesce((SELECT max(id) FROM credential), 0));
 
 -- name: account_all
-SELECT id, parent, name, kind, state, created_ms FROM account ORDER BY id;
+SELECT id, parent, name, kind, state, created_ms, language, timezone, needs_approval
+FROM account ORDER BY id;
 
 -- name: user_all
 -- People with their memberships, one row for each; a person without one has NULLs.
@@ -26,6 +27,12 @@ SELECT id, password, state, failures, locked_until_ms FROM console_user WHERE em
 
 -- name: membership_of
 SELECT role FROM membership WHERE "user" = :user AND account = :account;
+
+-- name: membership_roles
+-- The roles of a person who may sign in.
+SELECT u.email, m.account, m.role FROM console_user AS u
+JOIN membership AS m ON m."user" = u.id
+WHERE u.id = :user AND u.state = 'active';
 
 -- name: credential_all
 -- Everything about credentials, the newest last.

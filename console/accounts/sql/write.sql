@@ -16,6 +16,21 @@ UPDATE account SET state = v.state
 FROM (SELECT value->>0 AS id, value->>1 AS state FROM json_each(:rows)) AS v
 WHERE account.id = v.id;
 
+-- name: account_name
+-- order: 41
+-- rows: id, name
+UPDATE account SET name = v.name
+FROM (SELECT value->>0 AS id, value->>1 AS name FROM json_each(:rows)) AS v
+WHERE account.id = v.id;
+
+-- name: account_settings
+-- order: 41
+-- rows: id, language, timezone, needs_approval
+UPDATE account SET language = v.language, timezone = v.timezone, needs_approval = v.needs_approval
+FROM (SELECT value->>0 AS id, value->>1 AS language, value->>2 AS timezone,
+             value->>3 AS needs_approval FROM json_each(:rows)) AS v
+WHERE account.id = v.id;
+
 -- name: user_insert
 -- order: 42
 -- rows: id, email, password, state, created_ms
@@ -68,6 +83,20 @@ SELECT value->>0, value->>1, value->>2, value->>3
 FROM json_each(:rows) WHERE true
 ON CONFLICT DO NOTHING;
 
+-- name: membership_role
+-- order: 44
+-- rows: user, account, role, the role that it replaces
+UPDATE membership SET role = v.role
+FROM (SELECT value->>0 AS person, value->>1 AS account, value->>2 AS role, value->>3 AS before
+      FROM json_each(:rows)) AS v
+WHERE membership."user" = v.person AND membership.account = v.account AND membership.role = v.before;
+
+-- name: membership_remove
+-- order: 44
+-- rows: user, account
+DELETE FROM membership WHERE ("user", account) IN
+    (SELECT value->>0, value->>1 FROM json_each(:rows));
+
 -- name: credential_insert
 -- order: 45
 -- rows: id, account, name, key_id, username, secret_sha256, scram_salt, scram_iterations,
@@ -88,6 +117,12 @@ ON CONFLICT DO NOTHING;
 -- rows: id
 UPDATE credential SET state = 'revoked'
 WHERE id IN (SELECT value->>0 FROM json_each(:rows));
+
+-- name: credential_revoke_all
+-- order: 46
+-- Those of whole accounts, which are closed. rows: account
+UPDATE credential SET state = 'revoked'
+WHERE state = 'active' AND account IN (SELECT value->>0 FROM json_each(:rows));
 
 -- name: credential_replace
 -- order: 46
