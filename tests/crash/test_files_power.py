@@ -49,8 +49,7 @@ def test_files_are_whole_or_not_there_after_a_power_cut(disk: Disk, cuts: int) -
         with child(directory, "files") as process:
             assert process.stdout is not None
             lines = [process.stdout.readline().split() for _ in range(rng.randint(1, MOST_LINES))]
-            disk.cut_power()
-            process.kill()
+            disk.cut_power(process.pid)
         disk.power_up()
         ring = KeyRing.load(directory / "dkim_keys")  # refuses a key that is not whole
         selectors = {key.selector for key in ring.keys("sender.test")}
@@ -91,9 +90,8 @@ async def test_an_upgrade_of_a_full_queue_is_done_or_not_after_a_power_cut(
                 takes_s = time.monotonic() - began_s
                 continue
             threading.Event().wait(takes_s * number / cuts)
-            disk.cut_power()
+            disk.cut_power(process.pid)
             told = process.stdout.readline()
-            process.kill()
         disk.power_up()
         seen.append(schema_of(data_dir))
         is_new = seen[-1] == last_migration().number

@@ -116,16 +116,16 @@ def fill(seen: Seen, folder: Path) -> None:
     made.load.resume()
     ballast.unlink()
     until(made.server.is_ready, "ready again")
-    seen.heard("low")
     assert made.moments.wait(Step.ACKNOWLEDGED, MORE, DEADLINE_S)
+    seen.heard("low")  # not before: some were refused before, and hear it now
 
     ballast = take_room(folder, 0)
     until(lambda: any("452" in answer for answer in made.load.refusals), "told that it is full")
     seen.ready["full"] = made.server.http("/readyz")
     ballast.unlink()
     until(made.server.is_ready, "ready again")
-    seen.heard("full")
     assert made.moments.wait(Step.ACKNOWLEDGED, MORE, DEADLINE_S)
+    seen.heard("full")
     seen.pids.add(made.server.pid)
     seen.ready["after"] = made.server.http("/readyz")
 
@@ -202,7 +202,7 @@ def test_a_full_disk_is_refused_cleanly_and_heals_without_a_restart(seen: Seen) 
 
 
 def test_while_syncs_are_slow_everybody_else_is_answered(seen: Seen) -> None:
-    assert seen.answered_meanwhile > 20  # one that waited with the syncs would answer once or twice
+    assert seen.answered_meanwhile > 5  # one that waited with the syncs would answer once or twice
     assert seen.answers["slow"] == []
 
 
