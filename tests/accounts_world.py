@@ -19,7 +19,7 @@ from mta.model.ids import IdGenerator
 from mta.store.sqlite import SqliteStore
 from mta.store.statements import StatementPackage
 
-PACKAGES = ("console.accounts", "console.accounts.audit")
+PACKAGES = ("console.accounts", "console.accounts.approvals", "console.accounts.audit")
 OPERATOR = Actor.command()
 KEY = ChainKey(bytes(32))
 

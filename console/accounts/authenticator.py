@@ -41,6 +41,7 @@ class _Entry:
     scram: ScramKeys
     networks: tuple[IPNetwork, ...]
     expires_ms: int
+    scopes: frozenset[Scope]
     refusal: str  # why it is never accepted, in our log's words; empty: it is good
 
 
@@ -124,6 +125,13 @@ class CredentialAuthenticator:
         entry = self._by_credential.get(identity.credential_id)
         return entry is not None and not entry.refusal and not self._has_expired(entry)
 
+    def scopes_of(self, credential: int) -> frozenset[Scope]:
+        """What a credential may do; nothing when it is not accepted any more."""
+        entry = self._by_credential.get(credential)
+        if entry is None or entry.refusal or self._has_expired(entry):
+            return frozenset()
+        return entry.scopes
+
     def _admit(self, entry: _Entry, username: str, peer: str) -> Identity | None:
         if entry.refusal:
             return self._refuse(username, peer, entry.refusal)
@@ -185,6 +193,7 @@ class CredentialAuthenticator:
             scram=credential.scram,
             networks=limits.networks,
             expires_ms=credential.expires_ms,
+            scopes=limits.scopes,
             refusal=self._refusal(credential, account),
         )
 

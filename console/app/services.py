@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from console.accounts.actors import Actors
+from console.accounts.approvals import ApprovalService
 from console.accounts.arguments import OPERATOR
 from console.accounts.audit import AuditTrail
 from console.accounts.audit.chain import ChainKey
@@ -29,6 +31,7 @@ from mta.store.lock import DataDirLock
 
 PACKAGES = (
     "console.accounts",
+    "console.accounts.approvals",
     "console.accounts.audit",
     "console.accounts.usage",
     "console.api",
@@ -54,6 +57,8 @@ class Services:
         self._accounts = AccountService(
             store, foundation.ids, clock, self.authenticator, self.hasher, self.trail
         )
+        self.actors = Actors(store, self.authenticator)
+        self.approvals = ApprovalService(store, foundation.ids, clock, self.trail)
         self.usage = UsageCounters(clock, foundation.loaded.settings.server.timezone)
         self.usage_recorder = UsageRecorder(store, self.usage)
         self.queue = QueueOperations(
@@ -73,6 +78,7 @@ class Services:
         """Read what is kept in memory."""
         await self._accounts.observe_ids()
         await self.trail.observe_ids()
+        await self.approvals.observe_ids()
         await self.authenticator.refresh()
 
     def close(self) -> None:

@@ -1,0 +1,200 @@
+"""Takes requests and decisions; the effect of an approval is in the same transaction as it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from console.accounts.actor import Actor, ActorKind, NotPermitted, NotVisible
+from console.accounts.approvals.values import (
+    Approval,
+    ApprovalKind,
+    ApprovalState,
+    KindRules,
+    NoEffect,
+)
+from console.accounts.audit.trail import AuditTrail
+from console.accounts.permissions import Permission
+from mta.model.clock import Clock
+from mta.model.errors import InternalError, JobRefused, PermanentError, TransientError
+from mta.model.ids import IdGenerator
+from mta.store.base import Store
+from mta.store.work import Rows
+
+OPEN_S = 7 * 24 * 3600.0  # for how long a request may wait
+MAX_REASON = 1_000
+TRIES = 5  # of a decision whose effect changes under it
+_LAST = 2**63 - 1
+
+
+class ApprovalService:
+    """Requests of all kinds; what a kind means is registered when the program is put together."""
+
+    def __init__(self, store: Store, ids: IdGenerator, clock: Clock, trail: AuditTrail) -> None:
+        self._store = store
+        self._ids = ids
+        self._clock = clock
+        self._trail = trail
+        self._rules: dict[ApprovalKind, KindRules] = {
+            ApprovalKind.REFUND: KindRules(
+                Permission.REFUND_PROPOSE, Permission.REFUND_CONFIRM, NoEffect()
+            ),
+            ApprovalKind.CAMPAIGN_SEND: KindRules(
+                Permission.CAMPAIGN_EDIT, Permission.CAMPAIGN_SEND, NoEffect()
+            ),
+        }
+
+    def register(self, kind: ApprovalKind, rules: KindRules) -> None:
+        """Say what a kind needs and does; before the first request is decided."""
+        self._rules[kind] = rules
+
+    async def observe_ids(self) -> None:
+        """Tell the id generator of the greatest id on disk; once at start."""
+        ((last,),) = await self._store.read("approval_last_id")
+        self._ids.observe(last)
+
+    async def request(
+        self,
+        actor: Actor,
+        kind: ApprovalKind,
+        account: int,
+        object: str,
+        data: Mapping[str, Any],
+        *,
+        open_s: float = OPEN_S,
+    ) -> Approval:
+        """Ask; `data` is all that the effect will need, as JSON.
+
+        Asking again for the same with the same data gives the request that is open. Raises
+        `PermanentError` when there is another one for the same object.
+        """
+        actor.require(self._rules[kind].ask, account)
+        now_ms = self._clock.now_ms()
+        text = json.dumps(data, sort_keys=True, ensure_ascii=False)
+        old = await self._store.read(
+            "approval_pending_of", kind=kind, account=account, object=object
+        )
+        work = []
+        if old:
+            before = Approval.of(old[0], now_ms)
+            if before.state is ApprovalState.PENDING:
+                if before.data == json.loads(text) and before.was_asked_by(actor):
+                    return before
+                raise PermanentError(f"{kind} of {object} waits for a decision already")
+            work.append(Rows("approval_expire", [(before.id,)], expect=1))
+        number, ends_ms = self._ids.new(), now_ms + round(open_s * 1000)
+        asked = (actor.kind.value, actor.id, actor.name, now_ms, ends_ms)
+        row = (number, kind.value, account, object, text, *asked)
+        work.append(Rows("approval_insert", [row], expect=1))
+        work.append(self._entry(actor, "approval.requested", account, number, kind, data))
+        try:
+            await self._store.submit(work)
+        except JobRefused:
+            raise PermanentError(f"{kind} of {object} waits for a decision already") from None
+        return await self._read(number)
+
+    async def approve(self, actor: Actor, approval_id: int, reason: str = "") -> Approval:
+        """Decide for it: the effect is done when this returns. Again by the same: no change."""
+        return await self._decide(actor, approval_id, ApprovalState.APPROVED, reason)
+
+    async def reject(self, actor: Actor, approval_id: int, reason: str) -> Approval:
+        """Decide against it; who asked may take the request back this way."""
+        return await self._decide(actor, approval_id, ApprovalState.REJECTED, reason)
+
+    async def get(self, actor: Actor, approval_id: int) -> Approval:
+        """One request. Raises `NotVisible`."""
+        rows = await self._store.read("approval_by_id", id=approval_id)
+        if rows:
+            approval = Approval.of(rows[0], self._clock.now_ms())
+            if self._sees(actor, approval):
+                return approval
+        raise NotVisible(f"there is no request for approval {approval_id}")
+
+    async def list(
+        self, actor: Actor, *, pending_only: bool = False, before: int = _LAST, count: int = 100
+    ) -> list[Approval]:
+        """Requests that the actor may ask for or decide, the newest first, before an id."""
+        accounts = actor.accounts(Permission.ACCOUNT_VIEW)
+        state = ApprovalState.PENDING.value if pending_only else ""
+        rows = await self._store.read(
+            "approval_page",
+            before=before,
+            state=state,
+            accounts=None if accounts is None else json.dumps(sorted(accounts)),
+            count=count,
+        )
+        found = [Approval.of(row, self._clock.now_ms()) for row in rows]
+        return [
+            a
+            for a in found
+            if self._sees(actor, a) and not (pending_only and a.state is ApprovalState.EXPIRED)
+        ]
+
+    async def _decide(
+        self, actor: Actor, approval_id: int, state: ApprovalState, reason: str
+    ) -> Approval:
+        if len(reason) > MAX_REASON:
+            raise PermanentError(f"a reason has up to {MAX_REASON} characters")
+        for _ in range(TRIES):
+            approval = await self.get(actor, approval_id)
+            self._require_decider(actor, approval, state)
+            if approval.state is not ApprovalState.PENDING:
+                if approval.state is state and _was_decided_by(approval, actor):
+                    return approval
+                raise PermanentError(f"request {approval_id} is {approval.state} already")
+            try:
+                await self._store.submit(await self._job(actor, approval, state, reason))
+            except JobRefused:
+                continue
+            decided = await self._read(approval_id)
+            self._rules[approval.kind].effect.settled(decided)
+            return decided
+        raise TransientError(f"request {approval_id}: too much changes there, try again")
+
+    async def _job(
+        self, actor: Actor, approval: Approval, state: ApprovalState, reason: str
+    ) -> Sequence[Rows]:
+        decided = (actor.kind.value, actor.id, actor.name, self._clock.now_ms(), reason)
+        work = [Rows("approval_decide", [(approval.id, state.value, *decided)], expect=1)]
+        if state is ApprovalState.APPROVED:
+            work += await self._rules[approval.kind].effect.approved(actor, approval)
+        told = {"object": approval.object, "reason": reason}
+        action = f"approval.{state.value}"
+        work.append(self._entry(actor, action, approval.account, approval.id, approval.kind, told))
+        return work
+
+    def _require_decider(self, actor: Actor, approval: Approval, state: ApprovalState) -> None:
+        own = approval.was_asked_by(actor)
+        if own and state is ApprovalState.REJECTED:
+            return
+        if actor.kind not in (ActorKind.USER, ActorKind.COMMAND):
+            raise NotPermitted("only a person decides on a request")
+        if own:
+            raise NotPermitted("who asked does not decide: it takes a second person")
+        actor.require(Permission.APPROVE, approval.account)
+        actor.require(self._rules[approval.kind].decide, approval.account)
+
+    def _sees(self, actor: Actor, approval: Approval) -> bool:
+        rules = self._rules[approval.kind]
+        return actor.may(rules.ask, approval.account) or actor.may(rules.decide, approval.account)
+
+    async def _read(self, number: int) -> Approval:
+        rows = await self._store.read("approval_by_id", id=number)
+        if not rows:
+            raise InternalError(f"request {number} is not there after its commit")
+        return Approval.of(rows[0], self._clock.now_ms())
+
+    def _entry(
+        self,
+        actor: Actor,
+        action: str,
+        account: int,
+        number: int,
+        kind: ApprovalKind,
+        told: Mapping[str, Any],
+    ) -> Rows:
+        after = {"kind": kind.value, **told}
+        return self._trail.entry(actor, action, account, number, after=after)
+
+
+def _was_decided_by(approval: Approval, actor: Actor) -> bool:
+    return (approval.decided_by_kind, approval.decided_by) == (actor.kind, actor.id)
