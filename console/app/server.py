@@ -16,6 +16,7 @@ import uvloop
 from console.app.services import PACKAGES, Services
 from console.content.rendering import Renderer
 from console.web.application import ConsoleServer
+from console.webhooks.values import Webhook
 from mta.dkim import record_text
 from mta.engine.control import SOCKET_NAME, ControlServer
 from mta.engine.dispatch_view import DispatchView
@@ -52,7 +53,12 @@ class Server:
         ports = Ports(
             packages=PACKAGES,
             authenticator=self._make_services,
-            services=[self._start_simulator, self._start_control, self._start_console],
+            services=[
+                self._start_simulator,
+                self._start_webhooks,
+                self._start_control,
+                self._start_console,
+            ],
             closers=[self._close],
             finishers=[self._finish],
             usage=lambda: self.services.usage,
@@ -157,6 +163,12 @@ class Server:
                 return record_text(key).encode()
         return None
 
+    async def _start_webhooks(self, engine: Engine) -> None:
+        async def told(webhook: Webhook) -> None:
+            self._log.warning("webhook disabled", webhook=str(webhook.id), reason=webhook.reason)
+
+        await self.services.webhooks.start(told, engine.metrics)
+
     async def _start_control(self, _: Engine) -> None:
         handlers: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {
             name: partial(self.services.run, name) for name in self.services.names
@@ -189,6 +201,7 @@ class Server:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.services.last_use.flush()
         await self.services.sealer.seal()
+        await self.services.webhooks.close()
         self.services.close()
         if self.simulator is not None:
             await self.simulator.close()

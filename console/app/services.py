@@ -19,6 +19,7 @@ from console.accounts.passwords import PasswordHasher
 from console.accounts.service import AccountService
 from console.accounts.usage.counters import UsageCounters
 from console.accounts.usage.recorder import UsageRecorder
+from console.app.webhooks import WebhookParts
 from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.operations import QueueOperations
 from mta.engine.port import DispatcherPort
@@ -35,6 +36,7 @@ PACKAGES = (
     "console.accounts.audit",
     "console.accounts.usage",
     "console.api",
+    "console.webhooks",
 )
 
 
@@ -61,6 +63,12 @@ class Services:
         self.approvals = ApprovalService(store, foundation.ids, clock, self.trail)
         self.usage = UsageCounters(clock, foundation.loaded.settings.server.timezone)
         self.usage_recorder = UsageRecorder(store, self.usage)
+        self.webhooks = WebhookParts(
+            foundation,
+            self.trail,
+            installation_key(settings.console.secret_file),
+            self._find_account,
+        )
         self.queue = QueueOperations(
             store=store,
             clock=clock,
@@ -90,6 +98,8 @@ class Services:
         operation = account_operations().get(name)
         if operation is not None:
             return await operation(self, arguments)
+        if name in self.webhooks.operations:
+            return await self.webhooks.operations[name](arguments)
         queue = self.queue.operations.get(name)
         if queue is None:
             raise PermanentError(f"unknown operation {name!r}")
@@ -101,7 +111,12 @@ class Services:
     @property
     def names(self) -> list[str]:
         """Every operation there is."""
-        return [*account_operations(), *self.queue.operations]
+        return [*account_operations(), *self.webhooks.operations, *self.queue.operations]
+
+    async def _find_account(self, name: str | None) -> int:
+        """By name or id; None: the only main account."""
+        found = await (self.accounts.only() if name is None else self.accounts.get(name))
+        return found.id
 
 
 def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) -> object:
@@ -125,6 +140,7 @@ def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) 
                     await services.sealer.seal()
                     return answer
                 finally:
+                    await services.webhooks.close()
                     services.close()
             finally:
                 await foundation.store.close()

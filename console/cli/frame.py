@@ -19,6 +19,7 @@ from console.cli.mailqueue import queue, trace
 from console.cli.output import escape
 from console.cli.send import send
 from console.cli.server import check, init, sandbox, serve, version
+from console.cli.webhooks import webhook
 from mta.model.errors import RelevoError
 
 FAILURE = 1
@@ -66,6 +67,7 @@ for _command in (
     user,
     credential,
     domain,
+    webhook,
     dkim,
     queue,
     trace,

@@ -8,6 +8,7 @@ from mta.settings.table import Table, setting
 from mta.settings.values import (
     AsTuple,
     FilePath,
+    Flag,
     Listen,
     MailAddress,
     Network,
@@ -52,6 +53,16 @@ class Public(Table):
         "",
         "Address for tracking, unsubscribe, view in browser and public images; the admin pages "
         "do not exist there. Empty: on the console's listener.",
+    )
+
+
+class Webhooks(Table):
+    """Events that are POSTed to applications."""
+
+    allow_private_addresses: Flag = setting(
+        False,
+        "Let webhooks go to loopback and private addresses and over plain HTTP (tests, intranets); "
+        "whoever may add a webhook then reaches what this machine reaches.",
     )
 
 

@@ -9,7 +9,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import model_validator
 
-from mta.settings.console_schema import Alerts, Console, Log, Metrics, Public, Support
+from mta.settings.console_schema import (
+    Alerts,
+    Console,
+    Log,
+    Metrics,
+    Public,
+    Support,
+    Webhooks,
+)
 from mta.settings.delivery_schema import Delivery, Dkim, Queue, Sandbox
 from mta.settings.table import Table, setting, table
 from mta.settings.values import (
@@ -175,6 +183,7 @@ class Settings(Table):
     sandbox: Sandbox = table("The built-in receiving simulator.")
     console: Console = table("Admin pages and API.")
     public: Public = table("A listener of its own for what the public reaches.")
+    webhooks: Webhooks = table("Events that are POSTed to applications.")
     alerts: Alerts = table("Who is told when something is wrong.")
     support: Support = table("What the support page of the console shows.")
     metrics: Metrics = table("Figures and health for monitoring.")
