@@ -222,6 +222,12 @@ LOG_DROPPED = Family(
     Kind.COUNTER,
     "Log lines lost because nobody read standard error fast enough.",
 )
+FEEDBACK = Family(
+    "relevo_feedback_mails_total",
+    Kind.COUNTER,
+    "Mails and recipients at the feedback listener, by what became of them.",
+    ("result",),
+)
 FOLLOWER_LAG = Family(
     "relevo_follower_lag_events",
     Kind.GAUGE,
@@ -261,5 +267,6 @@ FAMILIES: tuple[Family, ...] = (
     DNS_LOOKUPS,
     DNS_SECONDS,
     LOG_DROPPED,
+    FEEDBACK,
     FOLLOWER_LAG,
 )

@@ -72,6 +72,7 @@ class Metrics:
         self._opened = values[families.CONNECTIONS_OPENED].by_key
         self._connect_failed = values[families.CONNECTIONS_FAILED].by_key
         self._turned_away = values[families.CONNECTIONS_REFUSED].by_key
+        self._feedback = values[families.FEEDBACK].by_key
         self._auth_failures = values[families.AUTH_FAILURES].by_key
         self._tls_sessions = values[families.TLS_SESSIONS].by_key
         self._tls_failures = values[families.TLS_FAILURES].by_key
@@ -179,6 +180,10 @@ class Metrics:
     def connection_refused(self, reason: str) -> None:
         """The listener turned a client away."""
         self._turned_away[(reason,)] += 1
+
+    def feedback(self, result: str) -> None:
+        """A mail or recipient at the feedback listener; `result` is one of a known few."""
+        self._feedback[(result,)] += 1
 
     def auth_failed(self, mechanism: str) -> None:
         """One failed login; `mechanism` is one that we offer, never what the client wrote."""
