@@ -27,6 +27,7 @@ from mta.settings.whole_file import write_whole
 
 DOMAIN = "sandbox.example"
 ACCOUNT = "Sandbox"
+CONSOLE = "127.0.0.1:8080"
 ADMINISTRATOR = f"admin@{DOMAIN}"
 LOGIN_FILE = "sandbox.json"
 CERTIFICATE_DAYS = 825
@@ -52,6 +53,8 @@ class Prepared:
         if server.console is not None:
             server.console.first_mail = command
         simulator = server.simulator.addresses[0] if server.simulator else ("", 0)
+        returns = server.engine.feedback.server
+        feedback = returns.addresses[0] if returns else ("", 0)
         lines = (
             "",
             "Relevo runs as a sandbox: mail goes to the built-in simulator, never to the Internet.",
@@ -60,13 +63,14 @@ class Prepared:
             f"  Login       {self.logins['email']}   password  {self.logins['admin_password']}",
             f"  Submission  {host}:{port} (STARTTLS), user {user}",
             f"  Simulator   {simulator[0]}:{simulator[1]} takes what is delivered",
+            f"  Feedback    {feedback[0]}:{feedback[1]} takes bounces, complaints and unsubscribes",
             "",
             "Send a mail (in another terminal, in this directory):",
             "",
             *(f"  {line}" for line in command.split("\n")),
             "",
             "Then look at it in the console, or ask:  .venv/bin/relevo trace ok@example.com",
-            "Other addresses answer otherwise: bounce@, full@, greylist@, slow@ … (docs/tutorial)",
+            "Other addresses answer otherwise: bounce@, full@, complain@, late-bounce@ … (docs/tutorial)",
             "Stop with Ctrl-C.",
             "",
         )
@@ -88,8 +92,12 @@ def prepare_sandbox(config: Path, environ: Mapping[str, str]) -> Prepared:
         "RELEVO_SUBMISSION__LISTEN": "127.0.0.1:2587",
         "RELEVO_SUBMISSION__TLS_CERTIFICATE": str(certificate),
         "RELEVO_SUBMISSION__TLS_KEY": str(key),
-        "RELEVO_CONSOLE__LISTEN": "127.0.0.1:8080",
+        "RELEVO_CONSOLE__LISTEN": CONSOLE,
+        "RELEVO_INBOUND__LISTEN": "127.0.0.1:2526",  # where complain@ and late-bounce@ report
+        "RELEVO_INBOUND__RETURN_PATH_DOMAIN": f"b.{DOMAIN}",
     }
+    console = environ.get("RELEVO_CONSOLE__LISTEN", CONSOLE)
+    overrides["RELEVO_SERVER__PUBLIC_URL"] = f"http://{console}"
     loaded = load_settings(config, {**overrides, **environ})
     return Prepared(loaded, _logins(loaded))
 

@@ -9,10 +9,12 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 import uvloop
 
+from console.app.sandbox_returns import SandboxReturns
 from console.app.services import PACKAGES, Services
 from console.content.rendering import Renderer
 from console.web.application import ConsoleServer
@@ -139,14 +141,22 @@ class Server:
         """In sandbox mode it takes all mail; in every mode, on loopback, that of test keys."""
         listen = self.settings.sandbox.listen
         is_sandbox = self.settings.delivery.mode == "sandbox"
+        returns = SandboxReturns(self._feedback_address)
         self.simulator = Simulator(
             ((str(listen.host), listen.port) if is_sandbox else ("127.0.0.1", 0),),
             tls_context=self._simulator_tls(),
             dkim_keys=self._dkim_record,
+            send_feedback=returns.send if engine.feedback.server is not None else None,
+            fetch=returns.fetch,
+            public_host=urlsplit(self.settings.server.public_url).netloc,
         )
         await self.simulator.start()
         host, port = self.simulator.addresses[0]
         engine.delivery.router.simulator_at(host, port)
+
+    def _feedback_address(self) -> tuple[str, int] | None:
+        server = self.engine.feedback.server
+        return server.addresses[0] if server is not None and server.addresses else None
 
     def _simulator_tls(self) -> ssl.SSLContext | None:
         """The submission certificate serves the simulator too: deliveries show as encrypted."""

@@ -22,6 +22,7 @@ from mta.delivery.clock_steps import ClockSteps
 from mta.delivery.notices import DsnNotices, NoticeFlows
 from mta.dkim.keys import KeyRing
 from mta.engine.assembly import DeliveryAssembly, assemble_delivery, retry_plan
+from mta.engine.feedback import Feedback
 from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.gauges import QueueGauges
 from mta.engine.health import Health, HealthServer
@@ -93,6 +94,7 @@ class Engine:
         self.foundation: Foundation
         self.delivery: DeliveryAssembly
         self.listener: Listener
+        self.feedback: Feedback
         self.intake: Intake
         self.expansion: Expansion | None = None
         self.batches: BatchIntake | None = None
@@ -188,6 +190,7 @@ class Engine:
                 decoy_secret=hmac.digest(self._installation_key(), b"scram decoy", "sha256"),
             )
             await self.listener.start(self._ports.sockets, self._ports.tls_sockets)
+            await self.feedback.start(lambda: self.listener.tls_context)
             self._is_taking_mail = True
             started()
             await self.stopping.wait()
@@ -226,6 +229,8 @@ class Engine:
             flow_of=base.flows.get,
             delay_notice_s=settings.queue.delay_notice,
         )
+        classifier = Classifier.load(_beside(config_dir, "bounce_rules.toml"))
+        self.feedback = Feedback(base, settings, self._installation_key(), self.metrics, classifier)
         self.delivery = assemble_delivery(
             settings,
             store=base.store,
@@ -236,7 +241,7 @@ class Engine:
             ring=KeyRing.load(settings.server.dkim_dir),
             metrics=self.metrics,
             mail_log=mail_log,
-            classifier=Classifier.load(_beside(config_dir, "bounce_rules.toml")),
+            classifier=classifier,
             notices=notices,
             return_paths=return_paths,
             renderer=self._ports.renderer,
@@ -318,9 +323,11 @@ class Engine:
         self._log.info("stopping")
         self.capacity.is_stopping = True
         self.listener.stop_accepting()
+        self.feedback.stop_accepting()
         for closer in self._ports.closers:
             await closer()
         await self.listener.close(LISTENER_STOP_S, self.hurrying)
+        await self.feedback.close()
         await self.flow_lookup.close()
         await self.delivery.dispatcher.stop(DELIVERY_STOP_S, self.hurrying)
         for finisher in self._ports.finishers:

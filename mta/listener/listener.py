@@ -4,6 +4,7 @@ import asyncio
 import resource
 import secrets
 import socket
+import ssl
 from collections.abc import Sequence
 from functools import partial
 
@@ -121,6 +122,11 @@ class Listener:
     def connections(self) -> int:
         """Clients connected now, those in a first handshake included."""
         return self._shared.clients.total if self._shared is not None else 0
+
+    @property
+    def tls_context(self) -> ssl.SSLContext | None:
+        """The certificate in use, for other listeners of the same host; None without one."""
+        return self._tls.context if self._tls is not None else None
 
     def reload_certificates(self) -> None:
         """Use the certificate files as they are now for new handshakes (SIGHUP).

@@ -157,13 +157,12 @@ def _passwords_in_clear(settings: Settings) -> Iterator[Hazard]:
 
 def _inbound(settings: Settings) -> Iterator[Hazard]:
     inbound = settings.inbound
-    if inbound.return_path_domain is not None:
+    if inbound.return_path_domain is not None and not inbound.listen:
         yield Hazard(
             Severity.WARNING,
             "inbound.return_path_domain",
-            f"envelope senders in {inbound.return_path_domain} invite bounces that nobody takes: this "
-            "release has no listener for them.",
-            "Leave it empty.",
+            f"envelope senders in {inbound.return_path_domain} invite bounces that nobody takes.",
+            'Set inbound.listen = ["0.0.0.0:25"], or leave return_path_domain empty.',
         )
     if settings.delivery.mode == "sandbox" and not settings.sandbox.listen.is_loopback:
         yield Hazard(
@@ -281,7 +280,6 @@ def _not_yet(settings: Settings) -> Iterator[Hazard]:
             'Expected "sqlite".',
         )
     chosen = {
-        "inbound.listen": bool(settings.inbound.listen),
         "public.listen": settings.public.listen is not None,
         "alerts.mail": bool(settings.alerts.mail),
         "alerts.smarthost": settings.alerts.smarthost is not None,

@@ -161,13 +161,21 @@ class Inbound(Table):
     """The listener for bounces, complaints and unsubscribes that come by mail."""
 
     listen: Annotated[tuple[Listen, ...], AsTuple] = setting(
-        [], 'Addresses of the listener, for example ["0.0.0.0:25"]; empty: none.'
+        [],
+        'Addresses of the listener, for example ["0.0.0.0:25"]; empty: none. It takes mail for the '
+        "addresses that Relevo has made, nothing else; STARTTLS with submission.tls_certificate.",
     )
     return_path_domain: OptionalDomain = setting(
         "",
         "Domain of the envelope senders made for each recipient, so that bounces find their way "
         "back (VERP); its MX must be this server. Empty: the application's own senders are kept.",
     )
+
+    @model_validator(mode="after")
+    def _listener_has_addresses(self) -> Self:
+        if self.listen and self.return_path_domain is None:
+            raise ValueError("listen needs return_path_domain: which addresses are ours?")
+        return self
 
 
 class Settings(Table):

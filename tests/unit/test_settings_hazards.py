@@ -107,20 +107,15 @@ def test_the_smarthosts_password_needs_tls():
     assert ("danger", "delivery.smarthost_user") in found(delivery={**table, "tls": "off"})
 
 
-def test_no_warning_recommends_a_listener_that_this_release_does_not_have():
-    both = {"listen": ["0.0.0.0:25"], "return_path_domain": "b.example.com"}
-    listening, senders = (
-        {("warning", "inbound.listen")},
-        {("warning", "inbound.return_path_domain")},
-    )
-    assert found(inbound={"listen": both["listen"]}) == listening
+def test_return_paths_without_a_listener_are_told():
+    senders = {("warning", "inbound.return_path_domain")}
     assert found(inbound={"return_path_domain": "b.example.com"}) == senders
-    assert found(inbound=both) == listening | senders
+    both = {"listen": ["0.0.0.0:25"], "return_path_domain": "b.example.com"}
+    assert found(inbound=both) == set()
 
 
 def test_settings_without_effect_in_this_release_are_told():
     assert found(alerts={"mail": ["a@example.com"]}) == {("warning", "alerts.mail")}
-    assert ("warning", "inbound.listen") in found(inbound={"listen": ["0.0.0.0:25"]})
     assert found(support={"email": "help@example.com", "phone": "1", "hours": "8-17"}) == {
         ("warning", f"support.{key}") for key in ("email", "phone", "hours")
     }

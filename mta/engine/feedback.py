@@ -1,0 +1,62 @@
+"""What comes back by mail and over HTTP: built out of the settings, started after the listener."""
+
+import ssl
+from collections.abc import Callable
+
+import structlog
+
+from mta.bounces.classifier import Classifier
+from mta.engine.foundation import Foundation
+from mta.events.metrics import Metrics
+from mta.feedback.addresses import FeedbackAddresses
+from mta.feedback.effects import FeedbackEffects
+from mta.feedback.letters import Letters
+from mta.feedback.server import FeedbackServer
+from mta.settings.schema import Settings
+
+
+class Feedback:
+    """The effects, always; the listener, where `[inbound] listen` and its domain are set."""
+
+    def __init__(
+        self,
+        base: Foundation,
+        settings: Settings,
+        key: bytes,
+        metrics: Metrics,
+        classifier: Classifier,
+    ) -> None:
+        """`key`: the installation's secret."""
+        self.effects = FeedbackEffects(base.store, base.clock, classifier)
+        self.server: FeedbackServer | None = None
+        self._tls: Callable[[], ssl.SSLContext | None] = lambda: None
+        inbound = settings.inbound
+        if not inbound.listen or inbound.return_path_domain is None:
+            return
+        self.server = FeedbackServer(
+            inbound.listen,
+            hostname=settings.server.hostname,
+            addresses=FeedbackAddresses(key, inbound.return_path_domain),
+            effects=self.effects,
+            letters=Letters(settings.server.data_dir, base.clock),
+            metrics=metrics,
+            tls=lambda: self._tls(),
+        )
+
+    async def start(self, tls: Callable[[], ssl.SSLContext | None]) -> None:
+        """Listen; `tls` gives the certificate in use. Raises `ConfigurationError`."""
+        self._tls = tls
+        if self.server is not None:
+            await self.server.start()
+            addresses = ", ".join(f"{host}:{port}" for host, port in self.server.addresses)
+            structlog.get_logger("mta.engine").info("taking feedback", listen=addresses)
+
+    def stop_accepting(self) -> None:
+        """Take no new connections."""
+        if self.server is not None:
+            self.server.stop_accepting()
+
+    async def close(self) -> None:
+        """Finish what is being written and let go of the rest."""
+        if self.server is not None:
+            await self.server.close()
