@@ -115,8 +115,9 @@ class Services:
 
     async def _find_account(self, name: str | None) -> int:
         """By name or id; None: the only main account."""
-        found = await (self.accounts.only() if name is None else self.accounts.get(name))
-        return found.id
+        if name is None:
+            return (await self.accounts.only(OPERATOR)).id
+        return (await self.accounts.get(OPERATOR, name)).id
 
 
 def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) -> object:
