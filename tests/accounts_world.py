@@ -14,14 +14,22 @@ from console.accounts.last_use import LastUse
 from console.accounts.passwords import PasswordHasher
 from console.accounts.ports import QuotaReturner, SessionEnder
 from console.accounts.service import AccountService
+from console.accounts.signin.service import SignIn
+from console.accounts.signin.sessions import Sessions
 from mta.model.clock import ManualClock
 from mta.model.ids import IdGenerator
 from mta.store.sqlite import SqliteStore
 from mta.store.statements import StatementPackage
 
-PACKAGES = ("console.accounts", "console.accounts.approvals", "console.accounts.audit")
+PACKAGES = (
+    "console.accounts",
+    "console.accounts.approvals",
+    "console.accounts.audit",
+    "console.accounts.signin",
+)
 OPERATOR = Actor.command()
-KEY = ChainKey(bytes(32))
+SECRET = bytes(32)  # the installation's
+KEY = ChainKey(SECRET)
 
 
 @dataclass
@@ -36,6 +44,7 @@ class World:
     accounts: AccountService
     trail: AuditTrail
     sealer: Sealer
+    sign_in: SignIn
 
 
 @asynccontextmanager
@@ -54,14 +63,16 @@ async def open_world(
     ids = IdGenerator(clock_ns=lambda: clock.now_ms() * 1_000_000)
     sealer = Sealer(store, KEY)
     trail = AuditTrail(store, ids, clock, KEY, on_entry=sealer.wake)
+    own = Sessions(store, clock)
     accounts = AccountService(
-        store, ids, clock, authenticator, hasher, trail, quota=quota, sessions=sessions
+        store, ids, clock, authenticator, hasher, trail, quota=quota, sessions=sessions or own
     )
+    sign_in = SignIn(store, clock, accounts.users, hasher, trail, own, key=SECRET)
     await accounts.observe_ids()
     await trail.observe_ids()
     await authenticator.refresh()
     try:
-        yield World(folder, store, clock, last_use, authenticator, accounts, trail, sealer)
+        yield World(folder, store, clock, last_use, authenticator, accounts, trail, sealer, sign_in)
     finally:
         hasher.close()
         await store.close()

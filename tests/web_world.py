@@ -85,7 +85,7 @@ async def open_web(
         console = ConsoleServer(
             loaded.settings,
             health,
-            world.accounts,
+            world.sign_in,
             world.authenticator,
             simulator,
             clock=world.clock,

@@ -180,11 +180,12 @@ class UserService:
         user, hashed, state, failures, locked_until_ms = rows[0] if rows else (0, None, "", 0, 0)
         fits = await self._hasher.verify(hashed, password)
         now_ms = self._clock.now_ms()
-        if not rows or state != State.ACTIVE or locked_until_ms > now_ms:
-            return None
-        if not fits:
+        if not fits or not rows:
+            # Also where there is nobody (user 0): the commit is part of how long it takes.
             row = (user, MAX_FAILURES, now_ms + round(LOCK_S * 1000))
             await self._store.submit([Rows("user_failed", [row])])
+            return None
+        if state != State.ACTIVE or locked_until_ms > now_ms:
             return None
         if failures:
             await self._store.submit([Rows("user_signed_in", [(user,)])])

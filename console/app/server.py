@@ -195,7 +195,7 @@ class Server:
         self.console = ConsoleServer(
             self.settings,
             engine.health,
-            self.services.accounts,
+            self.services.sign_in,
             self.services.authenticator,
             self.simulator if self.settings.delivery.mode == "sandbox" else None,
         )

@@ -17,6 +17,8 @@ from console.accounts.last_use import LastUse
 from console.accounts.operations import operations as account_operations
 from console.accounts.passwords import PasswordHasher
 from console.accounts.service import AccountService
+from console.accounts.signin.service import SignIn
+from console.accounts.signin.sessions import Sessions
 from console.accounts.usage.counters import UsageCounters
 from console.accounts.usage.recorder import UsageRecorder
 from console.app.webhooks import WebhookParts
@@ -34,6 +36,7 @@ PACKAGES = (
     "console.accounts",
     "console.accounts.approvals",
     "console.accounts.audit",
+    "console.accounts.signin",
     "console.accounts.usage",
     "console.api",
     "console.webhooks",
@@ -48,7 +51,8 @@ class Services:
         self.foundation = foundation
         store, clock = foundation.store, foundation.clock
         settings = foundation.loaded.settings
-        self.chain_key = ChainKey(installation_key(settings.console.secret_file))
+        key = installation_key(settings.console.secret_file)
+        self.chain_key = ChainKey(key)
         self.sealer = Sealer(store, self.chain_key)
         self.trail = AuditTrail(
             store, foundation.ids, clock, self.chain_key, on_entry=self.sealer.wake
@@ -56,8 +60,18 @@ class Services:
         self.last_use = LastUse(store)
         self.authenticator = CredentialAuthenticator(store, clock, on_use=self.last_use.note)
         self.hasher = PasswordHasher()
+        sessions = Sessions(store, clock)
         self._accounts = AccountService(
-            store, foundation.ids, clock, self.authenticator, self.hasher, self.trail
+            store,
+            foundation.ids,
+            clock,
+            self.authenticator,
+            self.hasher,
+            self.trail,
+            sessions=sessions,
+        )
+        self.sign_in = SignIn(
+            store, clock, self._accounts.users, self.hasher, self.trail, sessions, key=key
         )
         self.actors = Actors(store, self.authenticator)
         self.approvals = ApprovalService(store, foundation.ids, clock, self.trail)

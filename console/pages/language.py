@@ -1,11 +1,12 @@
 """Which language a request is answered in.
 
 In this order: what `?lang=` asks for (remembered in a cookie), what it asked for before, what the
-browser prefers, what the settings say.
+person's profile or the browser prefers, what the settings say.
 """
 
 from aiohttp import web
 
+from console.pages.sessions import SESSION
 from console.pages.texts import LANGUAGES
 
 COOKIE = "relevo_lang"
@@ -16,7 +17,9 @@ _MAX_HEADER = 200
 
 def language_of(request: web.Request, default: str) -> str:
     """One of `LANGUAGES`."""
-    for wanted in (request.query.get(PARAMETER), request.cookies.get(COOKIE)):
+    session = request.get(SESSION)
+    profile = session.language if session is not None else ""
+    for wanted in (request.query.get(PARAMETER), request.cookies.get(COOKIE), profile):
         if wanted in LANGUAGES:
             return wanted
     return preferred(request.headers.get("Accept-Language", "")) or default
@@ -57,3 +60,19 @@ def _weight(parameter: str) -> float:
         return float(value) if name.strip() == "q" else 1.0
     except ValueError:
         return 0.0
+
+
+def choose(request: web.Request, response: web.StreamResponse, code: str) -> None:
+    """Keep the language of a profile; with "" the browser decides again."""
+    if code in LANGUAGES:
+        response.set_cookie(
+            COOKIE,
+            code,
+            max_age=_YEAR_S,
+            path="/",
+            httponly=True,
+            samesite="Lax",
+            secure=request.secure,
+        )
+    else:
+        response.del_cookie(COOKIE, path="/", secure=request.secure)

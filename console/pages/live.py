@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from console.pages.sessions import Sessions, cookie_name
+from console.accounts.signin.sessions import Sessions
+from console.pages.sessions import cookie_name
 from mta.engine.health import Health
 from mta.model.clock import Clock
 from mta.sandbox.inbox import Inbox
@@ -129,7 +130,8 @@ class LiveStreams:
                 message = f"event: change\ndata: {version}\n\n".encode()
             except TimeoutError:
                 pass
-            if self._feed.is_closed or self._sessions.find(identifier, is_use=False) is None:
+            session = await self._sessions.find(identifier, is_use=False)
+            if self._feed.is_closed or session is None:
                 return
             await self._write(response, message)
 

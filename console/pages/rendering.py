@@ -3,6 +3,7 @@
 import importlib.metadata
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,9 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from console.accounts.permissions import Permission
+from console.accounts.signin.sessions import Session
+from console.pages.account_switch import choices, current_account
 from console.pages.assets import Assets
 from console.pages.language import language_of, remember
 from console.pages.menu import menu
@@ -43,12 +47,16 @@ class Renderer:
             default_helpers=False,
         )
         environment.globals.update(asset=self.assets.url, version=self._version)
-        environment.filters.update(moment=self._moment, rfc3339=_rfc3339)
+        environment.filters.update(moment=_moment, rfc3339=_rfc3339)
         self.assets.add_routes(app)
 
-    def texts(self, request: web.Request) -> Texts:
-        """In the language of who asks."""
-        return self._texts[language_of(request, self._language)]
+    def texts(self, request: web.Request, language: str = "") -> Texts:
+        """In the language of who asks, or in the one given."""
+        return self._texts[language or language_of(request, self._language)]
+
+    def texts_in(self, language: str) -> Texts:
+        """In that language; "": in that of the settings."""
+        return self._texts[language or self._language]
 
     def page(
         self,
@@ -71,13 +79,14 @@ class Renderer:
     def _frame(self, request: web.Request, texts: Texts) -> dict[str, Any]:
         """What every page needs, whatever it is about."""
         url = request.rel_url
+        session = request.get(SESSION)
         return {
             "t": texts,
-            "session": request.get(SESSION),
-            "account": None,
-            "choices": (),
-            "has_profile": False,
-            "menu": menu(request.path, lambda _: False, is_sandbox=self._is_sandbox),
+            "session": session,
+            "zone": self._zone_of(request),
+            "account": session and current_account(session),
+            "choices": choices(session) if session else (),
+            "menu": menu(request.path, partial(_may, session), is_sandbox=self._is_sandbox),
             "path": request.path,
             "is_sandbox": self._is_sandbox,
             "theme": theme_of(request),
@@ -85,9 +94,19 @@ class Renderer:
             "languages": [(code, str(url.update_query(lang=code))) for code in LANGUAGES],
         }
 
-    def _moment(self, at_ms: int) -> str:
-        """Local time to the second, in the order that sorts and that both languages read."""
-        return f"{datetime.fromtimestamp(at_ms / 1000, self._zone):%Y-%m-%d %H:%M:%S}"
+    def _zone_of(self, request: web.Request) -> ZoneInfo:
+        session = request.get(SESSION)
+        return ZoneInfo(session.timezone) if session and session.timezone else self._zone
+
+
+@jinja2.pass_context
+def _moment(context: jinja2.runtime.Context, at_ms: int) -> str:
+    """Local time to the second, in the order that sorts and that both languages read."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, context['zone']):%Y-%m-%d %H:%M:%S}"
+
+
+def _may(session: Session | None, permission: str) -> bool:
+    return session is not None and session.actor.may(Permission(permission), session.account)
 
 
 def _rfc3339(at_ms: int) -> str:

@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from console.accounts.signin.sessions import Sessions
 from console.pages.live import LiveFeed, LiveStreams
 from console.pages.mail_content import Attachment, MailContent, embed_images, read_content
 from console.pages.rendering import Renderer
-from console.pages.sessions import Sessions
 from mta.engine.health import Health
 from mta.model.clock import Clock
 from mta.sandbox.content import decode_words

@@ -1,113 +1,160 @@
-"""Signing in and out."""
+"""Signing in, with a second factor where there is one, and out."""
 
-import secrets
+import math
+from urllib.parse import quote
 
 import structlog
 from aiohttp import web
 
-from console.accounts.service import AccountService
-from console.pages.forms import has_token, is_from_here, local_path
+from console.accounts.signin.service import SignIn, Step, Verdict
+from console.pages.forms import local_path
+from console.pages.open_forms import client_of, form_token, is_own_form, keep_token
 from console.pages.rendering import Renderer
-from console.pages.sessions import Sessions, cookie_name, delete_cookie, set_cookie
-from mta.listener.auth_guard import AuthGuard
-from mta.listener.clients import Client
-from mta.model.clock import Clock
+from console.pages.sessions import cookie_name, delete_cookie, session_of, set_cookie
 
-MAX_FAILURES = 10  # from one network within the window; then it waits
-WINDOW_S = 600.0
-MAX_WAITING = 20  # sign-ins at one time: each costs a slow hash
+_STATUS = {
+    Verdict.WRONG: 401,
+    Verdict.WRONG_CODE: 401,
+    Verdict.BLOCKED: 429,
+    Verdict.BUSY: 503,
+}
+_TICKET_S = 300
 
 
 class SignInPages:
-    """`/login` and `/logout`."""
+    """`/login`, `/login/code` and `/logout`."""
 
-    def __init__(
-        self, renderer: Renderer, sessions: Sessions, accounts: AccountService, clock: Clock
-    ) -> None:
+    def __init__(self, renderer: Renderer, sign_in: SignIn) -> None:
         self._renderer = renderer
-        self._sessions = sessions
-        self._accounts = accounts
-        self._clock = clock
-        self._guard = AuthGuard(MAX_FAILURES, WINDOW_S, 0.0, 0.0)
-        self._waiting = 0
+        self._sign_in = sign_in
         self._log = structlog.get_logger("relevo.console")
 
     def add_routes(self, app: web.Application) -> None:
-        """Both; `/login` is open to all, `/logout` needs a session like every other page."""
+        """`/login…` is open to all, `/logout` needs a session like every other page."""
         app.router.add_get("/login", self.show)
         app.router.add_post("/login", self.submit)
+        app.router.add_get("/login/code", self.show_code)
+        app.router.add_post("/login/code", self.submit_code)
         app.router.add_post("/logout", self.leave)
 
     async def show(self, request: web.Request) -> web.Response:
         """The form; who is signed in already goes on."""
-        if self._sessions.find(request.cookies.get(cookie_name(request), "")) is not None:
+        identifier = request.cookies.get(cookie_name(request), "")
+        if await self._sign_in.sessions.find(identifier) is not None:
             raise web.HTTPSeeOther(local_path(request.query.get("next", "/")))
-        return self._form(request)
+        return self._form(request, "login.html")
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
-        """Check and open a session under a new id, or show the form again."""
+        """Check and open a session under a new id, ask for a code, or show the form again."""
         form = await request.post()
-        token = request.cookies.get(_token_name(request), "")
-        if not token or not is_from_here(request) or not has_token(request, form, token):
-            return self._form(request, "login.stale", status=403)
-        network = Client(request.remote or "", is_trusted=False).network
-        if self._guard.is_blocked(network, self._clock.monotonic_s()):
-            response = self._form(request, "login.blocked", status=429)
-            response.headers["Retry-After"] = str(round(WINDOW_S))
-            return response
-        if self._waiting >= MAX_WAITING:
-            return self._form(request, "login.busy", status=503)
-        email, password = str(form.get("email", "")).strip(), str(form.get("password", ""))
-        self._waiting += 1
-        try:
-            user = await self._accounts.users.authenticate(email, password)
-        finally:
-            self._waiting -= 1
-        if user is None:
-            self._guard.failed(network, email.lower(), self._clock.monotonic_s())
-            self._log.warning("sign_in_refused", email=email[:320], peer=request.remote)
-            return self._form(request, "login.wrong", email=email, status=401)
-        self._sessions.close(request.cookies.get(cookie_name(request), ""))
-        self._log.info("signed_in", email=user.email, peer=request.remote)
-        response = web.HTTPSeeOther(local_path(str(form.get("next", "/"))))
-        set_cookie(request, response, self._sessions.open(user.id, user.email))
-        raise response
+        email, next_path = str(form.get("email", "")).strip(), local_path(str(form.get("next", "")))
+        if not is_own_form(request, form):
+            return self._form(request, "login.html", "login.stale", email=email, status=403)
+        step = await self._sign_in.password(
+            email, str(form.get("password", "")), client_of(request)
+        )
+        if step.verdict is Verdict.NEEDS_CODE:
+            response = web.HTTPSeeOther(f"/login/code?next={quote(next_path, safe='/')}")
+            _set_ticket(request, response, step.secret)
+            raise response
+        if step.verdict is Verdict.SIGNED_IN:
+            await self._enter(request, step, next_path)
+        self._log.warning(
+            "sign_in_refused", email=email[:320], peer=request.remote, why=step.verdict
+        )
+        return self._refused(request, "login.html", step, email=email)
+
+    async def show_code(self, request: web.Request) -> web.Response:
+        """The form for the code."""
+        if not request.cookies.get(_ticket_name(request)):
+            raise web.HTTPSeeOther("/login")
+        return self._form(request, "login_code.html")
+
+    async def submit_code(self, request: web.Request) -> web.StreamResponse:
+        """Open the session, or show the form again."""
+        form = await request.post()
+        if not is_own_form(request, form):
+            return self._form(request, "login_code.html", "login.stale", status=403)
+        ticket = request.cookies.get(_ticket_name(request), "")
+        step = await self._sign_in.code(ticket, str(form.get("code", "")), client_of(request))
+        if step.verdict is Verdict.SIGNED_IN:
+            await self._enter(request, step, local_path(str(form.get("next", ""))))
+        self._log.warning("sign_in_refused", peer=request.remote, why=step.verdict)
+        if step.verdict is Verdict.WRONG:  # the ticket is too old
+            raise web.HTTPSeeOther("/login?late=1")
+        return self._refused(request, "login_code.html", step)
 
     async def leave(self, request: web.Request) -> web.StreamResponse:
         """End the session."""
-        self._sessions.close(request.cookies.get(cookie_name(request), ""))
+        await self._sign_in.leave(session_of(request))
         response = web.HTTPSeeOther("/login?out=1")
         delete_cookie(request, response)
         raise response
 
-    def _form(
-        self, request: web.Request, problem: str = "", *, email: str = "", status: int = 200
+    async def _enter(self, request: web.Request, step: Step, next_path: str) -> None:
+        sessions = self._sign_in.sessions
+        before = await sessions.find(request.cookies.get(cookie_name(request), ""), is_use=False)
+        if before is not None:
+            await sessions.close(before)
+        self._log.info("signed_in", peer=request.remote)
+        response = web.HTTPSeeOther(next_path)
+        set_cookie(request, response, step.secret)
+        if _ticket_name(request) in request.cookies:
+            response.del_cookie(_ticket_name(request), path="/", secure=request.secure)
+        raise response
+
+    def _refused(
+        self, request: web.Request, template: str, step: Step, *, email: str = ""
     ) -> web.Response:
-        token = request.cookies.get(_token_name(request), "")
-        if len(token) < 40:
-            token = secrets.token_urlsafe(32)
-        response = self._renderer.page(
+        response = self._form(
             request,
-            "login.html",
-            {
-                "token": token,
-                "problem": problem,
-                "email": email,
-                "next": local_path(request.query.get("next", "/")),
-                "is_out": "out" in request.query,
-            },
-            status=status,
+            template,
+            f"login.{step.verdict}",
+            email=email,
+            status=_STATUS[step.verdict],
+            wait_s=math.ceil(step.wait_s),
         )
-        response.set_cookie(
-            _token_name(request),
-            token,
-            path="/",
-            httponly=True,
-            samesite="Strict",
-            secure=request.secure,
-        )
+        if step.wait_s:
+            response.headers["Retry-After"] = str(math.ceil(step.wait_s))
+        return response
+
+    def _form(
+        self,
+        request: web.Request,
+        template: str,
+        problem: str = "",
+        *,
+        email: str = "",
+        status: int = 200,
+        wait_s: int = 0,
+    ) -> web.Response:
+        token = form_token(request)
+        if not problem and "late" in request.query:
+            problem = "login.stale"
+        values = {
+            "token": token,
+            "problem": problem,
+            "wait_s": wait_s,
+            "email": email,
+            "next": local_path(request.query.get("next", "/")),
+            "told": request.query.get("out", ""),
+        }
+        response = self._renderer.page(request, template, values, status=status)
+        keep_token(request, response, token)
         return response
 
 
-def _token_name(request: web.Request) -> str:
-    return "__Host-relevo-form" if request.secure else "relevo_form"
+def _ticket_name(request: web.Request) -> str:
+    return "__Host-relevo-step" if request.secure else "relevo_step"
+
+
+def _set_ticket(request: web.Request, response: web.StreamResponse, ticket: str) -> None:
+    response.set_cookie(
+        _ticket_name(request),
+        ticket,
+        path="/",
+        max_age=_TICKET_S,
+        httponly=True,
+        samesite="Strict",
+        secure=request.secure,
+    )

@@ -1,41 +1,35 @@
 """Nothing without a sign-in: every route needs a session or an API key, save the few that are open.
 
-A page that is added later is closed until it is opened here.
+A page that is added later is closed until it is opened here. Who has to set up a second factor
+first sees nothing but the pages for that.
 """
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 from yarl import URL
 
-from console.accounts.actor import Actor
-from console.accounts.service import AccountService
-from console.accounts.values import State
+from console.accounts.signin.sessions import Session, Sessions
 from console.api.bearer import BearerCheck
 from console.pages.forms import has_token, is_from_here
 from console.pages.sandbox import FRAGMENT_HEADER
-from console.pages.sessions import SESSION, Session, Sessions, cookie_name
+from console.pages.sessions import SESSION, cookie_name, set_cookie
 from console.web.forwarded import Handler
-from mta.model.clock import Clock
 
 API = "/api/"
-CHECK_PERSON_S = 60.0  # a person who is disabled is out after that time at the latest
-_OPEN = frozenset(("/login", "/healthz", "/readyz"))
+_OPEN = frozenset(("/login", "/login/code", "/forgot", "/link/{token}", "/healthz", "/readyz"))
 _STATIC = "/static/"
-_SESSIONS = Actor.system("sessions")
 _SAFE = frozenset(("GET", "HEAD"))
 _BACKGROUND = "/sandbox/live"  # an open page must not keep a session alive for ever
+_ENROL = "/profile/second-factor"
+_WHILE_ENROLLING = (_ENROL, "/logout")
 
 
 class Access:
     """The middleware that decides."""
 
-    def __init__(
-        self, sessions: Sessions, accounts: AccountService, bearer: BearerCheck, clock: Clock
-    ) -> None:
+    def __init__(self, sessions: Sessions, bearer: BearerCheck) -> None:
         self._sessions = sessions
-        self._accounts = accounts
         self._bearer = bearer
-        self._clock = clock
 
     def middleware(self) -> Middleware:
         """For the application."""
@@ -49,20 +43,36 @@ class Access:
                 return await handler(request)
             if path.startswith(API):
                 return self._bearer.refusal(request) or await handler(request)
-            identifier = request.cookies.get(cookie_name(request), "")
-            is_use = path != _BACKGROUND and FRAGMENT_HEADER not in request.headers
-            session = self._sessions.find(identifier, is_use=is_use)
-            if session is None or not await self._is_still_here(session):
-                self._sessions.close(identifier)
-                return self._refuse(request, is_use=is_use)
-            if request.method not in _SAFE:
-                form = await request.post()
-                if not is_from_here(request) or not has_token(request, form, session.csrf_token):
-                    raise web.HTTPForbidden
-            request[SESSION] = session
-            return await handler(request)
+            return await self._with_session(request, path, handler)
 
         return check
+
+    async def _with_session(
+        self, request: web.Request, path: str, handler: Handler
+    ) -> web.StreamResponse:
+        is_use = path != _BACKGROUND and FRAGMENT_HEADER not in request.headers
+        identifier = request.cookies.get(cookie_name(request), "")
+        session = await self._sessions.find(identifier, is_use=is_use)
+        if session is None:
+            return self._refuse(request, is_use=is_use)
+        if request.method not in _SAFE:
+            form = await request.post()
+            if not is_from_here(request) or not has_token(request, form, session.csrf_token):
+                raise web.HTTPForbidden
+        if session.must_enrol and not path.startswith(_WHILE_ENROLLING):
+            raise web.HTTPSeeOther(_ENROL)
+        request[SESSION] = session
+        response = await handler(request)
+        if session.must_renew and is_use and not response.prepared:
+            await self._renew(request, response, session)
+        return response
+
+    async def _renew(
+        self, request: web.Request, response: web.StreamResponse, session: Session
+    ) -> None:
+        """What the person may do has changed, and with it the id of the session."""
+        session.must_renew = False
+        set_cookie(request, response, await self._sessions.renew(session))
 
     def _refuse(self, request: web.Request, *, is_use: bool) -> web.StreamResponse:
         if not is_use:
@@ -70,11 +80,3 @@ class Access:
         if request.method not in _SAFE or request.path == "/":
             raise web.HTTPSeeOther("/login")
         raise web.HTTPSeeOther(URL("/login").with_query(next=request.path_qs))
-
-    async def _is_still_here(self, session: Session) -> bool:
-        now = self._clock.monotonic_s()
-        if now - session.checked_s < CHECK_PERSON_S:
-            return True
-        users = await self._accounts.users.list(_SESSIONS)
-        session.checked_s = now
-        return any(user.id == session.user_id and user.state is State.ACTIVE for user in users)

@@ -2,16 +2,18 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
 from console.accounts.authenticator import CredentialAuthenticator
-from console.accounts.service import AccountService
+from console.accounts.signin.service import SignIn
 from console.api.bearer import BearerCheck
 from console.api.sandbox import SandboxApi
+from console.pages.account_switch import AccountSwitch
+from console.pages.profile import ProfilePages
 from console.pages.rendering import Renderer
 from console.pages.sandbox import SandboxPages
-from console.pages.sessions import Sessions
 from console.pages.sign_in import SignInPages
 from console.pages.status import StatusPage
 from console.web.access import Access
@@ -30,6 +32,9 @@ SHUTDOWN_S = 1.0  # for requests that run when the server stops; live pages are 
 CLOSE_TIMEOUT_S = 5.0
 MAX_REQUEST_BYTES = 64 * 1024  # forms are small; uploads come with routes of their own
 
+# A part of the console brings its pages or its API: it adds its routes.
+Area = Callable[[web.Application, Renderer], None]
+
 
 class ConsoleServer:
     """Admin pages and API on `[console] listen`; `start()`, then `close()`."""
@@ -38,16 +43,18 @@ class ConsoleServer:
         self,
         settings: Settings,
         health: Health,
-        accounts: AccountService,
+        sign_in: SignIn,
         authenticator: CredentialAuthenticator,
         simulator: Simulator | None,
         *,
         clock: Clock | None = None,
+        areas: Sequence[Area] = (),
     ) -> None:
         """Nothing is opened yet; `simulator` is None unless in sandbox mode."""
         self._settings = settings
         self._health = health
-        self._accounts = accounts
+        self._sign_in = sign_in
+        self._areas = areas
         self._authenticator = authenticator
         self._simulator = simulator
         self._clock = clock or SystemClock()
@@ -106,8 +113,8 @@ class ConsoleServer:
             timezone=settings.server.timezone,
             is_sandbox=self._simulator is not None,
         )
-        sessions = Sessions(self._clock)
-        access = Access(sessions, self._accounts, BearerCheck(self._authenticator), self._clock)
+        sessions = self._sign_in.sessions
+        access = Access(sessions, BearerCheck(self._authenticator))
         app = web.Application(
             middlewares=[
                 forwarded_middleware(settings.console.trusted_proxies),
@@ -119,7 +126,9 @@ class ConsoleServer:
         app.on_response_prepare.append(add_headers)
         renderer.setup(app)
         add_health_routes(app, self._health)
-        SignInPages(renderer, sessions, self._accounts, self._clock).add_routes(app)
+        SignInPages(renderer, self._sign_in).add_routes(app)
+        ProfilePages(renderer, self._sign_in).add_routes(app)
+        AccountSwitch(sessions).add_routes(app)
         status = StatusPage(renderer, self._health, _facts(settings))
         app.router.add_get("/status", status.show)
         app.router.add_get("/", status.show if self._simulator is None else _go_to_sandbox)
@@ -135,6 +144,8 @@ class ConsoleServer:
             )
             self._pages.add_routes(app)
         SandboxApi(inbox).add_routes(app)
+        for area in self._areas:
+            area(app, renderer)
         return app
 
     def reload(self) -> None:

@@ -231,7 +231,7 @@ async def test_an_address_that_is_taken_is_told(web: WebWorld, tmp_path: Path):
     }
     settings = load_settings(None, environ).settings
     accounts = web.accounts
-    second = ConsoleServer(settings, Health(), accounts.accounts, accounts.authenticator, None)
+    second = ConsoleServer(settings, Health(), accounts.sign_in, accounts.authenticator, None)
     with pytest.raises(ConfigurationError, match=r"\[console\] listen"):
         await second.start()
 
@@ -246,7 +246,7 @@ async def test_a_certificate_that_does_not_fit_is_told(web: WebWorld, tmp_path: 
     }
     settings = load_settings(None, environ).settings
     accounts = web.accounts
-    server = ConsoleServer(settings, Health(), accounts.accounts, accounts.authenticator, None)
+    server = ConsoleServer(settings, Health(), accounts.sign_in, accounts.authenticator, None)
     with pytest.raises(ConfigurationError, match=r"\[console\] tls_certificate"):
         await server.start()
 

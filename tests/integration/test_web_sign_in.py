@@ -8,10 +8,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from console.accounts.signin.sessions import CHECK_S, IDLE_S
+from console.accounts.signin.throttle import FREE_PER_NETWORK, MAX_DELAY_S
 from console.accounts.values import Role
-from console.pages.sessions import IDLE_S
-from console.pages.sign_in import MAX_FAILURES, WINDOW_S
-from console.web.access import CHECK_PERSON_S
 from tests.accounts_world import OPERATOR
 from tests.web_world import EMAIL, PASSWORD, WebWorld, mail, open_web, sign_in, token_of
 
@@ -118,14 +117,32 @@ async def test_a_session_that_nobody_opened_is_none(web: WebWorld):
 
 async def test_many_failures_from_one_network_wait(web: WebWorld):
     async with web.browser() as browser:
-        for number in range(MAX_FAILURES):
+        for number in range(FREE_PER_NETWORK):
             response = await sign_in(browser, email=f"u{number}@example.org")
             assert response.status == 401
         response = await sign_in(browser)
         assert response.status == 429
-        assert int(response.headers["Retry-After"]) == WINDOW_S
-        web.accounts.clock.advance(WINDOW_S)
+        assert int(response.headers["Retry-After"]) == 1
+        web.accounts.clock.advance(1)
         assert (await sign_in(browser)).status == 303
+
+
+@pytest.mark.parametrize("email", [EMAIL, "nadie@example.org"])
+async def test_guessing_one_password_waits_longer_each_time_whoever_it_is(
+    web: WebWorld, email: str
+):
+    waits = []
+    async with web.browser() as browser:
+        for _ in range(16):
+            response = await sign_in(browser, email=email, password="falso")
+            while response.status == 429:
+                assert "Demasiados intentos" in await response.text()
+                waits.append(int(response.headers["Retry-After"]))
+                web.accounts.clock.advance(waits[-1])
+                response = await sign_in(browser, email=email, password="falso")
+            assert response.status == 401
+    assert waits[:5] == [1, 2, 4, 8, 16]
+    assert waits[-1] == MAX_DELAY_S
 
 
 async def test_signing_out_ends_the_session_on_the_server(web: WebWorld):
@@ -169,7 +186,7 @@ async def test_an_open_live_page_does_not_keep_a_session_alive(web: WebWorld):
 async def test_who_is_disabled_is_out_within_a_minute(web: WebWorld):
     async with web.signed_in() as browser:
         await web.accounts.accounts.users.disable(OPERATOR, EMAIL)
-        web.accounts.clock.advance(CHECK_PERSON_S)
+        web.accounts.clock.advance(CHECK_S)
         assert not await _is_signed_in(browser)
 
 

@@ -10,10 +10,11 @@ import asyncio
 import hashlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from console.accounts.values import State
+from console.accounts.actor import Actor, ActorKind, expand_grants
+from console.accounts.values import Account, Role, State
 from mta.model.clock import Clock
 from mta.store.base import Store
 from mta.store.work import Rows
@@ -23,6 +24,7 @@ ABSOLUTE_S = 12 * 3600.0
 WRITE_USE_S = 60.0  # how late the database may know of the last use
 MAX_CACHED = 10_000  # the least recently used is read again when it comes back
 MOVED_S = 30.0  # requests that were under way when the id changed still come in
+CHECK_S = 60.0  # what is known of the person is read again after that, whoever forgot to tell
 MAX_TOLD = 4
 MAX_AGENT = 200
 
@@ -46,8 +48,11 @@ class Session:
     language: str = ""
     timezone: str = ""
     must_enrol: bool = False  # an account asks for a second factor and there is none
-    is_stale: bool = True  # what is known of the person has to be read again
+    checked_ms: int = 0  # when the person was read; 0: has to be read again
     must_renew: bool = False  # the id has to change with the next page
+    actor: Actor = field(default_factory=lambda: Actor(ActorKind.USER, 0, ""))
+    accounts: Mapping[int, Account] = field(default_factory=dict)  # that the person sees
+    roles: Mapping[int, Role] = field(default_factory=dict)  # by account, as they were given
     _told: list[tuple[str, str]] = field(default_factory=list)
 
     def tell(self, text: str, *, tone: str = "good") -> None:
@@ -115,7 +120,8 @@ class Sessions:
         if self._has_ended(session, now):
             await self.close(session)
             return None
-        if session.is_stale and not await self._freshen(session):
+        is_old = now - session.checked_ms >= CHECK_S * 1000
+        if is_old and not await self._freshen(session, now):
             await self.close(session)
             return None
         if is_use:
@@ -160,29 +166,29 @@ class Sessions:
 
     async def close_of_user(self, user_id: int, *, keep: str = "") -> None:
         """End all of a person, but the one with that digest."""
-        self.forget(user_id, keep=keep)
-        await self._store.submit([self.closing(user_id, keep=keep)])
+        await self._store.submit(self.ending(user_id, keep=keep))
+        self.ended(user_id, keep=keep)
 
-    def closing(self, user_id: int, *, keep: str = "") -> Rows:
-        """The same as rows for the job of a change; `forget` follows when it is durable."""
-        return Rows("session_delete_others", [(user_id, keep)])
+    def ending(self, user: int, *, keep: str = "") -> Sequence[Rows]:
+        """The same as rows for the job of a change; `ended` follows when it is durable."""
+        return [Rows("session_delete_others", [(user, keep)])]
 
-    def forget(self, user_id: int, *, keep: str = "") -> None:
+    def ended(self, user: int, *, keep: str = "") -> None:
         """Take a person's sessions out of the memory."""
-        for session in self._of(user_id):
+        for session in self._of(user):
             if session.digest != keep:
                 del self._cached[session.digest]
 
     def person_changed(self, user_id: int, *, must_renew: bool = False) -> None:
         """Read again what the sessions know of a person; after a change of roles change their ids."""
         for session in self._of(user_id):
-            session.is_stale = True
+            session.checked_ms = 0
             session.must_renew = session.must_renew or must_renew
 
     def everybody_changed(self) -> None:
         """The same for everybody: an account or its rules changed."""
         for session in self._cached.values():
-            session.is_stale = True
+            session.checked_ms = 0
 
     def _of(self, user_id: int) -> list[Session]:
         return [session for session in self._cached.values() if session.user_id == user_id]
@@ -212,20 +218,36 @@ class Sessions:
         self._keep(session)
         return session
 
-    async def _freshen(self, session: Session) -> bool:
+    async def _freshen(self, session: Session, now_ms: int) -> bool:
         """Read the person; whether he may still be here."""
-        session.is_stale = False
+        session.checked_ms = now_ms
         rows = await self._store.read("signin_person", user=session.user_id)
         if not rows or rows[0][2] != State.ACTIVE:
             return False
         _, session.email, _, session.name, session.language, session.timezone = rows[0]
+        await self._read_grants(session)
         session.must_enrol = False
         if not session.has_factor:
-            ((is_required,),) = await self._store.read(
-                "factor_is_required", user=session.user_id
-            )
+            ((is_required,),) = await self._store.read("factor_is_required", user=session.user_id)
             session.must_enrol = bool(is_required)
         return True
+
+    async def _read_grants(self, session: Session) -> None:
+        roles = await self._store.read("signin_roles", user=session.user_id)
+        session.roles = {account: Role(role) for account, role in roles}
+        accounts = [Account.of(row) for row in await self._store.read("account_all")]
+        session.actor = Actor(
+            ActorKind.USER,
+            session.user_id,
+            session.email,
+            expand_grants(session.roles.items(), accounts),
+            session.address,
+            session.agent,
+        )
+        session.accounts = {a.id: a for a in accounts if session.actor.sees(a.id)}
+        if session.account not in session.accounts:
+            # Where a role was given, the uppermost first: parents are older than their children.
+            session.account = next((a for a in session.accounts if a in session.roles), 0)
 
     def _keep(self, session: Session) -> None:
         self._cached[session.digest] = session

@@ -50,3 +50,6 @@ SELECT "user", name, language, timezone FROM user_profile;
 SELECT u.id, u.email, u.state, coalesce(p.name, ''), coalesce(p.language, ''),
        coalesce(p.timezone, '')
 FROM console_user AS u LEFT JOIN user_profile AS p ON p."user" = u.id WHERE u.id = :user;
+
+-- name: signin_roles
+SELECT account, role FROM membership WHERE "user" = :user ORDER BY account;
