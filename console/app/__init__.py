@@ -12,8 +12,19 @@ from console.app.commands import (
     restore,
     run_operation,
     sandbox,
+    send_alert,
     serve,
     verify,
 )
 
-__all__ = ["backup", "check", "init", "restore", "run_operation", "sandbox", "serve", "verify"]
+__all__ = [
+    "backup",
+    "check",
+    "init",
+    "restore",
+    "run_operation",
+    "sandbox",
+    "send_alert",
+    "serve",
+    "verify",
+]

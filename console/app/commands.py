@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from console.app import keeping
+from console.app import alerting, keeping
 from console.app.readiness import dns_findings, key_findings
 from console.app.sandbox import prepare_sandbox
 from console.app.server import run_server
@@ -130,3 +130,8 @@ def backup(config: Path, target: Path, progress: Progress) -> Mapping[str, Any]:
 def restore(config: Path, source: Path, progress: Progress) -> Mapping[str, Any]:
     """Put a backup in place, with everything on hold."""
     return keeping.restore(config, source, load, progress)
+
+
+def send_alert(config: Path, name: str, text: str) -> Mapping[str, Any]:
+    """`sent` and `failed` ways, without the server."""
+    return alerting.send_alert(load(config), name, text)

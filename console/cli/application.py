@@ -44,6 +44,10 @@ class Application(Protocol):
         """`data_dir`, and what is in place now."""
         ...
 
+    def send_alert(self, config: Path, name: str, text: str, /) -> Mapping[str, Any]:
+        """`sent`: the ways that worked; `failed`: why the others did not."""
+        ...
+
 
 def application(context: click.Context) -> Application:
     """The program, imported when it is needed: `relevo version` should not wait for all of it."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from console.cli.accounts import account, credential, domain, user
+from console.cli.alerting import alert
 from console.cli.application import Application
 from console.cli.dkim import dkim
 from console.cli.keeping import backup, restore, verify
@@ -71,6 +72,7 @@ for _command in (
     dkim,
     queue,
     trace,
+    alert,
     send,
     backup,
     restore,

@@ -21,6 +21,8 @@ from mta.bounces.classifier import Classifier
 from mta.delivery.clock_steps import ClockSteps
 from mta.delivery.notices import DsnNotices, NoticeFlows
 from mta.dkim.keys import KeyRing
+from mta.engine.alerts.service import AlertService
+from mta.engine.alerts.watching import watch_all
 from mta.engine.assembly import DeliveryAssembly, assemble_delivery, retry_plan
 from mta.engine.feedback import Feedback
 from mta.engine.foundation import Foundation, open_foundation
@@ -100,6 +102,7 @@ class Engine:
         self.batches: BatchIntake | None = None
         self.authenticator: Authenticator
         self.capacity: Capacity
+        self.alerts: AlertService
         self.notice_flows: NoticeFlows
         self.flow_lookup: FlowLookup
         self._ports = ports
@@ -300,8 +303,15 @@ class Engine:
             group.create_task(keeper.watch_space(), name="space"),
             group.create_task(keeper.sweep(), name="retention"),
             group.create_task(steps.run(), name="clock"),
+            group.create_task(self._make_alerts().run(), name="alerts"),
             group.create_task(LoopLagMonitor(self.metrics, base.clock).run(), name="lag"),
         ]
+
+    def _make_alerts(self) -> AlertService:
+        base = self.foundation
+        self.alerts = AlertService(self.settings, base.store, self.intake, base.clock)
+        watch_all(self.alerts, self.settings, self.health, self.metrics, base.clock)
+        return self.alerts
 
     async def _start_health(self) -> HealthServer | None:
         listen = self.settings.metrics.listen

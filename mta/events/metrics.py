@@ -157,6 +157,27 @@ class Metrics:
         """What the self-audit found; anything but 0 is a fault of ours."""
         self._past_deadline[()] = count
 
+    # -- what alerts ask (`mta.engine.alerts.conditions.Figures`) ----------------------------
+
+    @property
+    def delivered_total(self) -> float:
+        """Deliveries done since the start."""
+        return sum(self._delivered.values())
+
+    @property
+    def deferred_total(self) -> float:
+        """Attempts that have to be repeated, since the start."""
+        return sum(self._deferred.values())
+
+    @property
+    def past_deadline(self) -> float:
+        """Deliveries that should have ended."""
+        return self._past_deadline[()]
+
+    def oldest_due_s(self, traffic_class: TrafficClass) -> float:
+        """For how long the longest waiting delivery of a class has been due."""
+        return self._oldest_due.get((traffic_class,), 0.0)
+
     def throttle_wait(self, reason: str) -> None:
         """A lane waits for one of its limits (`rate`, `connections`, `daily`, `backoff`, …)."""
         self._throttle_waits[(reason,)] += 1

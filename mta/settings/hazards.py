@@ -61,6 +61,7 @@ def warnings(settings: Settings) -> list[Hazard]:
         *_delivery(settings),
         *_identity(settings),
         *_queue(settings),
+        *_alerts(settings),
         *_not_yet(settings),
     ]
     order = list(Severity)
@@ -270,6 +271,21 @@ def _queue(settings: Settings) -> Iterator[Hazard]:
         )
 
 
+def _alerts(settings: Settings) -> Iterator[Hazard]:
+    alerts = settings.alerts
+    if alerts.mail and alerts.smarthost is None and alerts.webhook is None:
+        yield Hazard(
+            Severity.WARNING,
+            "alerts.mail",
+            "is the only way for alerts: when Relevo cannot send, nobody is told.",
+            "Name another relay in smarthost, or a webhook.",
+        )
+    if alerts.smarthost is not None and not alerts.mail:
+        yield Hazard(
+            Severity.WARNING, "alerts.smarthost", "has no effect without mail.", "Set mail."
+        )
+
+
 def _not_yet(settings: Settings) -> Iterator[Hazard]:
     """Settings that have a place and no effect in this release: said, not ignored."""
     if settings.server.store != "sqlite":
@@ -281,9 +297,6 @@ def _not_yet(settings: Settings) -> Iterator[Hazard]:
         )
     chosen = {
         "public.listen": settings.public.listen is not None,
-        "alerts.mail": bool(settings.alerts.mail),
-        "alerts.smarthost": settings.alerts.smarthost is not None,
-        "alerts.webhook": settings.alerts.webhook is not None,
         "support.email": settings.support.email is not None,
         "support.phone": bool(settings.support.phone),
         "support.hours": bool(settings.support.hours),

@@ -114,8 +114,15 @@ def test_return_paths_without_a_listener_are_told():
     assert found(inbound=both) == set()
 
 
+def test_alerts_that_need_a_relevo_that_sends_are_told():
+    mail = {"mail": ["a@example.com"]}
+    assert found(alerts=mail) == {("warning", "alerts.mail")}
+    assert found(alerts={**mail, "smarthost": "other.example:25"}) == set()
+    assert found(alerts={**mail, "webhook": "https://example.com/x"}) == set()
+    assert found(alerts={"smarthost": "a.example:25"}) == {("warning", "alerts.smarthost")}
+
+
 def test_settings_without_effect_in_this_release_are_told():
-    assert found(alerts={"mail": ["a@example.com"]}) == {("warning", "alerts.mail")}
     assert found(support={"email": "help@example.com", "phone": "1", "hours": "8-17"}) == {
         ("warning", f"support.{key}") for key in ("email", "phone", "hours")
     }

@@ -198,3 +198,7 @@ WHERE e.message = :message;
 -- name: expansions
 -- All of these, oldest first.
 SELECT message FROM expansion ORDER BY message;
+
+-- name: alert_arrived
+-- Whether every delivery of a message succeeded.
+SELECT NOT EXISTS (SELECT 1 FROM delivery WHERE message = :message AND state <> 10);
