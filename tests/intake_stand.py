@@ -134,9 +134,11 @@ class Lines:
 class Stand:
     """An intake and all that surrounds it."""
 
-    def __init__(self, store: SqliteStore, **options: Any) -> None:
+    def __init__(
+        self, store: SqliteStore, *, clock: ManualClock | None = None, **options: Any
+    ) -> None:
         self.store = store
-        self.clock = ManualClock()
+        self.clock = clock or ManualClock()
         self.ids = IdGenerator(clock_ns=lambda: self.clock.now_ms() * 1_000_000)
         self.directory = FlowDirectory()
         self.flows = FlowLookup(store, self.directory, self.ids, self.clock)

@@ -15,6 +15,8 @@ import structlog
 import uvloop
 
 from console.app.sandbox_returns import SandboxReturns
+from console.accounts.quota.service import QuotaService
+from console.app.quota import make_quota, make_releases
 from console.app.services import PACKAGES, Services
 from console.content.rendering import Renderer
 from console.web.application import ConsoleServer
@@ -27,11 +29,13 @@ from mta.engine.foundation import Foundation
 from mta.engine.lease import OPERATION as LEASE_OPERATION
 from mta.engine.lease import RemovalLease
 from mta.engine.notify import Notifier, listen_fds
+from mta.intake.ports import SubmissionPolicy
 from mta.listener.authenticator import Authenticator
 from mta.listener.tls import build_context
 from mta.model.errors import ConfigurationError, StoreError
 from mta.sandbox.simulator import Simulator
 from mta.settings.loading import Loaded
+from mta.spool.follower import EventFollower
 
 IMPLICIT_TLS_SOCKET = "submissions"  # FileDescriptorName= of the socket for port 465
 
@@ -47,6 +51,8 @@ class Server:
         self.loaded = loaded
         self.settings = loaded.settings
         self.services: Services
+        self._quota: QuotaService
+        self._releases: EventFollower
         self.simulator: Simulator | None = None
         self.console: ConsoleServer | None = None
         self._control: ControlServer | None = None
@@ -65,6 +71,7 @@ class Server:
             finishers=[self._finish],
             usage=lambda: self.services.usage,
             renderer=Renderer(),
+            policy=self._make_policy,
             still_valid=lambda identity: self.services.authenticator.is_still_valid(identity),
         )
         self.notifier = Notifier.from_environment(os.environ)
@@ -127,14 +134,22 @@ class Server:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.append(task)
 
+    def _make_policy(self, foundation: Foundation) -> SubmissionPolicy:
+        self._quota = make_quota(foundation)
+        self._releases = make_releases(foundation)
+        return self._quota.policy
+
     async def _make_services(self, foundation: Foundation) -> Authenticator:
         view = DispatchView(self.engine.delivery.dispatcher, foundation.clock)
-        self.services = Services(foundation, view)
+        self.services = Services(foundation, view, self._quota)
         await self.services.load()
         await self.services.queue.restore_holds()
         self._spawn(self.services.last_use.run())
         self._spawn(self.services.usage_recorder.run())
         self._spawn(self.services.sealer.run())
+        self._spawn(self.services.quota_sealer.run())
+        self._spawn(self.services.quota.keeper.run())
+        await self._releases.start()
         return self.services.authenticator
 
     async def _start_simulator(self, engine: Engine) -> None:
@@ -210,8 +225,10 @@ class Server:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.services.last_use.flush()
+        await self._releases.stop()
         await self.services.sealer.seal()
         await self.services.webhooks.close()
+        await self.services.quota_sealer.seal()
         self.services.close()
         if self.simulator is not None:
             await self.simulator.close()

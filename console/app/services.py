@@ -16,12 +16,15 @@ from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.last_use import LastUse
 from console.accounts.operations import operations as account_operations
 from console.accounts.passwords import PasswordHasher
+from console.accounts.quota.operations import quota_operations
+from console.accounts.quota.service import QuotaService
 from console.accounts.service import AccountService
 from console.accounts.signin.service import SignIn
 from console.accounts.signin.sessions import Sessions
 from console.accounts.usage.counters import UsageCounters
 from console.accounts.usage.recorder import UsageRecorder
 from console.app.webhooks import WebhookParts
+from console.app.quota import make_quota, make_quota_sealer
 from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.operations import QueueOperations
 from mta.engine.port import DispatcherPort
@@ -37,6 +40,7 @@ PACKAGES = (
     "console.accounts.approvals",
     "console.accounts.audit",
     "console.accounts.signin",
+    "console.accounts.quota",
     "console.accounts.usage",
     "console.api",
     "console.webhooks",
@@ -46,8 +50,13 @@ PACKAGES = (
 class Services:
     """Accounts and queue, over one store."""
 
-    def __init__(self, foundation: Foundation, port: DispatcherPort | None = None) -> None:
-        """`port`: the running dispatcher; None when no server runs."""
+    def __init__(
+        self,
+        foundation: Foundation,
+        port: DispatcherPort | None = None,
+        quota: QuotaService | None = None,
+    ) -> None:
+        """`port`: the running dispatcher; None when no server runs. `quota`: what the intake asks."""
         self.foundation = foundation
         store, clock = foundation.store, foundation.clock
         settings = foundation.loaded.settings
@@ -57,6 +66,9 @@ class Services:
         self.trail = AuditTrail(
             store, foundation.ids, clock, self.chain_key, on_entry=self.sealer.wake
         )
+        self.quota = quota or make_quota(foundation)
+        self.quota.books.audited_by(self.trail)
+        self.quota_sealer = make_quota_sealer(store, self.chain_key)
         self.last_use = LastUse(store)
         self.authenticator = CredentialAuthenticator(store, clock, on_use=self.last_use.note)
         self.hasher = PasswordHasher()
@@ -102,6 +114,7 @@ class Services:
         await self.trail.observe_ids()
         await self.approvals.observe_ids()
         await self.authenticator.refresh()
+        await self.quota.load()
 
     def close(self) -> None:
         """End the threads that hash passwords."""
@@ -109,7 +122,7 @@ class Services:
 
     async def run(self, name: str, arguments: Mapping[str, Any]) -> object:
         """Carry out a named operation. Raises `PermanentError` for an unknown name."""
-        operation = account_operations().get(name)
+        operation = account_operations().get(name) or quota_operations().get(name)
         if operation is not None:
             return await operation(self, arguments)
         if name in self.webhooks.operations:
@@ -125,7 +138,8 @@ class Services:
     @property
     def names(self) -> list[str]:
         """Every operation there is."""
-        return [*account_operations(), *self.webhooks.operations, *self.queue.operations]
+        named = (account_operations(), quota_operations(), self.webhooks.operations)
+        return [*(name for group in named for name in group), *self.queue.operations]
 
     async def _find_account(self, name: str | None) -> int:
         """By name or id; None: the only main account."""
@@ -153,6 +167,7 @@ def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) 
                     await services.load()
                     answer = await services.run(name, arguments)
                     await services.sealer.seal()
+                    await services.quota_sealer.seal()
                     return answer
                 finally:
                     await services.webhooks.close()

@@ -18,6 +18,7 @@ from console.cli.dkim import dkim
 from console.cli.keeping import backup, restore, verify
 from console.cli.mailqueue import queue, trace
 from console.cli.output import escape
+from console.cli.quota import contract, quota, training
 from console.cli.send import send
 from console.cli.server import check, init, sandbox, serve, version
 from console.cli.webhooks import webhook
@@ -69,6 +70,9 @@ for _command in (
     credential,
     domain,
     webhook,
+    contract,
+    quota,
+    training,
     dkim,
     queue,
     trace,

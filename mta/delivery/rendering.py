@@ -4,11 +4,14 @@ from collections.abc import Callable
 
 from mta.delivery.attempt import Attempt
 from mta.dkim.keys import DkimKey
+from mta.intake.admission import TRAINING_FIELD
 from mta.intake.trace import TraceWriter
 from mta.model.errors import ConfigurationError
 from mta.model.rendering import ContentRenderer, Occasion
+from mta.spool.rows import MessageFlag
 
 Keys = tuple[DkimKey, ...]
+_TRAINING = int(MessageFlag.TRAINING)
 
 
 class Rendering:
@@ -47,4 +50,6 @@ class Rendering:
                 delivery.merge,
             )
         )
+        if message.flags & _TRAINING:
+            content = TRAINING_FIELD.encode() + content
         return content, self._signers(template.author.domain)

@@ -21,9 +21,10 @@ from mta.model.traffic import DeliveryState, EventType
 from mta.scheduler.retry import RetryPlan, decide
 from mta.spool.flows import Flow
 from mta.spool.jobs import JobBuilder
-from mta.spool.rows import DeliveryFlag, QueuedDelivery
+from mta.spool.rows import DeliveryFlag, QueuedDelivery, attempts_made
 from mta.store.base import Store
 
+_UNSENT = frozenset((DeliveryState.CANCELLED, DeliveryState.SUPPRESSED))
 MAX_ROWS = 300  # deliveries in one job: with a notice each makes six rows of the store's 2,000
 RETRY_S = 1.0
 
@@ -207,6 +208,8 @@ class Settlement:
             data["host"] = outcome.host
         if outcome.tls:
             data["tls"] = outcome.tls
+        if state in _UNSENT:
+            data["attempts"] = attempts_made(delivery)
         if state != DeliveryState.DELIVERED:
             data["class"] = self._hooks.classify(outcome, delivery)
             if settled.due_ms:

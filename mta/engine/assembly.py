@@ -33,7 +33,7 @@ from mta.intake.admission import Admission
 from mta.intake.batch import BatchIntake
 from mta.intake.expansion import Expansion
 from mta.intake.flow_lookup import FlowLookup
-from mta.intake.ports import NothingSuppressed
+from mta.intake.ports import NothingSuppressed, SubmissionPolicy
 from mta.intake.return_path import ReturnPaths
 from mta.intake.trace import TraceWriter
 from mta.model.clock import Clock
@@ -168,6 +168,7 @@ class DeliveryAssembly:
         renderer: ContentRenderer,
         metrics: Metrics,
         capacity: Callable[[], Reply | None],
+        policy: SubmissionPolicy,
     ) -> Expansion:
         """What makes the deliveries of template messages, and tells the dispatcher of them."""
         return Expansion(
@@ -182,6 +183,7 @@ class DeliveryAssembly:
             renderer=renderer,
             metrics=metrics,
             capacity=capacity,
+            policy=policy,
         )
 
     def make_batches(
@@ -193,6 +195,7 @@ class DeliveryAssembly:
         clock: Clock,
         renderer: ContentRenderer,
         metrics: Metrics,
+        policy: SubmissionPolicy,
     ) -> BatchIntake:
         """What takes personalised messages with all their recipients in one transaction."""
         return BatchIntake(
@@ -206,6 +209,7 @@ class DeliveryAssembly:
             site_of=self.site_of,
             renderer=renderer,
             metrics=metrics,
+            policy=policy,
         )
 
     def site_of(self, domain: str) -> int:

@@ -39,7 +39,7 @@ from mta.intake.batch import BatchIntake
 from mta.intake.expansion import Expansion
 from mta.intake.flow_lookup import FlowLookup
 from mta.intake.intake import Intake
-from mta.intake.ports import NothingSuppressed
+from mta.intake.ports import AllowAll, NothingSuppressed, SubmissionPolicy
 from mta.intake.return_path import ReturnPaths
 from mta.intake.trace import TraceWriter
 from mta.listener.authenticator import Authenticator
@@ -74,6 +74,7 @@ class Ports:
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     finishers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)  # mail has ended
     still_valid: Callable[[Identity], bool] = lambda _identity: True
+    policy: Callable[[Foundation], SubmissionPolicy] = lambda _foundation: AllowAll()
     usage: Callable[[], UsagePort] | None = None  # asked when the authenticator is there
     renderer: ContentRenderer | None = None  # None: template messages are not taken
     sockets: list[socket.socket] | None = None  # already open (socket activation)
@@ -253,6 +254,7 @@ class Engine:
 
     def _build_doors(self, trace: TraceWriter, mail_log: MailLog) -> None:
         base, settings = self.foundation, self.settings
+        policy = self._ports.policy(base)
         admission = Admission(
             ids=base.ids,
             trace=trace,
@@ -264,11 +266,11 @@ class Engine:
         if self._ports.renderer is not None:
             self.expansion = self.delivery.make_expansion(
                 base.store, self.flow_lookup, admission, base.ids, base.clock,
-                self._ports.renderer, self.metrics, self.capacity.refusal,
+                self._ports.renderer, self.metrics, self.capacity.refusal, policy,
             )  # fmt: skip
             self.batches = self.delivery.make_batches(
                 base.store, self.flow_lookup, admission, base.ids, base.clock,
-                self._ports.renderer, self.metrics,
+                self._ports.renderer, self.metrics, policy,
             )  # fmt: skip
         self.intake = Intake(
             store=base.store,
@@ -277,6 +279,7 @@ class Engine:
             listener=self.delivery.dispatcher,
             clock=base.clock,
             max_hops=settings.submission.max_hops,
+            policy=policy,
             capacity=self.capacity.refusal,
             still_valid=self._ports.still_valid,
             metrics=self.metrics,

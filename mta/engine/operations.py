@@ -30,7 +30,7 @@ from mta.spool.flows import Flow, FlowDirectory
 from mta.spool.holding import HOLD_MS, Reschedule, held, is_held, released
 from mta.spool.inspection import LAST_OPEN, PAGE, Filter, PickedFlow, QueueReader, QueueRow
 from mta.spool.jobs import JobBuilder
-from mta.spool.rows import DeliveryFlag, QueuedDelivery
+from mta.spool.rows import DeliveryFlag, QueuedDelivery, attempts_made
 from mta.store.base import Store
 from mta.store.work import Rows
 
@@ -329,7 +329,10 @@ class QueueOperations:
             job.event(
                 EventType.CANCELLED, now_ms, account=d.message.account, flow=d.flow,
                 message=d.message.id, delivery=d.id,
-                data={"reply": str(CANCELLED.reply), "phase": CANCELLED.phase},
+                data={
+                    "reply": str(CANCELLED.reply), "phase": CANCELLED.phase,
+                    "attempts": attempts_made(d),
+                },
             )  # fmt: skip
         return await self._submit(job, deliveries, now_ms, self._end_stored)
 

@@ -29,6 +29,9 @@ EVENT_CODES: Mapping[EventType, int] = MappingProxyType(
         EventType.UNSUBSCRIBED: 23,
         EventType.RESUBSCRIBED: 24,
         EventType.SHAPING_CHANGED: 40,
+        EventType.QUOTA_LOW: 41,
+        EventType.QUOTA_EXHAUSTED: 42,
+        EventType.QUOTA_REFUNDED: 43,
     }
 )
 EVENT_TYPES: Mapping[int, EventType] = MappingProxyType({v: k for k, v in EVENT_CODES.items()})

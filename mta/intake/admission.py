@@ -39,12 +39,15 @@ SEGMENTS = {
 # Rows of the door that become durable with the message: of its id and what became of recipients.
 Joined = Callable[[int, Sequence[RecipientOutcome]], Sequence[Rows]]
 
+TRAINING_FIELD = "X-Training: 1\r\n"  # in every mail of a training account
+
 _KINDS = tuple(ExpiryKind)
 # Operations on flags cost microseconds, on integers they do not.
 _EIGHT_BIT = int(MessageFlag.EIGHT_BIT)
 _NEEDS_UTF8 = int(MessageFlag.NEEDS_UTF8)
 _RELAY = int(MessageFlag.RELAY)
 _TEST = int(MessageFlag.TEST)
+_TRAINING = int(MessageFlag.TRAINING)
 _TRACK_OPENS = int(MessageFlag.TRACK_OPENS)
 _TRACK_CLICKS = int(MessageFlag.TRACK_CLICKS)
 
@@ -253,6 +256,8 @@ class Admission:
         found, submission = draft.scan, draft.submission
         target = str(recipients[0].address) if len(recipients) == 1 else ""
         head = self._trace.received(submission.origin, message_id, target, now_ms)
+        if submission.identity.is_training:
+            head += TRAINING_FIELD
         if not found.has_date and not found.has_signature:
             head += f"Date: {self._trace.date(now_ms)}\r\n"
         if own_id:
@@ -327,6 +332,8 @@ def _flags(draft: Draft, content: bytes) -> int:
     submission = draft.submission
     sender = submission.envelope.sender
     flags = _TEST if submission.identity.is_test else 0
+    if submission.identity.is_training:
+        flags |= _TRAINING
     if not content.isascii():
         flags |= _EIGHT_BIT
     if draft.scan.has_utf8_header or (sender is not None and not sender.is_ascii):

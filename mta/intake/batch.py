@@ -21,7 +21,15 @@ from mta.intake.admission import (
 )
 from mta.intake.content import ContentRefused
 from mta.intake.flow_lookup import FlowLookup
-from mta.intake.intake import KEY_REUSED, STORE_FAILED, TOO_MANY, IntakeMetrics, cancelled, queued
+from mta.intake.intake import (
+    KEY_REUSED,
+    STORE_FAILED,
+    TOO_MANY,
+    IntakeMetrics,
+    cancelled,
+    not_addressed,
+    queued,
+)
 from mta.intake.ports import (
     AllowAll,
     ReadyListener,
@@ -145,7 +153,7 @@ class BatchIntake:
             return self._refused(cancelled(flow))
         drafted = self._draft(batch, flow, now_ms)
         charged = len(drafted.outcomes) - len(drafted.suppressed)
-        policy = self._policy.admit(batch.identity, drafted.message.id, charged, now_ms)
+        policy = self._policy.admit(batch.identity, flow.id, drafted.message.id, charged, now_ms)
         if isinstance(policy, Reply):
             return self._refused(policy)
         work = [*policy, *drafted.job.work(now_ms)]
@@ -166,6 +174,10 @@ class BatchIntake:
         identity = batch.identity
         if not batch.recipients or len(batch.recipients) > MAX_RECIPIENTS:
             return TOO_MANY
+        if identity.is_training:
+            refusal = not_addressed(self._policy, identity, (r.address for r in batch.recipients))
+            if refusal is not None:
+                return refusal
         if batch.release_at_ms > now_ms + MAX_RELEASE_MS:
             return Reply.of(550, "5.5.4", "release time more than 60 days ahead")
         try:
@@ -187,6 +199,8 @@ class BatchIntake:
         flags = int(MessageFlag.TEMPLATE) | tracking_flags(batch.track)
         if batch.identity.is_test:
             flags |= int(MessageFlag.TEST)
+        if batch.identity.is_training:
+            flags |= int(MessageFlag.TRAINING)
         place = self._store.reserve(batch.compiled, SEGMENTS[kind])
         message = QueuedMessage(
             ids[0], batch.identity.account_id, str(batch.sender), place.ref, flags, "", "", ""
@@ -261,7 +275,7 @@ class BatchIntake:
         found = await self._flows.earlier(account, key) if key else None
         if found is not None:
             return queued(found[0]) if found[1] == batch.digest else self._refused(KEY_REUSED)
-        if any(rows.expect is not None for rows in policy):
+        if policy:
             return self._refused(self._policy.guard_refusal(batch.identity, charged))
         return self._refused(STORE_FAILED)
 

@@ -18,7 +18,14 @@ from mta.intake.content import ContentRefused
 from mta.intake.fingerprint import fingerprint
 from mta.intake.flow_lookup import FlowLookup
 from mta.intake.intake import KEY_REUSED, STORE_FAILED, IntakeMetrics, cancelled, queued
-from mta.intake.ports import ReadyListener, Receipt, SiteFinder, SuppressionCheck
+from mta.intake.ports import (
+    AllowAll,
+    ReadyListener,
+    Receipt,
+    SiteFinder,
+    SubmissionPolicy,
+    SuppressionCheck,
+)
 from mta.intake.recipients import Page, RecipientSource, TemplateRecipient
 from mta.model.address import Address
 from mta.model.clock import Clock
@@ -32,6 +39,7 @@ from mta.spool.flows import Flow
 from mta.spool.jobs import JobBuilder
 from mta.spool.rows import ExpiryKind, MessageFlag, QueuedMessage
 from mta.store.base import MAX_JOB_ROWS, Store
+from mta.store.work import Rows
 
 PAGE = 250  # recipients of one job, 5 ms of the writer: what transactional mail may wait for
 MAX_PAGE = MAX_JOB_ROWS - 50  # the job also has counters, an event and the place
@@ -59,6 +67,14 @@ class Expanded(NamedTuple):
 
     deliveries: int  # made in all, suppressed ones included
     is_complete: bool  # False: the flow was cancelled before all were made
+
+
+class ExpansionRefused(PermanentError):
+    """The policy does not let the next deliveries be made; `reply` says why."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(str(reply))
+        self.reply = reply
 
 
 class ExpansionMetrics(IntakeMetrics, Protocol):
@@ -100,6 +116,7 @@ class Expansion:
         renderer: ContentRenderer,
         metrics: ExpansionMetrics,
         capacity: Callable[[], Reply | None] = lambda: None,
+        policy: SubmissionPolicy | None = None,
         page: int = PAGE,
     ) -> None:
         """`capacity`: as of `Intake`; `page`: recipients of one job, at most `MAX_PAGE`."""
@@ -114,6 +131,7 @@ class Expansion:
         self._renderer = renderer
         self._metrics = metrics
         self._capacity = capacity
+        self._policy = policy or AllowAll()
         self._page = min(page, MAX_PAGE)
 
     # -- the message ---------------------------------------------------------------------------
@@ -135,10 +153,12 @@ class Expansion:
             return Receipt(cancelled(flow))
         now_ms = self._clock.now_ms()
         place = self._store.reserve(submission.compiled, SEGMENT_TEMPLATE)
+        flags = int(MessageFlag.TEMPLATE)
+        if submission.identity.is_training:
+            flags |= int(MessageFlag.TRAINING)
         message = QueuedMessage(
-            self._ids.new(), account, str(submission.sender), place.ref, MessageFlag.TEMPLATE,
-            "", "", "",
-        )  # fmt: skip
+            self._ids.new(), account, str(submission.sender), place.ref, flags, "", "", ""
+        )
         digest = fingerprint(Envelope(submission.sender, ()), submission.compiled)
         work = _message_job(submission, message, flow, digest, now_ms).work(now_ms)
         try:
@@ -181,7 +201,7 @@ class Expansion:
         """Make the deliveries of a message, from where an earlier call came to, to the end.
 
         A message that has them all stays as it is. Raises `StoreError` (also when the disk is
-        low or the server stops) or what the source raises; then, and when it is cancelled, it can be
+        low or the server stops), `ExpansionRefused` when the account's bag has not enough, or what the source raises; then, and when it is cancelled, it can be
         called again. Not twice at the same time: the later one fails with `JobRefused`.
         """
         rows = await self._store.read("expansion_of", message=message_id)
@@ -222,14 +242,15 @@ class Expansion:
         now_ms = self._clock.now_ms()
         job = JobBuilder()
         old = (standing.message, standing.place, standing.n)
-        first = self._insert(job, standing, flow, page.recipients, sites, now_ms)
+        first, charged = self._insert(job, standing, flow, page.recipients, sites, now_ms)
         standing.place, standing.n = page.place, standing.n + len(page.recipients)
         if page.is_last:
             job.add("expansion_end", old, guarded=True)
             job.live(standing.segment, -1)
         else:
             job.add("expansion_advance", (*old, standing.place, standing.n), guarded=True)
-        committed = self._store.submit(job.work(now_ms), bulk=True)
+        work = [*self._charge(standing, flow, charged, now_ms), *job.work(now_ms)]
+        committed = self._store.submit(work, bulk=True)
         committed.add_done_callback(partial(self._committed, first, len(page.recipients), flow))
         return committed
 
@@ -241,12 +262,15 @@ class Expansion:
         recipients: Sequence[TemplateRecipient],
         sites: dict[str, int],
         now_ms: int,
-    ) -> list[tuple[int, int, int, int, str]]:
-        """Add deliveries to the job; gives the first of each lane, for the dispatcher."""
+    ) -> tuple[list[tuple[int, int, int, int, str]], int]:
+        """Add deliveries to the job; gives the first of each lane, for the dispatcher, and how
+        many are to be charged.
+        """
         klass, kind, n = standing.klass, standing.kind, standing.n
         expires_ms = self._admission.first_deadline(ExpiryKind(kind), flow, now_ms)
         first: dict[int | str, tuple[int, int, int, int, str]] = {}
         suppressed: list[str] = []
+        allowed = self._policy.addressees(standing.account)
         ready, gone = int(DeliveryState.READY), int(DeliveryState.SUPPRESSED)
         rows = zip(self._ids.block(len(recipients)), recipients, strict=True)
         for number, (delivery, (address, merge, contact)) in enumerate(rows, n):
@@ -254,7 +278,8 @@ class Expansion:
                 raise PermanentError(f"{address}: more than {MAX_MERGE} characters of merge values")
             domain = address.domain
             site, state = sites.get(domain, 0), ready
-            if self._suppression.reason(standing.account, address):
+            is_barred = allowed is not None and address.key not in allowed
+            if is_barred or self._suppression.reason(standing.account, address):
                 state = gone
                 suppressed.append(str(delivery))
             else:
@@ -274,7 +299,13 @@ class Expansion:
                 EventType.SUPPRESSED, now_ms, account=standing.account, flow=flow.id,
                 message=standing.message, data={"deliveries": suppressed},
             )  # fmt: skip
-        return list(first.values())
+        return list(first.values()), len(recipients) - len(suppressed)
+
+    def _charge(self, standing: _Standing, flow: Flow, charged: int, now_ms: int) -> Sequence[Rows]:
+        policy = self._policy.expand(standing.account, flow.id, standing.message, charged, now_ms)
+        if isinstance(policy, Reply):
+            raise ExpansionRefused(policy)
+        return policy
 
     def _committed(
         self,

@@ -7,7 +7,7 @@ flow is known.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -38,6 +38,9 @@ from mta.store.base import Store
 STORE_FAILED = Reply.of(451, "4.3.0", "Cannot store the message now, try again later")
 RATE_EXCEEDED = Reply.of(450, "4.7.1", "Rate of this credential exceeded, try again later")
 KEY_REUSED = Reply.of(554, "5.5.4", "Idempotency key was used for another message")
+NOT_FOR_TRAINING = Reply.of(
+    550, "5.7.1", "Training accounts write only to addresses on their list of recipients"
+)
 TOO_MANY = Reply.of(452, "4.5.3", "Too many recipients")
 REVOKED = Reply.of(535, "5.7.8", "This credential is no longer valid")
 
@@ -105,12 +108,16 @@ class Intake:
     def check_recipient(
         self,
         identity: Identity,
-        recipient: Recipient,  # noqa: ARG002
+        recipient: Recipient,
         count: int,
     ) -> Reply | None:
         """A refusal by quota, rate or number for the `count`-th recipient."""
         if count > MAX_RECIPIENTS:
             return TOO_MANY
+        if identity.is_training:
+            refusal = not_addressed(self._policy, identity, (recipient.address,))
+            if refusal is not None:
+                return refusal
         return self._policy.check_recipient(identity, count) or self._rate_refusal(identity, 1)
 
     def check_batch(self, identity: Identity, recipients: int) -> Reply | None:
@@ -144,7 +151,14 @@ class Intake:
         now_ms = self._clock.now_ms()
         try:
             read = draft(submission, max_hops=self._max_hops, now_ms=now_ms, joined=joined)
-            account = submission.identity.account_id
+            identity = submission.identity
+            if identity.is_training:
+                addresses = [r.address for r in submission.envelope.recipients]
+                refusal = not_addressed(self._policy, identity, addresses)
+                if refusal is not None:
+                    self._refuse(answer, submission, refusal)
+                    return answer
+            account = identity.account_id
             flow = self._flows.known(account, read.klass, read.flow_name, read.flow_kind)
         except ContentRefused as refused:
             self._refuse(answer, submission, refused.reply)
@@ -178,12 +192,12 @@ class Intake:
         try:
             admitted = self._admission.admit(read, flow, now_ms)
             policy = self._policy.admit(
-                read.submission.identity, admitted.message.id, admitted.charged, now_ms
+                read.submission.identity, flow.id, admitted.message.id, admitted.charged, now_ms
             )
             if isinstance(policy, Reply):
                 self._refuse(answer, read.submission, policy)
                 return
-            admitted.is_guarded = any(rows.expect is not None for rows in policy)
+            admitted.is_guarded = bool(policy)
             if not admitted.due_ms:
                 self._listener.accepting(admitted.deliveries)
             work = [*policy, *_job(admitted, flow, now_ms).work(now_ms)]
@@ -343,3 +357,13 @@ def _job(admitted: Admitted, flow: Flow, now_ms: int) -> JobBuilder:
         tell(EventType.SUPPRESSED, {"deliveries": ids})
     tell(EventType.ACCEPTED, {"recipients": len(admitted.deliveries), "size": message.ref.length})
     return job
+
+
+def not_addressed(
+    policy: SubmissionPolicy, identity: Identity, addresses: Iterable[Address]
+) -> Reply | None:
+    """A refusal when an account for training writes to somebody who is not on its list."""
+    allowed = None if identity.is_free else policy.addressees(identity.account_id)
+    if allowed is None or all(address.key in allowed for address in addresses):
+        return None
+    return NOT_FOR_TRAINING

@@ -1,6 +1,6 @@
 """What the door asks of others: policy and suppression from above, the dispatcher from beside."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -40,19 +40,29 @@ class SubmissionPolicy(Protocol):
         """A refusal for the `count`-th recipient, or None."""
         ...
 
+    def addressees(self, account_id: int) -> Container[str] | None:
+        """Keys of the addresses that an account for training may write to; None: anybody."""
+        ...
+
     def admit(
-        self, identity: Identity, message_id: int, charged: int, now_ms: int
+        self, identity: Identity, flow: int, message_id: int, charged: int, now_ms: int
     ) -> Reply | Sequence[Rows]:
         """A refusal, or statements that join the message's transaction.
 
         `charged` is the number of recipients that are not suppressed. When a statement with an
-        expectation changes another number of rows, nothing is kept of the message and
-        `guard_refusal` says what its client hears.
+        expectation changes another number of rows, or a constraint does not hold, nothing is kept
+        of the message and `guard_refusal` says what its client hears.
         """
         ...
 
+    def expand(
+        self, account_id: int, flow: int, message_id: int, charged: int, now_ms: int
+    ) -> Reply | Sequence[Rows]:
+        """The same for `charged` further deliveries of a template message."""
+        ...
+
     def guard_refusal(self, identity: Identity, charged: int) -> Reply:
-        """The refusal when a guarded statement of `admit` did not hold (the bag is empty)."""
+        """The refusal when the statements of `admit` did not hold (the bag is empty)."""
         ...
 
 
@@ -99,14 +109,30 @@ class AllowAll:
         """Never refuses."""
         return None
 
+    def addressees(self, account_id: int) -> Container[str] | None:  # noqa: ARG002
+        """Anybody."""
+        return None
+
     def admit(
         self,
         identity: Identity,  # noqa: ARG002
+        flow: int,  # noqa: ARG002
         message_id: int,  # noqa: ARG002
         charged: int,  # noqa: ARG002
         now_ms: int,  # noqa: ARG002
     ) -> Reply | Sequence[Rows]:
         """Nothing to check, nothing to write."""
+        return ()
+
+    def expand(
+        self,
+        account_id: int,  # noqa: ARG002
+        flow: int,  # noqa: ARG002
+        message_id: int,  # noqa: ARG002
+        charged: int,  # noqa: ARG002
+        now_ms: int,  # noqa: ARG002
+    ) -> Reply | Sequence[Rows]:
+        """Nothing to write."""
         return ()
 
     def guard_refusal(self, identity: Identity, charged: int) -> Reply:  # noqa: ARG002

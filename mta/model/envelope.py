@@ -39,6 +39,7 @@ class Identity:
     rate_per_minute: int = 0  # recipients a minute; 0: no limit of its own
     is_training: bool = False
     is_test: bool = False  # a test key: its mail goes to the simulator, and costs nothing
+    is_free: bool = False  # Relevo itself: its mail costs nothing
 
     def may_send_as(self, sender: Address) -> bool:
         """Whether the account owns that sender address (RFC 6409 §6.1)."""

@@ -62,6 +62,9 @@ class EventType(StrEnum):
     UNSUBSCRIBED = "message.unsubscribed"
     RESUBSCRIBED = "message.resubscribed"
     SHAPING_CHANGED = "shaping.changed"
+    QUOTA_LOW = "quota.low"
+    QUOTA_EXHAUSTED = "quota.exhausted"
+    QUOTA_REFUNDED = "quota.refunded"
 
 
 class Expiry(StrEnum):

@@ -20,6 +20,7 @@ class MessageFlag(IntFlag):
     TRACK_CLICKS = 32  # X-Relevo-Track: clicks
     TEMPLATE = 64  # the content is a compiled template: each recipient's mail is rendered from it
     TEST = 128  # of a test key: it goes to the simulator
+    TRAINING = 256  # of a training account: marked, and outside of all figures
 
 
 class DeliveryFlag(IntFlag):
@@ -157,6 +158,11 @@ class QueuedDelivery:
         self.state = state
         self.merge = ""  # of a template message: this recipient's values, a JSON object
         self.returns = 0  # times it came back from a connection without having been tried
+
+
+def attempts_made(delivery: QueuedDelivery) -> int:
+    """How often the delivery was tried; one that a crash left uncertain may have been."""
+    return delivery.attempts or int(bool(delivery.flags & DeliveryFlag.UNCERTAIN))
 
 
 def message_from_row(row: Sequence[Any]) -> QueuedMessage:

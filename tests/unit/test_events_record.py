@@ -23,6 +23,9 @@ def test_codes_on_disk_never_change():
         "message.unsubscribed": 23,
         "message.resubscribed": 24,
         "shaping.changed": 40,
+        "quota.low": 41,
+        "quota.exhausted": 42,
+        "quota.refunded": 43,
     }
 
 

@@ -134,7 +134,7 @@ class Bag:
         return self.at_rcpt
 
     def admit(
-        self, identity: Identity, message_id: int, charged: int, now_ms: int
+        self, identity: Identity, flow: int, message_id: int, charged: int, now_ms: int
     ) -> Reply | Sequence[Rows]:
         self.charged.append(charged)
         row = (identity.account_id, charged)

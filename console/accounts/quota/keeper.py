@@ -1,0 +1,96 @@
+"""What happens by itself: balances looked at again, alerts, the end of a term, checkpoints."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from console.accounts.quota.alerts import Alerts
+from console.accounts.quota.books import Books
+from console.accounts.quota.forecast import DAY_MS
+from console.accounts.quota.ledger import Ledger
+from mta.model.errors import JobRefused, StoreError
+from mta.store.work import Rows
+
+LOOK_S = 1.0  # between two looks at the balances, while mail is taken
+QUIET_S = 60.0  # without anything: terms begin and end, days pass
+# Whatever moves a balance.
+_MOVES = (
+    "quota_consume",
+    "quota_consume_reserved",
+    "quota_release",
+    "quota_refund_give",
+    "quota_entry_insert",
+)
+
+
+class Keeper:
+    """The long-lived task of the bag."""
+
+    def __init__(
+        self, books: Books, ledger: Ledger, alerts: Alerts, *, look_s: float = LOOK_S
+    ) -> None:
+        self._books = books
+        self._ledger = ledger
+        self._alerts = alerts
+        self._look_s = look_s
+        self._woken = asyncio.Event()
+        self._checkpoint_ms = 0
+        self._unwatch: list[Callable[[], None]] = []
+        self._log = structlog.get_logger("relevo.quota")
+        books.meter.on_change = self.wake
+
+    def wake(self) -> None:
+        """Balances in memory are no longer those on disk."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Look after the bag until cancelled."""
+        self._unwatch = [self._books.store.watch(name, self.wake) for name in _MOVES]
+        try:
+            while True:
+                try:
+                    await self.look()
+                except StoreError as error:
+                    self._log.warning("the bag was not looked at", error=str(error))
+                await asyncio.sleep(self._look_s)
+                try:
+                    async with asyncio.timeout(QUIET_S):
+                        await self._woken.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            for end in self._unwatch:
+                end()
+
+    async def look(self) -> None:
+        """One look: balances, ends of terms, alerts, a checkpoint a day. Raises `StoreError`."""
+        self._woken.clear()
+        await self._books.meter.refresh()
+        await self.end_terms()
+        await self._alerts.check()
+        now_ms = self._books.clock.now_ms()
+        if now_ms - self._checkpoint_ms >= DAY_MS:
+            self._checkpoint_ms = now_ms
+            await self._ledger.checkpoint()
+
+    async def end_terms(self) -> None:
+        """Take out what is left of contracts whose term is over; once for each.
+
+        What was reserved stays reserved: those campaigns were accepted before the end.
+        """
+        books = self._books
+        now_ms = books.clock.now_ms()
+        for contract in list(books.meter.contracts.values()):
+            if contract.ended_ms or now_ms < books.meter.terms[contract.id].end_ms:
+                continue
+            try:
+                await books.commit(
+                    [
+                        Rows("quota_contract_end", [(contract.id, now_ms)], expect=1),
+                        Rows("quota_expire", [(contract.id, now_ms, contract.name)]),
+                    ]
+                )
+            except JobRefused:
+                continue
+            self._log.info("the term of a contract is over", contract=contract.name)

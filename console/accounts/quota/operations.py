@@ -1,0 +1,278 @@
+"""What commands can ask of the bag: a name, arguments as JSON, a result as JSON.
+
+As in `console.accounts.operations`: identifiers are strings, times RFC 3339 in UTC or null.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from console.accounts.actor import Actor
+from console.accounts.quota.contracts import DAYS, ContractView
+from console.accounts.quota.forecast import Forecast
+from console.accounts.quota.ledger import ALWAYS_MS, PAGE
+from console.accounts.quota.service import QuotaService
+from console.accounts.quota.term import day_of, last_day
+from console.accounts.quota.values import Entry, EntryKind, Share
+from console.accounts.service import AccountService
+from console.accounts.values import Account
+from mta.events.record import rfc3339
+from mta.model.errors import PermanentError
+
+Arguments = Mapping[str, Any]
+
+
+class HasQuota(Protocol):
+    """The part of the composition that these operations use."""
+
+    @property
+    def accounts(self) -> AccountService:
+        """Accounts by name."""
+        ...
+
+    @property
+    def quota(self) -> QuotaService:
+        """The bag."""
+        ...
+
+
+Operation = Callable[[HasQuota, Arguments], Awaitable[object]]
+
+
+async def contract_add(services: HasQuota, arguments: Arguments) -> object:
+    """`name`, `size`, `days`, `starts`, `account` (a main one; made if there is none at all)."""
+    actor = Actor.command()
+    name = _text(arguments, "name")
+    account = await _main_account(services, arguments, name)
+    made = await services.quota.contracts.add(
+        actor,
+        account.id,
+        name,
+        _number(arguments, "size"),
+        days=_number(arguments, "days", DAYS),
+        starts_on=str(arguments.get("starts") or ""),
+    )
+    return await _contract(services, actor, made)
+
+
+async def contract_start(services: HasQuota, arguments: Arguments) -> object:
+    """`date`, `contract`: which one, if there is more than one that has not begun."""
+    actor = Actor.command()
+    contracts = services.quota.contracts
+    if arguments.get("contract"):
+        found = await contracts.get(actor, _text(arguments, "contract"))
+    else:
+        pending = [v for v in await contracts.list(actor) if v.state == "pending"]
+        if len(pending) != 1:
+            raise PermanentError(f"{len(pending)} contracts are pending: say which with --contract")
+        found = pending[0]
+    started = await contracts.start(actor, found.contract.id, _text(arguments, "date"))
+    return await _contract(services, actor, started)
+
+
+async def contract_list(services: HasQuota, _: Arguments) -> object:
+    """All contracts with where they stand."""
+    actor = Actor.command()
+    views = await services.quota.contracts.list(actor)
+    return [await _contract(services, actor, view) for view in views]
+
+
+async def contract_show(services: HasQuota, arguments: Arguments) -> object:
+    """`contract`: with the forecast, what happens at its end, and the shares of its accounts."""
+    actor = Actor.command()
+    view = await services.quota.contracts.get(actor, _text(arguments, "contract"))
+    shares = await services.quota.shares.list(actor, view.contract.account)
+    return {
+        **await _contract(services, actor, view),
+        "at_the_end": "mail accepted before goes out; new mail is refused (552 5.2.2)",
+        "shares": [_share(share) for share in shares],
+    }
+
+
+async def contract_resize(services: HasQuota, arguments: Arguments) -> object:
+    """`contract`, `change` (more or, negative, fewer mails), `reason`."""
+    actor = Actor.command()
+    found = await services.quota.contracts.get(actor, _text(arguments, "contract"))
+    change = arguments.get("change")
+    if not isinstance(change, int):
+        raise PermanentError("the argument 'change' is not a number")
+    reason = _text(arguments, "reason")
+    view = await services.quota.contracts.resize(actor, found.contract.id, change, reason)
+    return await _contract(services, actor, view)
+
+
+async def quota_show(services: HasQuota, arguments: Arguments) -> object:
+    """`account`: granted, allocated and consumed, by whom, for it and the accounts below it."""
+    account = await _account(services, arguments)
+    shares = await services.quota.shares.list(Actor.command(), account.id)
+    return [_share(share) for share in shares]
+
+
+async def quota_allocate(services: HasQuota, arguments: Arguments) -> object:
+    """`account`, `amount`, `reason`: moved into the account's own balance from the one above."""
+    account = await _account(services, arguments)
+    amount, reason = _number(arguments, "amount"), str(arguments.get("reason") or "")
+    await services.quota.shares.allocate(Actor.command(), account.id, amount, reason)
+    return _share(services.quota.shares.share(account.id))
+
+
+async def quota_return(services: HasQuota, arguments: Arguments) -> object:
+    """`account`, `amount` (all that is left if not given), `reason`: given back to the one above."""
+    account = await _account(services, arguments)
+    amount = _number(arguments, "amount") if arguments.get("amount") else None
+    reason = str(arguments.get("reason") or "")
+    moved = await services.quota.shares.give_back(Actor.command(), account.id, amount, reason)
+    return {**_share(services.quota.shares.share(account.id)), "returned": moved}
+
+
+async def quota_cap(services: HasQuota, arguments: Arguments) -> object:
+    """`account`, `amount` (no limit if not given), `reason`: a limit on what it takes from above."""
+    account = await _account(services, arguments)
+    given = arguments.get("amount")
+    amount = None if given is None else _number(arguments, "amount")
+    reason = str(arguments.get("reason") or "")
+    await services.quota.shares.cap(Actor.command(), account.id, amount, reason)
+    return _share(services.quota.shares.share(account.id))
+
+
+async def quota_ledger(services: HasQuota, arguments: Arguments) -> object:
+    """`account`, `kind`, `from_ms`, `until_ms`, `count`, `before`: entries, the newest first."""
+    account = await _account(services, arguments)
+    kind = arguments.get("kind")
+    entries = await services.quota.ledger.page(
+        Actor.command(),
+        account.id,
+        before=int(arguments.get("before") or ALWAYS_MS),
+        count=_number(arguments, "count", PAGE),
+        kind=EntryKind(str(kind)) if kind else None,
+        from_ms=_number(arguments, "from_ms", 0),
+        until_ms=_number(arguments, "until_ms", ALWAYS_MS),
+    )
+    names = {a.id: a.name for a in services.quota.meter.accounts.values()}
+    return [_entry(entry, names) for entry in entries]
+
+
+async def training_allow(services: HasQuota, arguments: Arguments) -> object:
+    """`account`, `address`: the training account may write to it."""
+    account = await _account(services, arguments)
+    address = _text(arguments, "address")
+    await services.quota.training.allow(Actor.command(), account.id, address)
+    return {"account": str(account.id), "address": address}
+
+
+async def training_remove(services: HasQuota, arguments: Arguments) -> object:
+    """`account`, `address`: it may not any more."""
+    account = await _account(services, arguments)
+    address = _text(arguments, "address")
+    await services.quota.training.disallow(Actor.command(), account.id, address)
+    return {"account": str(account.id), "address": address}
+
+
+async def training_list(services: HasQuota, arguments: Arguments) -> object:
+    """`account`: the addresses that it may write to."""
+    account = await _account(services, arguments)
+    found = await services.quota.training.list(Actor.command(), account.id)
+    return [{"address": r.address, "created": rfc3339(r.created_ms)} for r in found]
+
+
+def quota_operations() -> dict[str, Operation]:
+    """All of this module by the names that the control socket knows."""
+    return {
+        "contract.add": contract_add,
+        "contract.start": contract_start,
+        "contract.list": contract_list,
+        "contract.show": contract_show,
+        "contract.resize": contract_resize,
+        "quota.show": quota_show,
+        "quota.allocate": quota_allocate,
+        "quota.return": quota_return,
+        "quota.cap": quota_cap,
+        "quota.ledger": quota_ledger,
+        "training.allow": training_allow,
+        "training.remove": training_remove,
+        "training.list": training_list,
+    }
+
+
+async def _main_account(services: HasQuota, arguments: Arguments, name: str) -> Account:
+    if arguments.get("account"):
+        return await services.accounts.get(_text(arguments, "account"))
+    if not await services.accounts.list():
+        return await services.accounts.add(name)
+    return await services.accounts.only()
+
+
+async def _account(services: HasQuota, arguments: Arguments) -> Account:
+    if arguments.get("account") is None:
+        return await services.accounts.only()
+    return await services.accounts.get(_text(arguments, "account"))
+
+
+async def _contract(services: HasQuota, actor: Actor, view: ContractView) -> dict[str, object]:
+    quota, contract = services.quota, view.contract
+    ahead: Forecast = await quota.ledger.forecast(actor, contract.id)
+    lasts = str(day_of(ahead.exhausted_ms, quota.zone)) if ahead.exhausted_ms else None
+    return {
+        "id": str(contract.id),
+        "name": contract.name,
+        "account": str(contract.account),
+        "state": view.state,
+        "size": contract.size,
+        "available": view.available,
+        "reserved": view.reserved,
+        "consumed": view.consumed - view.refunded,
+        "refunded": view.refunded,
+        "expired": view.expired,
+        "first_day": contract.starts_on or None,
+        "last_day": last_day(contract) or None,
+        "days": contract.days,
+        "per_day": round(ahead.per_day, 1),
+        "lasts_until": lasts,
+        "created": rfc3339(contract.created_ms),
+    }
+
+
+def _share(share: Share) -> dict[str, object]:
+    return {
+        "account": str(share.account),
+        "name": share.name,
+        "parent": None if share.parent is None else str(share.parent),
+        "share": share.kind,
+        "granted": share.granted,
+        "available": share.available,
+        "reserved": share.reserved,
+        "consumed": share.consumed,
+        "refunded": share.refunded,
+    }
+
+
+def _entry(entry: Entry, names: Mapping[int, str]) -> dict[str, object]:
+    return {
+        "id": str(entry.id),
+        "at": rfc3339(entry.at_ms),
+        "account": str(entry.account),
+        "account_name": names.get(entry.account, ""),
+        "kind": entry.kind,
+        "available": entry.available,
+        "reserved": entry.reserved,
+        "consumed": entry.consumed,
+        "flow": str(entry.flow) if entry.flow else None,
+        "reference": entry.reference,
+        "reason": entry.reason,
+        "actor": entry.actor_name,
+        "actor_kind": entry.actor_kind,
+        "hash": entry.hash,
+    }
+
+
+def _text(arguments: Arguments, key: str) -> str:
+    value = arguments.get(key)
+    if not isinstance(value, str) or not value:
+        raise PermanentError(f"the argument {key!r} is missing")
+    return value
+
+
+def _number(arguments: Arguments, key: str, default: int | None = None) -> int:
+    value = arguments.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
+        raise PermanentError(f"the argument {key!r} is not a number from 0 on")
+    return value

@@ -1,0 +1,29 @@
+"""The bag of mails in the running process: its service, its follower, its chain."""
+
+from zoneinfo import ZoneInfo
+
+from console.accounts.audit.chain import Chain, ChainKey
+from console.accounts.audit.sealer import Sealer
+from console.accounts.quota.releases import FOLLOWER, TYPES, release
+from console.accounts.quota.service import QuotaService
+from mta.engine.foundation import Foundation
+from mta.spool.follower import EventFollower
+from mta.store.base import Store
+
+QUOTA_CHAIN = Chain("quota", "quota_unsealed", "quota_seal", "quota_sealed")
+
+
+def make_quota(foundation: Foundation) -> QuotaService:
+    """The service over the open store; `load()` it before use."""
+    zone = ZoneInfo(foundation.loaded.settings.server.timezone)
+    return QuotaService(foundation.store, foundation.ids, foundation.clock, zone)
+
+
+def make_quota_sealer(store: Store, key: ChainKey) -> Sealer:
+    """Seals the ledger; woken by the commits that add to it."""
+    return Sealer(store, key, QUOTA_CHAIN)
+
+
+def make_releases(foundation: Foundation) -> EventFollower:
+    """Gives back what was never attempted."""
+    return EventFollower(foundation.store, FOLLOWER, TYPES, release, clock=foundation.clock)
