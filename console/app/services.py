@@ -80,6 +80,7 @@ class Services:
             self.authenticator,
             self.hasher,
             self.trail,
+            quota=self.quota.shares,
             sessions=sessions,
         )
         self.sign_in = SignIn(

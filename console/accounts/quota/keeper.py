@@ -14,13 +14,17 @@ from mta.store.work import Rows
 
 LOOK_S = 1.0  # between two looks at the balances, while mail is taken
 QUIET_S = 60.0  # without anything: terms begin and end, days pass
-# Whatever moves a balance.
+# Whatever moves a balance, and accounts, whose place in the tree says what they pay with.
 _MOVES = (
     "quota_consume",
     "quota_consume_reserved",
     "quota_release",
     "quota_refund_give",
     "quota_entry_insert",
+    "quota_return_all",
+    "quota_cap_close",
+    "account_insert",
+    "account_state",
 )
 
 

@@ -4,9 +4,9 @@ As in `console.accounts.operations`: identifiers are strings, times RFC 3339 in 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
-from console.accounts.actor import Actor
+from console.accounts.arguments import OPERATOR, Arguments, account_of, text_of
 from console.accounts.quota.contracts import DAYS, ContractView
 from console.accounts.quota.forecast import Forecast
 from console.accounts.quota.ledger import ALWAYS_MS, PAGE
@@ -17,8 +17,6 @@ from console.accounts.service import AccountService
 from console.accounts.values import Account
 from mta.events.record import rfc3339
 from mta.model.errors import PermanentError
-
-Arguments = Mapping[str, Any]
 
 
 class HasQuota(Protocol):
@@ -40,49 +38,45 @@ Operation = Callable[[HasQuota, Arguments], Awaitable[object]]
 
 async def contract_add(services: HasQuota, arguments: Arguments) -> object:
     """`name`, `size`, `days`, `starts`, `account` (a main one; made if there is none at all)."""
-    actor = Actor.command()
-    name = _text(arguments, "name")
+    name = text_of(arguments, "name")
     account = await _main_account(services, arguments, name)
     made = await services.quota.contracts.add(
-        actor,
+        OPERATOR,
         account.id,
         name,
         _number(arguments, "size"),
         days=_number(arguments, "days", DAYS),
         starts_on=str(arguments.get("starts") or ""),
     )
-    return await _contract(services, actor, made)
+    return await _contract(services, made)
 
 
 async def contract_start(services: HasQuota, arguments: Arguments) -> object:
     """`date`, `contract`: which one, if there is more than one that has not begun."""
-    actor = Actor.command()
     contracts = services.quota.contracts
     if arguments.get("contract"):
-        found = await contracts.get(actor, _text(arguments, "contract"))
+        found = await contracts.get(OPERATOR, text_of(arguments, "contract"))
     else:
-        pending = [v for v in await contracts.list(actor) if v.state == "pending"]
+        pending = [v for v in await contracts.list(OPERATOR) if v.state == "pending"]
         if len(pending) != 1:
             raise PermanentError(f"{len(pending)} contracts are pending: say which with --contract")
         found = pending[0]
-    started = await contracts.start(actor, found.contract.id, _text(arguments, "date"))
-    return await _contract(services, actor, started)
+    started = await contracts.start(OPERATOR, found.contract.id, text_of(arguments, "date"))
+    return await _contract(services, started)
 
 
 async def contract_list(services: HasQuota, _: Arguments) -> object:
     """All contracts with where they stand."""
-    actor = Actor.command()
-    views = await services.quota.contracts.list(actor)
-    return [await _contract(services, actor, view) for view in views]
+    views = await services.quota.contracts.list(OPERATOR)
+    return [await _contract(services, view) for view in views]
 
 
 async def contract_show(services: HasQuota, arguments: Arguments) -> object:
     """`contract`: with the forecast, what happens at its end, and the shares of its accounts."""
-    actor = Actor.command()
-    view = await services.quota.contracts.get(actor, _text(arguments, "contract"))
-    shares = await services.quota.shares.list(actor, view.contract.account)
+    view = await services.quota.contracts.get(OPERATOR, text_of(arguments, "contract"))
+    shares = await services.quota.shares.list(OPERATOR, view.contract.account)
     return {
-        **await _contract(services, actor, view),
+        **await _contract(services, view),
         "at_the_end": "mail accepted before goes out; new mail is refused (552 5.2.2)",
         "shares": [_share(share) for share in shares],
     }
@@ -90,56 +84,55 @@ async def contract_show(services: HasQuota, arguments: Arguments) -> object:
 
 async def contract_resize(services: HasQuota, arguments: Arguments) -> object:
     """`contract`, `change` (more or, negative, fewer mails), `reason`."""
-    actor = Actor.command()
-    found = await services.quota.contracts.get(actor, _text(arguments, "contract"))
+    found = await services.quota.contracts.get(OPERATOR, text_of(arguments, "contract"))
     change = arguments.get("change")
     if not isinstance(change, int):
         raise PermanentError("the argument 'change' is not a number")
-    reason = _text(arguments, "reason")
-    view = await services.quota.contracts.resize(actor, found.contract.id, change, reason)
-    return await _contract(services, actor, view)
+    reason = text_of(arguments, "reason")
+    view = await services.quota.contracts.resize(OPERATOR, found.contract.id, change, reason)
+    return await _contract(services, view)
 
 
 async def quota_show(services: HasQuota, arguments: Arguments) -> object:
     """`account`: granted, allocated and consumed, by whom, for it and the accounts below it."""
-    account = await _account(services, arguments)
-    shares = await services.quota.shares.list(Actor.command(), account.id)
+    account = await account_of(services, arguments)
+    shares = await services.quota.shares.list(OPERATOR, account.id)
     return [_share(share) for share in shares]
 
 
 async def quota_allocate(services: HasQuota, arguments: Arguments) -> object:
     """`account`, `amount`, `reason`: moved into the account's own balance from the one above."""
-    account = await _account(services, arguments)
+    account = await account_of(services, arguments)
     amount, reason = _number(arguments, "amount"), str(arguments.get("reason") or "")
-    await services.quota.shares.allocate(Actor.command(), account.id, amount, reason)
+    await services.quota.shares.allocate(OPERATOR, account.id, amount, reason)
     return _share(services.quota.shares.share(account.id))
 
 
 async def quota_return(services: HasQuota, arguments: Arguments) -> object:
     """`account`, `amount` (all that is left if not given), `reason`: given back to the one above."""
-    account = await _account(services, arguments)
+    account = await account_of(services, arguments)
     amount = _number(arguments, "amount") if arguments.get("amount") else None
     reason = str(arguments.get("reason") or "")
-    moved = await services.quota.shares.give_back(Actor.command(), account.id, amount, reason)
+    moved = await services.quota.shares.give_back(OPERATOR, account.id, amount, reason)
     return {**_share(services.quota.shares.share(account.id)), "returned": moved}
 
 
 async def quota_cap(services: HasQuota, arguments: Arguments) -> object:
     """`account`, `amount` (no limit if not given), `reason`: a limit on what it takes from above."""
-    account = await _account(services, arguments)
+    account = await account_of(services, arguments)
     given = arguments.get("amount")
     amount = None if given is None else _number(arguments, "amount")
     reason = str(arguments.get("reason") or "")
-    await services.quota.shares.cap(Actor.command(), account.id, amount, reason)
+    await services.quota.shares.cap(OPERATOR, account.id, amount, reason)
     return _share(services.quota.shares.share(account.id))
 
 
 async def quota_ledger(services: HasQuota, arguments: Arguments) -> object:
     """`account`, `kind`, `from_ms`, `until_ms`, `count`, `before`: entries, the newest first."""
-    account = await _account(services, arguments)
+    account = await account_of(services, arguments)
     kind = arguments.get("kind")
     entries = await services.quota.ledger.page(
-        Actor.command(),
+        OPERATOR,
         account.id,
         before=int(arguments.get("before") or ALWAYS_MS),
         count=_number(arguments, "count", PAGE),
@@ -153,24 +146,24 @@ async def quota_ledger(services: HasQuota, arguments: Arguments) -> object:
 
 async def training_allow(services: HasQuota, arguments: Arguments) -> object:
     """`account`, `address`: the training account may write to it."""
-    account = await _account(services, arguments)
-    address = _text(arguments, "address")
-    await services.quota.training.allow(Actor.command(), account.id, address)
+    account = await account_of(services, arguments)
+    address = text_of(arguments, "address")
+    await services.quota.training.allow(OPERATOR, account.id, address)
     return {"account": str(account.id), "address": address}
 
 
 async def training_remove(services: HasQuota, arguments: Arguments) -> object:
     """`account`, `address`: it may not any more."""
-    account = await _account(services, arguments)
-    address = _text(arguments, "address")
-    await services.quota.training.disallow(Actor.command(), account.id, address)
+    account = await account_of(services, arguments)
+    address = text_of(arguments, "address")
+    await services.quota.training.disallow(OPERATOR, account.id, address)
     return {"account": str(account.id), "address": address}
 
 
 async def training_list(services: HasQuota, arguments: Arguments) -> object:
     """`account`: the addresses that it may write to."""
-    account = await _account(services, arguments)
-    found = await services.quota.training.list(Actor.command(), account.id)
+    account = await account_of(services, arguments)
+    found = await services.quota.training.list(OPERATOR, account.id)
     return [{"address": r.address, "created": rfc3339(r.created_ms)} for r in found]
 
 
@@ -195,21 +188,15 @@ def quota_operations() -> dict[str, Operation]:
 
 async def _main_account(services: HasQuota, arguments: Arguments, name: str) -> Account:
     if arguments.get("account"):
-        return await services.accounts.get(_text(arguments, "account"))
-    if not await services.accounts.list():
-        return await services.accounts.add(name)
-    return await services.accounts.only()
+        return await services.accounts.get(OPERATOR, text_of(arguments, "account"))
+    if not await services.accounts.list(OPERATOR):
+        return await services.accounts.add(OPERATOR, name)
+    return await services.accounts.only(OPERATOR)
 
 
-async def _account(services: HasQuota, arguments: Arguments) -> Account:
-    if arguments.get("account") is None:
-        return await services.accounts.only()
-    return await services.accounts.get(_text(arguments, "account"))
-
-
-async def _contract(services: HasQuota, actor: Actor, view: ContractView) -> dict[str, object]:
+async def _contract(services: HasQuota, view: ContractView) -> dict[str, object]:
     quota, contract = services.quota, view.contract
-    ahead: Forecast = await quota.ledger.forecast(actor, contract.id)
+    ahead: Forecast = await quota.ledger.forecast(OPERATOR, contract.id)
     lasts = str(day_of(ahead.exhausted_ms, quota.zone)) if ahead.exhausted_ms else None
     return {
         "id": str(contract.id),
@@ -262,13 +249,6 @@ def _entry(entry: Entry, names: Mapping[int, str]) -> dict[str, object]:
         "actor_kind": entry.actor_kind,
         "hash": entry.hash,
     }
-
-
-def _text(arguments: Arguments, key: str) -> str:
-    value = arguments.get(key)
-    if not isinstance(value, str) or not value:
-        raise PermanentError(f"the argument {key!r} is missing")
-    return value
 
 
 def _number(arguments: Arguments, key: str, default: int | None = None) -> int:

@@ -124,24 +124,33 @@ class ShareService:
                     f"the account has taken {used.net if used else 0} mails already"
                 ) from None
 
-    async def account_disabled(self, actor: Actor, account: int) -> None:
-        """Whatever shares it and the accounts below it still have are given back."""
+    async def on_disabled(self, actor: Actor, accounts: Sequence[Account]) -> Sequence[Rows]:
+        """Rows that give back whatever these accounts' shares still have: see `QuotaReturner`.
+
+        What an account has left goes to the nearest balance above that is not theirs.
+        """
         books = self._books
-        async with books.lock:
-            await books.meter.refresh()
-            contract = books.meter.contract_of(account, books.clock.now_ms())
-            if contract is None or contract.account == account:
-                return
-            members = sorted(self._below(account), key=lambda a: -len(books.meter.path(a)))
-            for member in members:  # the lowest first: what they give back goes further up
-                above = books.meter.balance_above(contract.id, member)
-                if above is None:
-                    continue
-                own = books.meter.balance(contract.id, member)
-                if own is not None and own.available:
-                    await self._return_all(actor, own, above, "account disabled")
-                if self._cap(above, member) is not None:
-                    await books.commit([Rows("quota_cap_close", [(above.id, member)])])
+        await books.meter.refresh()
+        members = [account.id for account in accounts if account.parent is not None]
+        contract = books.meter.contract_of(accounts[0].id, books.clock.now_ms())
+        if contract is None or not members:
+            return ()
+        given_back, closed = [], []
+        for member in members:
+            above = books.meter.balance_above(contract.id, member)
+            if above is not None and self._cap(above, member) is not None:
+                closed.append((above.id, member))
+            while above is not None and above.account in members:
+                above = books.meter.balance_above(contract.id, above.account)
+            own = books.meter.balance(contract.id, member)
+            if own is not None and above is not None:
+                given_back.append(self._return_row(actor, own, above, "account disabled"))
+        work = []
+        if given_back:
+            work.append(Rows("quota_return_all", given_back))
+        if closed:
+            work.append(Rows("quota_cap_close", closed))
+        return work
 
     async def list(self, actor: Actor, account: int) -> list[Share]:
         """The account and all below it, with what each was given and has taken."""
@@ -209,10 +218,7 @@ class ShareService:
 
     async def _return_all(self, actor: Actor, own: Balance, above: Balance, reason: str) -> None:
         books = self._books
-        row = (
-            own.id, own.account, above.id, above.account, books.clock.now_ms(),
-            str(books.ids.new()), reason, actor.kind.value, actor.id, actor.name,
-        )  # fmt: skip
+        row = self._return_row(actor, own, above, reason)
         told = {"amount": "all", "to": str(above.account), "reason": reason}
         await books.commit(
             [
@@ -220,6 +226,14 @@ class ShareService:
                 *books.audit(actor, "quota.returned", own.account, own.account, None, told),
             ]
         )
+
+    def _return_row(
+        self, actor: Actor, own: Balance, above: Balance, reason: str
+    ) -> tuple[int | str, ...]:
+        return (
+            own.id, own.account, above.id, above.account, self._books.clock.now_ms(),
+            str(self._books.ids.new()), reason, actor.kind.value, actor.id, actor.name,
+        )  # fmt: skip
 
     def _cap(self, above: Balance, account: int) -> int | None:
         use = self._books.meter.uses.get((above.id, account))
