@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import structlog
 import uvloop
 
-from console.app.sandbox_returns import SandboxReturns
 from console.accounts.quota.service import QuotaService
 from console.app.quota import make_quota, make_releases
+from console.app.sandbox_returns import SandboxReturns
 from console.app.services import PACKAGES, Services
 from console.content.rendering import Renderer
 from console.web.application import ConsoleServer

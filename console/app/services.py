@@ -23,8 +23,8 @@ from console.accounts.signin.service import SignIn
 from console.accounts.signin.sessions import Sessions
 from console.accounts.usage.counters import UsageCounters
 from console.accounts.usage.recorder import UsageRecorder
-from console.app.webhooks import WebhookParts
 from console.app.quota import make_quota, make_quota_sealer
+from console.app.webhooks import WebhookParts
 from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.operations import QueueOperations
 from mta.engine.port import DispatcherPort
