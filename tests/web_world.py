@@ -11,6 +11,8 @@ import aiohttp
 import aiosmtplib
 
 from console.accounts.values import Role
+from console.api.application import Api
+from console.api.sandbox import SandboxEndpoints
 from console.web.application import ConsoleServer
 from mta.engine.health import Health
 from mta.sandbox.simulator import Simulator
@@ -82,12 +84,14 @@ async def open_web(
         simulator = Simulator(clock=world.clock) if is_sandbox else None
         if simulator is not None:
             await simulator.start()
+        api = empty_api(world, simulator)
         console = ConsoleServer(
             loaded.settings,
             health,
             world.sign_in,
             world.authenticator,
             simulator,
+            api,
             clock=world.clock,
         )
         await console.start()
@@ -101,6 +105,19 @@ async def open_web(
             await console.close()
             if simulator is not None:
                 await simulator.close()
+
+
+def empty_api(world: World, simulator: Simulator | None = None) -> Api:
+    """The API without mail: what the simulator got, and its document."""
+    return Api(
+        [SandboxEndpoints(None if simulator is None else simulator.inbox)],
+        store=world.store,
+        clock=world.clock,
+        language="es",
+        server="/",
+        version="0",
+        max_message_bytes=1_000_000,
+    )
 
 
 def token_of(page: str) -> str:

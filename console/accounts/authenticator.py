@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from console.accounts.keys import digest_of
+from console.accounts.keys import digest_of, key_id_of
 from console.accounts.values import (
     Account,
     AccountKind,
@@ -41,8 +41,15 @@ class _Entry:
     scram: ScramKeys
     networks: tuple[IPNetwork, ...]
     expires_ms: int
-    scopes: frozenset[Scope]
     refusal: str  # why it is never accepted, in our log's words; empty: it is good
+    scopes: frozenset[Scope]
+
+    @property
+    def mail_refusal(self) -> str:
+        """Why no mail is taken from it."""
+        if not self.refusal and Scope.SEND not in self.scopes:
+            return f"without scope {Scope.SEND}"
+        return self.refusal
 
 
 class CredentialAuthenticator:
@@ -87,7 +94,22 @@ class CredentialAuthenticator:
             return self._refuse(username, peer, "unknown user")
         if not matches:
             return self._refuse(username, peer, "wrong password")
-        return self._admit(entry, username, peer)
+        return self._admit(entry, username, peer, entry.mail_refusal)
+
+    def check_key(self, secret: str, peer: str) -> tuple[Identity, frozenset[Scope]] | None:
+        """Whose API key this is and what it may do; None: refused, whatever the reason.
+
+        The same work for a key that does not exist: a look-up, a hash, a comparison.
+        """
+        name = key_id_of(secret)
+        entry = self._by_name.get(name)
+        expected = _NO_DIGEST if entry is None else entry.digest
+        matches = hmac.compare_digest(expected, digest_of(secret))
+        if entry is None or not matches:
+            self._refuse(name, peer, "wrong api key")
+            return None
+        identity = self._admit(entry, name, peer, entry.refusal)
+        return None if identity is None else (identity, entry.scopes)
 
     def scram_keys(self, username: str) -> ScramKeys | None:
         """What a SCRAM exchange needs; None for an unknown name."""
@@ -99,7 +121,7 @@ class CredentialAuthenticator:
         entry = self._by_name.get(username)
         if entry is None:
             return self._refuse(username, peer, "unknown user")
-        return self._admit(entry, username, peer)
+        return self._admit(entry, username, peer, entry.mail_refusal)
 
     def trusted_identity(self, account: str) -> Identity | None:
         """The identity of mail from `trusted_networks`: an account by its id or its unique name."""
@@ -123,7 +145,7 @@ class CredentialAuthenticator:
             account = self._accounts.get(identity.account_id)
             return account is not None and self._is_active(account)
         entry = self._by_credential.get(identity.credential_id)
-        return entry is not None and not entry.refusal and not self._has_expired(entry)
+        return entry is not None and not entry.mail_refusal and not self._has_expired(entry)
 
     def scopes_of(self, credential: int) -> frozenset[Scope]:
         """What a credential may do; nothing when it is not accepted any more."""
@@ -132,9 +154,9 @@ class CredentialAuthenticator:
             return frozenset()
         return entry.scopes
 
-    def _admit(self, entry: _Entry, username: str, peer: str) -> Identity | None:
-        if entry.refusal:
-            return self._refuse(username, peer, entry.refusal)
+    def _admit(self, entry: _Entry, username: str, peer: str, refusal: str) -> Identity | None:
+        if refusal:
+            return self._refuse(username, peer, refusal)
         if self._has_expired(entry):
             return self._refuse(username, peer, "expired")
         if entry.networks and not _is_within(peer, entry.networks):
@@ -188,20 +210,19 @@ class CredentialAuthenticator:
                 may_use_null_sender=Scope.NULL_SENDER in limits.scopes,
                 rate_per_minute=limits.rate_per_minute,
                 is_training=account.kind is AccountKind.TRAINING,
+                is_test=Scope.TEST in limits.scopes,
             ),
             digest=credential.secret_sha256,
             scram=credential.scram,
             networks=limits.networks,
             expires_ms=credential.expires_ms,
-            scopes=limits.scopes,
             refusal=self._refusal(credential, account),
+            scopes=limits.scopes,
         )
 
     def _refusal(self, credential: Credential, account: Account) -> str:
         if credential.state is not State.ACTIVE:
             return credential.state
-        if Scope.SEND not in credential.limits.scopes:
-            return f"without scope {Scope.SEND}"
         return "" if self._is_active(account) else "account disabled"
 
     def _line_of(self, account: Account) -> list[Account]:

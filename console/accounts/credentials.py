@@ -156,7 +156,7 @@ class CredentialService:
 
     def _make(self, account: int, name: str, limits: Limits, expires_ms: int) -> NewCredential:
         key_id = new_key_id()
-        secret = new_secret(key_id)
+        secret = new_secret(key_id, is_test=Scope.TEST in limits.scopes)
         credential = Credential(
             id=self._ids.new(),
             account=account,

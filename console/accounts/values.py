@@ -39,9 +39,29 @@ class Role(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a credential may do."""
+    """What a credential may do; those that are permissions hold in its own account."""
 
     SEND = "mail.send"
+    TEST = "mail.test"  # a test key: its mail goes to the simulator and costs nothing
+    MAIL_VIEW = "mail.view"  # all mail of the account; what it sent itself a key sees anyway
+    MAIL_CANCEL = "mail.cancel"
+    SUPPRESSION_VIEW = "suppression.view"
+    SUPPRESSION_MANAGE = "suppression.manage"
+    WEBHOOK_VIEW = "webhook.view"
+    WEBHOOK_MANAGE = "webhook.manage"
+    DOMAIN_VIEW = "domain.view"
+    DOMAIN_MANAGE = "domain.manage"
+    CREDENTIAL_VIEW = "credential.view"
+    CREDENTIAL_MANAGE = "credential.manage"
+    ACCOUNT_VIEW = "account.view"
+    ACCOUNT_MANAGE = "account.manage"
+    USER_MANAGE = "user.manage"
+    QUOTA_VIEW = "quota.view"
+    QUOTA_MOVE = "quota.move"
+    REFUND_PROPOSE = "refund.propose"
+    REFUND_CONFIRM = "refund.confirm"
+    REPORT_VIEW = "report.view"
+    EXPORT = "export"
     SEND_URGENT = "mail.urgent"  # class urgent: one-time codes
     NULL_SENDER = "mail.null_sender"  # MAIL FROM:<>, delivery notices of its own
     ANY_SENDER = "mail.any_sender"  # an operator's own: no sender check

@@ -3,44 +3,42 @@
 from aiohttp import web
 
 from console.accounts.authenticator import CredentialAuthenticator
+from console.accounts.values import Scope
+from console.api.language import preferred
 from console.api.problems import problem
 from mta.model.envelope import Identity
 
 IDENTITY = web.RequestKey("identity", Identity)
+SCOPES = web.RequestKey("scopes", frozenset[Scope])
 _MAX_KEY = 256
 
 
 class BearerCheck:
     """Looks keys up in the memory of the authenticator; microseconds."""
 
-    def __init__(self, authenticator: CredentialAuthenticator) -> None:
+    def __init__(self, authenticator: CredentialAuthenticator, language: str = "en") -> None:
+        """`language`: of callers that name none."""
         self._authenticator = authenticator
+        self._language = language
 
     def refusal(self, request: web.Request) -> web.Response | None:
         """None: the key is good, and `request[IDENTITY]` is set. Otherwise the 401."""
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         key = key.strip()
         if scheme.lower() != "bearer" or not key:
-            return _unauthorized("expected the header: Authorization: Bearer <api key>")
-        identity = self.identity(key, request.remote or "")
-        if identity is None:
-            return _unauthorized(
-                "the api key is wrong, revoked or expired, or not allowed from this address"
-            )
-        request[IDENTITY] = identity
+            return self._unauthorized(request, "expected: Authorization: Bearer <api key>")
+        found = self._authenticator.check_key(key[:_MAX_KEY], request.remote or "")
+        if found is None:
+            return self._unauthorized(request, "")
+        request[IDENTITY], request[SCOPES] = found
         return None
 
     def identity(self, key: str, peer: str) -> Identity | None:
-        """Whose key it is, if it is good and may be used from that address."""
-        # rk_<key id>_<secret>: the key id finds the credential, the whole text is checked.
-        parts = key.split("_", 2)
-        known_form = len(parts) == 3 and parts[0] == "rk" and len(key) <= _MAX_KEY
-        return self._authenticator.check_password(
-            parts[1] if known_form else "", key[:_MAX_KEY], peer
-        )
+        """Whose key it is, if it is good, may be used from that address, and may send."""
+        found = self._authenticator.check_key(key[:_MAX_KEY], peer)
+        return found[0] if found is not None and Scope.SEND in found[1] else None
 
-
-def _unauthorized(detail: str) -> web.Response:
-    return problem(
-        401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="relevo"'}
-    )
+    def _unauthorized(self, request: web.Request, detail: str) -> web.Response:
+        language = preferred(request.headers.get("Accept-Language", ""), self._language)
+        headers = {"WWW-Authenticate": 'Bearer realm="relevo"'}
+        return problem(401, "unauthorized", detail, headers=headers, language=language)

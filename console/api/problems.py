@@ -1,40 +1,71 @@
-"""Errors of the API as RFC 9457 problem details."""
+"""Errors of the API as RFC 9457 problem details, and its other answers."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 
 import orjson
 from aiohttp import web
 
+from console.api.refusals import ApiRefusal, Violation
+from console.api.wording import worded
+
 CONTENT_TYPE = "application/problem+json"
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def problem(
-    status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    language: str = "en",
+    violations: tuple[Violation, ...] = (),
+    request_id: str = "",
 ) -> web.Response:
-    """A response that programs decide on by `code` and people read in `detail`."""
-    body = {
+    """A response that programs decide on by `code` and people read in `title` and `detail`."""
+    title = worded("problems", language, code, HTTPStatus(status).phrase)
+    body: dict[str, object] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": title,
         "status": status,
         "code": code,
-        "detail": detail,
+        "detail": detail or title,
     }
+    if violations:
+        body["violations"] = [
+            {
+                "field": one.field,
+                "code": one.code,
+                "message": worded("violations", language, one.code, one.code, one.values),
+            }
+            for one in violations
+        ]
+    if request_id:
+        body["request_id"] = request_id
     return web.Response(
         body=orjson.dumps(body), status=status, content_type=CONTENT_TYPE, headers=headers
     )
 
 
-def answer(value: object, status: int = 200) -> web.Response:
+def refused(refusal: ApiRefusal, language: str = "en", request_id: str = "") -> web.Response:
+    """The response to a request that was refused."""
+    return problem(
+        refusal.status,
+        refusal.code,
+        refusal.detail,
+        headers=refusal.headers,
+        language=language,
+        violations=refusal.violations,
+        request_id=request_id,
+    )
+
+
+def answer(
+    value: object, status: int = 200, *, headers: Mapping[str, str] = _NOTHING
+) -> web.Response:
     """A JSON response."""
-    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
-
-
-class ApiRefusal(Exception):
-    """Ends a request with a problem; raised where a value would go through many hands."""
-
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.detail = detail
+    return web.Response(
+        body=orjson.dumps(value), status=status, content_type="application/json", headers=headers
+    )

@@ -15,6 +15,7 @@ import structlog
 import uvloop
 
 from console.accounts.quota.service import QuotaService
+from console.app.api import build_api
 from console.app.quota import make_quota, make_releases
 from console.app.sandbox_returns import SandboxReturns
 from console.app.services import PACKAGES, Services
@@ -207,12 +208,14 @@ class Server:
         return {"problems": await self._reload_all()}
 
     async def _start_console(self, engine: Engine) -> None:
+        simulator = self.simulator if self.settings.delivery.mode == "sandbox" else None
         self.console = ConsoleServer(
             self.settings,
             engine.health,
             self.services.sign_in,
             self.services.authenticator,
-            self.simulator if self.settings.delivery.mode == "sandbox" else None,
+            simulator,
+            build_api(engine, self.services, simulator),
         )
         await self.console.start()
 

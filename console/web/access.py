@@ -9,6 +9,7 @@ from aiohttp.typedefs import Middleware
 from yarl import URL
 
 from console.accounts.signin.sessions import Session, Sessions
+from console.api.application import DOCUMENT
 from console.api.bearer import BearerCheck
 from console.pages.forms import has_token, is_from_here
 from console.pages.sandbox import FRAGMENT_HEADER
@@ -16,7 +17,9 @@ from console.pages.sessions import SESSION, cookie_name, set_cookie
 from console.web.forwarded import Handler
 
 API = "/api/"
-_OPEN = frozenset(("/login", "/login/code", "/forgot", "/link/{token}", "/healthz", "/readyz"))
+_OPEN = frozenset(
+    ("/login", "/login/code", "/forgot", "/link/{token}", "/healthz", "/readyz", DOCUMENT)
+)
 _STATIC = "/static/"
 _SAFE = frozenset(("GET", "HEAD"))
 _BACKGROUND = "/sandbox/live"  # an open page must not keep a session alive for ever

@@ -8,8 +8,8 @@ from aiohttp import web
 
 from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.signin.service import SignIn
+from console.api.application import Api
 from console.api.bearer import BearerCheck
-from console.api.sandbox import SandboxApi
 from console.pages.account_switch import AccountSwitch
 from console.pages.profile import ProfilePages
 from console.pages.rendering import Renderer
@@ -46,6 +46,7 @@ class ConsoleServer:
         sign_in: SignIn,
         authenticator: CredentialAuthenticator,
         simulator: Simulator | None,
+        api: Api,
         *,
         clock: Clock | None = None,
         areas: Sequence[Area] = (),
@@ -57,6 +58,7 @@ class ConsoleServer:
         self._areas = areas
         self._authenticator = authenticator
         self._simulator = simulator
+        self._api = api
         self._clock = clock or SystemClock()
         self._pages: SandboxPages | None = None
         self._first_mail = _first_mail(settings)
@@ -70,7 +72,10 @@ class ConsoleServer:
             self._tls = _tls_context()
             self._load_certificate(self._tls)
         self._runner = web.AppRunner(
-            self._application(), access_log=None, shutdown_timeout=SHUTDOWN_S
+            self._application(),
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_S,
+            auto_decompress=False,  # the API inflates within its own bounds, pages never
         )
         await self._runner.setup()
         try:
@@ -114,7 +119,7 @@ class ConsoleServer:
             is_sandbox=self._simulator is not None,
         )
         sessions = self._sign_in.sessions
-        access = Access(sessions, BearerCheck(self._authenticator))
+        access = Access(sessions, BearerCheck(self._authenticator, settings.server.language))
         app = web.Application(
             middlewares=[
                 forwarded_middleware(settings.console.trusted_proxies),
@@ -143,7 +148,7 @@ class ConsoleServer:
                 first_mail=self._first_mail,
             )
             self._pages.add_routes(app)
-        SandboxApi(inbox).add_routes(app)
+        self._api.add_to(app)
         for area in self._areas:
             area(app, renderer)
         return app

@@ -6,7 +6,8 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from console.api.problems import ApiRefusal, problem
+from console.api.problems import problem, refused
+from console.api.refusals import ApiRefusal
 from console.pages.rendering import Renderer
 from console.web.access import API
 from console.web.forwarded import Handler
@@ -37,7 +38,7 @@ class Failures:
             try:
                 return await handler(request)
             except ApiRefusal as refusal:
-                return problem(refusal.status, refusal.code, refusal.detail)
+                return refused(refusal)
             except web.HTTPException as error:
                 if error.status < 400:
                     raise

@@ -2,6 +2,8 @@
 
 from aiohttp import web
 
+from console.api.endpoint import request_id_of
+
 # No script or style but our own files; nothing may frame us, forms go nowhere else.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -27,5 +29,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     for name, value in _ALWAYS.items():
         response.headers.setdefault(name, value)
     response.headers["Server"] = "Relevo"
+    if request.path.startswith("/api/"):
+        response.headers.setdefault("X-Request-Id", request_id_of(request))
     if request.secure:
         response.headers.setdefault("Strict-Transport-Security", _HSTS)

@@ -74,6 +74,7 @@ class BatchSubmission:
     metadata: str = ""  # JSON object
     track: frozenset[str] = frozenset()
     source: str = ""  # address of the client
+    door: str = "api"
 
 
 class BatchMetrics(IntakeMetrics, Protocol):
@@ -141,7 +142,7 @@ class BatchIntake:
         now_ms = self._clock.now_ms()
         refusal = self._refusal(batch, now_ms)
         if refusal is not None:
-            return self._refused(refusal)
+            return self._refused(batch, refusal)
         account, klass = batch.identity.account_id, batch.klass
         name, kind = batch.campaign or batch.identity.name, "application"
         if batch.campaign:
@@ -150,12 +151,12 @@ class BatchIntake:
         if flow is None:
             flow = await self._flows.find(account, klass, name, kind)
         if flow.gate == Gate.CANCELLED:
-            return self._refused(cancelled(flow))
+            return self._refused(batch, cancelled(flow))
         drafted = self._draft(batch, flow, now_ms)
         charged = len(drafted.outcomes) - len(drafted.suppressed)
         policy = self._policy.admit(batch.identity, flow.id, drafted.message.id, charged, now_ms)
         if isinstance(policy, Reply):
-            return self._refused(policy)
+            return self._refused(batch, policy)
         work = [*policy, *drafted.job.work(now_ms)]
         if joined is not None:
             work += joined(drafted.message.id, drafted.outcomes)
@@ -163,7 +164,7 @@ class BatchIntake:
             await self._store.submit(work, (drafted.place,))
         except JobRefused:
             return await self._job_refused(batch, policy, charged)
-        self._metrics.accepted(batch.klass, "http", len(drafted.outcomes))
+        self._metrics.accepted(batch.klass, batch.door, len(drafted.outcomes))
         if batch.release_at_ms > now_ms:
             self._listener.accepted((), batch.release_at_ms)
         else:
@@ -274,11 +275,13 @@ class BatchIntake:
         account, key = batch.identity.account_id, batch.idempotency_key
         found = await self._flows.earlier(account, key) if key else None
         if found is not None:
-            return queued(found[0]) if found[1] == batch.digest else self._refused(KEY_REUSED)
+            return (
+                queued(found[0]) if found[1] == batch.digest else self._refused(batch, KEY_REUSED)
+            )
         if policy:
-            return self._refused(self._policy.guard_refusal(batch.identity, charged))
-        return self._refused(STORE_FAILED)
+            return self._refused(batch, self._policy.guard_refusal(batch.identity, charged))
+        return self._refused(batch, STORE_FAILED)
 
-    def _refused(self, reply: Reply) -> Receipt:
-        self._metrics.refused("http", reply.enhanced)
+    def _refused(self, batch: BatchSubmission, reply: Reply) -> Receipt:
+        self._metrics.refused(batch.door, reply.enhanced)
         return Receipt(reply)

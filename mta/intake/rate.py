@@ -33,3 +33,7 @@ class CredentialRates:
         if len(self._next_s) > self._max_keys:
             del self._next_s[next(iter(self._next_s))]
         return fits
+
+    def used_s(self, credential_id: int, now_s: float) -> float:
+        """How long it takes until a whole minute's worth fits again."""
+        return max(0.0, self._next_s.get(credential_id, NEVER_S) - (now_s - WINDOW_S))

@@ -317,11 +317,11 @@ async def test_a_session_is_no_key(web: WebWorld):
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
-        (f"{API}?limit=0", 400, "invalid_parameter"),
-        (f"{API}?limit=1001", 400, "invalid_parameter"),
-        (f"{API}?limit=x", 400, "invalid_parameter"),
-        (f"{API}?before=-1", 400, "invalid_parameter"),
-        (f"{API}?before=²", 400, "invalid_parameter"),
+        (f"{API}?limit=0", 422, "validation_failed"),
+        (f"{API}?limit=1001", 422, "validation_failed"),
+        (f"{API}?limit=x", 422, "validation_failed"),
+        (f"{API}?before=-1", 422, "validation_failed"),
+        (f"{API}?before=²", 422, "validation_failed"),
         (f"{API}/1", 404, "not_found"),
         (f"{API}/x", 404, "not_found"),
         (f"{API}/{'9' * 40}", 404, "not_found"),

@@ -16,7 +16,7 @@ from console.web.application import ConsoleServer
 from mta.engine.health import Health
 from mta.model.errors import ConfigurationError, StoreError
 from mta.settings.loading import load_settings
-from tests.web_world import WebWorld, open_web, sign_in
+from tests.web_world import WebWorld, empty_api, open_web, sign_in
 
 
 @pytest.fixture
@@ -231,7 +231,9 @@ async def test_an_address_that_is_taken_is_told(web: WebWorld, tmp_path: Path):
     }
     settings = load_settings(None, environ).settings
     accounts = web.accounts
-    second = ConsoleServer(settings, Health(), accounts.sign_in, accounts.authenticator, None)
+    second = ConsoleServer(
+        settings, Health(), accounts.sign_in, accounts.authenticator, None, empty_api(accounts)
+    )
     with pytest.raises(ConfigurationError, match=r"\[console\] listen"):
         await second.start()
 
@@ -246,7 +248,9 @@ async def test_a_certificate_that_does_not_fit_is_told(web: WebWorld, tmp_path: 
     }
     settings = load_settings(None, environ).settings
     accounts = web.accounts
-    server = ConsoleServer(settings, Health(), accounts.sign_in, accounts.authenticator, None)
+    server = ConsoleServer(
+        settings, Health(), accounts.sign_in, accounts.authenticator, None, empty_api(accounts)
+    )
     with pytest.raises(ConfigurationError, match=r"\[console\] tls_certificate"):
         await server.start()
 

@@ -164,6 +164,7 @@ def _batch(
         metadata=head.metadata,
         track=tracked(request.track),
         source=origin.peer,
+        door=origin.door,
     )
     return Composed(submission, rejected)
 

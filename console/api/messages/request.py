@@ -147,9 +147,9 @@ class MessageRequest(Schema):
     @model_validator(mode="after")
     def _has_recipients(self) -> Self:
         if bool(self.recipients) == bool(self.to or self.cc or self.bcc):
-            raise ValueError("expected either recipients or to, cc and bcc")
+            raise ValueError("recipients: no_recipients")  # field and code
         if len(self.addressed) > MAX_RECIPIENTS:
-            raise ValueError(f"more than {MAX_RECIPIENTS} recipients in to, cc and bcc")
+            raise ValueError("to: too_many")
         return self
 
 

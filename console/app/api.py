@@ -1,0 +1,53 @@
+"""Builds the API over the running engine and the services."""
+
+from importlib import metadata
+
+from console.api.application import Api, RouteGroup
+from console.api.messages.endpoint import MessageEndpoints
+from console.api.messages.log import MessageLog
+from console.api.messages.service import SendService
+from console.api.sandbox import SandboxEndpoints
+from console.app.services import Services
+from mta.engine.engine import Engine
+from mta.model.errors import InternalError
+from mta.sandbox.simulator import Simulator
+from mta.settings.schema import Settings
+from mta.spool.inspection import QueueReader
+
+
+def build_send_service(engine: Engine, services: Services) -> SendService:
+    """What the API and its dialects send with."""
+    if engine.batches is None:
+        raise InternalError("the API needs an engine with a renderer")
+    return SendService(
+        engine.intake,
+        engine.batches,
+        services.foundation.store,
+        max_message_bytes=int(engine.settings.submission.max_message_bytes),
+    )
+
+
+def build_api(engine: Engine, services: Services, simulator: Simulator | None) -> Api:
+    """The API; `simulator` is None unless in sandbox mode."""
+    store, clock = services.foundation.store, services.foundation.clock
+    settings = engine.settings
+    log = MessageLog(store, QueueReader(store, clock))
+    send = build_send_service(engine, services)
+    groups: list[RouteGroup] = [
+        MessageEndpoints(send, log, services.queue.operations["queue.cancel"]),
+        SandboxEndpoints(None if simulator is None else simulator.inbox),
+    ]
+    return Api(
+        groups,
+        store=store,
+        clock=clock,
+        language=settings.server.language,
+        server=server_url(settings),
+        version=metadata.version("relevo"),
+        max_message_bytes=int(settings.submission.max_message_bytes),
+    )
+
+
+def server_url(settings: Settings) -> str:
+    """Where clients find the console, as the document says it."""
+    return str(settings.server.public_url).rstrip("/") or "/"
