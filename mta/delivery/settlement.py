@@ -12,6 +12,7 @@ from typing import Protocol
 
 import structlog
 
+from mta.bounces.classes import BounceClass
 from mta.delivery.board import Board
 from mta.delivery.sites import UNRESOLVED
 from mta.model.clock import Clock
@@ -211,7 +212,10 @@ class Settlement:
         if state in _UNSENT:
             data["attempts"] = attempts_made(delivery)
         if state != DeliveryState.DELIVERED:
-            data["class"] = self._hooks.classify(outcome, delivery)
+            is_suppressed = state == DeliveryState.SUPPRESSED
+            data["class"] = (
+                BounceClass.SUPPRESSED if is_suppressed else self._hooks.classify(outcome, delivery)
+            )
             if settled.due_ms:
                 data["due_ms"] = settled.due_ms
             if delivery.flags & DeliveryFlag.UNCERTAIN and outcome.kind is OutcomeKind.UNCERTAIN:

@@ -29,11 +29,12 @@ from mta.dns.resolver import Resolver
 from mta.engine.observer import Observer
 from mta.events.mail_log import MailLog
 from mta.events.metrics import Metrics
+from mta.feedback.storms import BounceStorms
 from mta.intake.admission import Admission
 from mta.intake.batch import BatchIntake
 from mta.intake.expansion import Expansion
 from mta.intake.flow_lookup import FlowLookup
-from mta.intake.ports import NothingSuppressed, SubmissionPolicy
+from mta.intake.ports import SubmissionPolicy, SuppressionCheck
 from mta.intake.return_path import ReturnPaths
 from mta.intake.trace import TraceWriter
 from mta.model.clock import Clock
@@ -45,8 +46,9 @@ from mta.scheduler.retry import RetryPlan
 from mta.settings.schema import Settings
 from mta.shaping.rules import Shaping
 from mta.spool.flows import FlowDirectory
-from mta.spool.rows import ExpiryKind, QueuedDelivery
+from mta.spool.rows import ExpiryKind, MessageFlag, QueuedDelivery
 from mta.store.base import Store
+from mta.suppression.lists import SuppressionLists
 
 
 def retry_plan(settings: Settings) -> RetryPlan:
@@ -169,6 +171,7 @@ class DeliveryAssembly:
         metrics: Metrics,
         capacity: Callable[[], Reply | None],
         policy: SubmissionPolicy,
+        suppression: SuppressionCheck,
     ) -> Expansion:
         """What makes the deliveries of template messages, and tells the dispatcher of them."""
         return Expansion(
@@ -178,7 +181,7 @@ class DeliveryAssembly:
             ids=ids,
             listener=self.dispatcher,
             clock=clock,
-            suppression=NothingSuppressed(),
+            suppression=suppression,
             sites=SiteFinding(self.router, self.sites),
             renderer=renderer,
             metrics=metrics,
@@ -196,6 +199,7 @@ class DeliveryAssembly:
         renderer: ContentRenderer,
         metrics: Metrics,
         policy: SubmissionPolicy,
+        suppression: SuppressionCheck,
     ) -> BatchIntake:
         """What takes personalised messages with all their recipients in one transaction."""
         return BatchIntake(
@@ -205,7 +209,7 @@ class DeliveryAssembly:
             ids=ids,
             listener=self.dispatcher,
             clock=clock,
-            suppression=NothingSuppressed(),
+            suppression=suppression,
             site_of=self.site_of,
             renderer=renderer,
             metrics=metrics,
@@ -242,6 +246,8 @@ def assemble_delivery(
     notices: Notices,
     return_paths: ReturnPaths | None,
     renderer: ContentRenderer | None,
+    suppression: SuppressionLists,
+    storms: BounceStorms,
 ) -> DeliveryAssembly:
     """Everything between a durable row and the wire."""
     resolver = make_resolver(settings, clock, metrics)
@@ -252,7 +258,7 @@ def assemble_delivery(
     threads = settings.dkim.signing_threads
     executor = ThreadPoolExecutor(threads, thread_name_prefix="signer")
     observer = Observer(
-        classifier, metrics, mail_log, clock, lambda site_id: sites.get(site_id).provider
+        classifier, metrics, mail_log, clock, lambda site_id: sites.get(site_id).provider, storms
     )
     parts = DispatcherParts(
         store=store,
@@ -276,7 +282,7 @@ def assemble_delivery(
         sessions_per_attempt=settings.delivery.sessions_per_attempt,
         default_tls=TlsMode(settings.delivery.tls),
         smarthost_login=smarthost_login(settings),
-        is_suppressed=_never_suppressed,
+        is_suppressed=_LastLook(suppression),
         metrics=metrics,
         rng=random.Random(),  # noqa: S311 - jitter
     )
@@ -295,6 +301,14 @@ def _hooks(observer: Observer) -> Hooks:
     )
 
 
-def _never_suppressed(_: QueuedDelivery) -> str:
-    """Suppression lists come with the console's accounts; until then nothing is suppressed."""
-    return ""
+class _LastLook:
+    """Why a delivery must not go out, asked just before its MAIL; notices of ours always may."""
+
+    def __init__(self, lists: SuppressionLists) -> None:
+        self._lists = lists
+
+    def __call__(self, delivery: QueuedDelivery) -> str:
+        message = delivery.message
+        if message.flags & MessageFlag.NOTICE:
+            return ""
+        return self._lists.reason_of(message.account, delivery.address, delivery.klass)

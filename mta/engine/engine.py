@@ -34,12 +34,14 @@ from mta.events.log_config import LogOutput, configure_logging
 from mta.events.loop_lag import LoopLagMonitor
 from mta.events.mail_log import MailLog
 from mta.events.metrics import Metrics, register_process
+from mta.feedback.storms import BounceStorms
+from mta.feedback.suppressing import FOLLOWED, NAME, Suppressing
 from mta.intake.admission import Admission
 from mta.intake.batch import BatchIntake
 from mta.intake.expansion import Expansion
 from mta.intake.flow_lookup import FlowLookup
 from mta.intake.intake import Intake
-from mta.intake.ports import AllowAll, NothingSuppressed, SubmissionPolicy
+from mta.intake.ports import AllowAll, SubmissionPolicy
 from mta.intake.return_path import ReturnPaths
 from mta.intake.trace import TraceWriter
 from mta.listener.authenticator import Authenticator
@@ -53,6 +55,7 @@ from mta.settings.files import unusable_files
 from mta.settings.loading import Loaded
 from mta.settings.whole_file import make_folder
 from mta.shaping.rules import Shaping
+from mta.spool.follower import EventFollower
 from mta.store.lock import DataDirLock
 
 # How long a busy loop keeps the interpreter from a thread that asks for it (ADR 0008): the database
@@ -75,6 +78,8 @@ class Ports:
     finishers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)  # mail has ended
     still_valid: Callable[[Identity], bool] = lambda _identity: True
     policy: Callable[[Foundation], SubmissionPolicy] = lambda _foundation: AllowAll()
+    # What is done once a minute besides: each call is a small piece of work.
+    chores: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
     usage: Callable[[], UsagePort] | None = None  # asked when the authenticator is there
     renderer: ContentRenderer | None = None  # None: template messages are not taken
     sockets: list[socket.socket] | None = None  # already open (socket activation)
@@ -172,6 +177,7 @@ class Engine:
         base = self.foundation
         self.notice_flows = NoticeFlows(base.flows, base.ids)
         await self.notice_flows.load(base.store)
+        await base.suppression.load()
         self._build()
         self.authenticator = await self._ports.authenticator(self.foundation)
         dispatcher = self.delivery.dispatcher
@@ -181,6 +187,7 @@ class Engine:
             await self._first_of(ready, delivering)
             for service in self._ports.services:
                 await service(self)
+            await self._start_suppressing()
             keeping = self._start_housekeeping(group)
             metrics = await self._start_health()
             self.listener = Listener(
@@ -213,6 +220,7 @@ class Engine:
 
     def _build(self) -> None:
         base, settings = self.foundation, self.settings
+        self.storms = BounceStorms(base.clock)
         config_dir = self.loaded.path.parent if self.loaded.path else None
         self.capacity = Capacity(settings.server.data_dir, settings)
         self.capacity.look()
@@ -249,6 +257,8 @@ class Engine:
             notices=notices,
             return_paths=return_paths,
             renderer=self._ports.renderer,
+            suppression=base.suppression,
+            storms=self.storms,
         )
         self._build_doors(trace, mail_log)
 
@@ -259,7 +269,7 @@ class Engine:
             ids=base.ids,
             trace=trace,
             queue=settings.queue,
-            suppression=NothingSuppressed(),
+            suppression=base.suppression,
             site_of=self.delivery.site_of,
             reserve=base.store.reserve,
         )
@@ -267,10 +277,11 @@ class Engine:
             self.expansion = self.delivery.make_expansion(
                 base.store, self.flow_lookup, admission, base.ids, base.clock,
                 self._ports.renderer, self.metrics, self.capacity.refusal, policy,
+                base.suppression,
             )  # fmt: skip
             self.batches = self.delivery.make_batches(
                 base.store, self.flow_lookup, admission, base.ids, base.clock,
-                self._ports.renderer, self.metrics, policy,
+                self._ports.renderer, self.metrics, policy, base.suppression,
             )  # fmt: skip
         self.intake = Intake(
             store=base.store,
@@ -289,12 +300,22 @@ class Engine:
     def _installation_key(self) -> bytes:
         return installation_key(self.settings.console.secret_file)
 
+    async def _start_suppressing(self) -> None:
+        """Follow the events for bounces, complaints and unsubscribes."""
+        base = self.foundation
+        suppressing = Suppressing(base.store, base.clock, base.suppression, self.storms)
+        self._suppressing = EventFollower(
+            base.store, NAME, FOLLOWED, suppressing.handle, clock=base.clock, metrics=self.metrics
+        )
+        await self._suppressing.start()
+
     def _start_housekeeping(self, group: asyncio.TaskGroup) -> "list[asyncio.Task[None]]":
         base, dispatcher = self.foundation, self.delivery.dispatcher
         gauges = QueueGauges(base.store, dispatcher.board, self.metrics, base.clock)
         keeper = self.housekeeping = Housekeeping(
             store=base.store, gauges=gauges, capacity=self.capacity, settings=self.settings,
             clock=base.clock, is_in_memory=lambda message: message in dispatcher.board.messages,
+            chores=(base.suppression.drop_expired, *self._ports.chores),
         )  # fmt: skip
         plan = retry_plan(self.settings)
         steps = ClockSteps(base.store, self._clock, dispatcher, plan, keeper.clock_was_set)
@@ -343,6 +364,7 @@ class Engine:
         await self.feedback.close()
         await self.flow_lookup.close()
         await self.delivery.dispatcher.stop(DELIVERY_STOP_S, self.hurrying)
+        await self._suppressing.stop()
         for finisher in self._ports.finishers:
             await finisher()
 

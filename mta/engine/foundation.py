@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mta.delivery.sites import SiteDirectory
 from mta.engine.restore import refuse_half_restored
+from mta.engine.secret import installation_key
 from mta.events.metrics import Metrics
 from mta.model.clock import Clock, SystemClock
 from mta.model.errors import ConfigurationError
@@ -14,6 +15,7 @@ from mta.spool.flows import FlowDirectory
 from mta.store.base import Store
 from mta.store.sqlite import SqliteStore
 from mta.store.statements import StatementPackage
+from mta.suppression.lists import SuppressionLists
 
 
 @dataclass(slots=True)
@@ -26,6 +28,7 @@ class Foundation:
     ids: IdGenerator
     flows: FlowDirectory
     sites: SiteDirectory
+    suppression: SuppressionLists  # a server loads them
 
 
 async def open_foundation(
@@ -46,7 +49,7 @@ async def open_foundation(
     refuse_half_restored(data_dir)
     store = await SqliteStore.open(
         data_dir,
-        [StatementPackage.of(name) for name in ("mta.spool", "mta.feedback", *packages)],
+        [StatementPackage.of(name) for name in ("mta.spool", "mta.feedback", "mta.suppression", *packages)],
         metrics=metrics,
         on_failed=on_failed,
         clock=clock,
@@ -57,7 +60,9 @@ async def open_foundation(
         ((last,),) = await store.read("last_id", deadline_s=60.0)
         ids.observe(last)
         await sites.load()
+        secret = installation_key(loaded.settings.console.secret_file)
+        suppression = SuppressionLists(store, clock, secret)
     except BaseException:
         await store.close()  # its threads would keep the process from ending
         raise
-    return Foundation(loaded, clock, store, ids, FlowDirectory(), sites)
+    return Foundation(loaded, clock, store, ids, FlowDirectory(), sites, suppression)

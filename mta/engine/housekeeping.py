@@ -5,7 +5,7 @@ its retention, a message's history when all of its deliveries are final and old.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import orjson
@@ -71,10 +71,15 @@ class Housekeeping:
         settings: Settings,
         clock: Clock,
         is_in_memory: Callable[[int], bool],
+        chores: Sequence[Callable[[], Awaitable[object]]] = (),
     ) -> None:
-        """`is_in_memory`: whether deliveries of a message are being sent, or soon will be."""
+        """`is_in_memory`: whether deliveries of a message are being sent, or soon will be.
+
+        `chores` are called in every pass; one that fails is called again in the next.
+        """
         self._store = store
         self._is_in_memory = is_in_memory
+        self._chores = chores
         self._gauges = gauges
         self._capacity = capacity
         self._queue = settings.queue
@@ -123,6 +128,8 @@ class Housekeeping:
             await self._move_survivors(sparse)
         if self._clock.monotonic_s() >= self._history_stays_until_s:
             await self._drop_history(now_ms - self._queue.history_retention * 1000)
+        for chore in self._chores:
+            await chore()
 
     async def _move_survivors(self, sparse: SegmentUse) -> None:
         """Copy what still lives in an almost empty segment, so that the segment can go."""

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+from mta.bounces.classes import BounceClass
 from mta.bounces.classifier import Classifier
 from mta.events.mail_log import MailLog
 from mta.events.metrics import Metrics
+from mta.feedback.storms import BounceStorms
 from mta.model.clock import Clock
 from mta.model.ids import id_time_ms
 from mta.model.outcome import Outcome, OutcomeKind
@@ -24,6 +26,7 @@ class Observer:
         log: MailLog,
         clock: Clock,
         provider_of: Callable[[int], str],
+        storms: BounceStorms,
     ) -> None:
         """`provider_of` names the provider behind a site's number."""
         self._provider_of = provider_of
@@ -31,6 +34,7 @@ class Observer:
         self._metrics = metrics
         self._log = log
         self._clock = clock
+        self._storms = storms
 
     def classify(self, outcome: Outcome, delivery: QueuedDelivery) -> str:
         """The bounce class of an outcome that is not a success."""
@@ -52,6 +56,7 @@ class Observer:
             case DeliveryState.DELIVERED:
                 age_s = max(0.0, (now_ms - id_time_ms(delivery.message.id)) / 1000)
                 self._metrics.delivered(klass, age_s)
+                self._storms.accepted(delivery.site, now_ms)
                 if self._log.is_enabled:
                     self._log_delivered(delivery, outcome, now_ms, age_s)
             case DeliveryState.SCHEDULED:
@@ -63,6 +68,8 @@ class Observer:
             case DeliveryState.BOUNCED:
                 reason = self.classify(outcome, delivery)
                 self._metrics.bounced(klass, reason)
+                if reason == BounceClass.BAD_MAILBOX:
+                    self._storms.refused(delivery.site, now_ms)
                 self._log_failed(EventType.BOUNCED, delivery, outcome, now_ms, reason)
             case DeliveryState.EXPIRED:
                 self._metrics.expired(klass)

@@ -32,6 +32,7 @@ EVENT_CODES: Mapping[EventType, int] = MappingProxyType(
         EventType.QUOTA_LOW: 41,
         EventType.QUOTA_EXHAUSTED: 42,
         EventType.QUOTA_REFUNDED: 43,
+        EventType.SUPPRESSION_HELD: 50,
     }
 )
 EVENT_TYPES: Mapping[int, EventType] = MappingProxyType({v: k for k, v in EVENT_CODES.items()})

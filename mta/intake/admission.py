@@ -301,7 +301,7 @@ class Admission:
                 "",
                 state,
             )
-            if self._suppression.reason(message.account, address):
+            if self._suppression.reason(message.account, address, draft.klass):
                 delivery.state = DeliveryState.SUPPRESSED
                 suppressed += 1
             deliveries.append(delivery)

@@ -250,7 +250,7 @@ class BatchIntake:
             if site is None:
                 site = sites[domain] = self._site_of(domain)
             delivery, state, text = message.id + 1 + n, waiting, str(address)
-            if self._suppression.reason(account, address):
+            if self._suppression.reason(account, address, klass):
                 state = DeliveryState.SUPPRESSED
                 drafted.suppressed.append(str(delivery))
             elif (site or domain) not in drafted.lanes:

@@ -279,7 +279,7 @@ class Expansion:
             domain = address.domain
             site, state = sites.get(domain, 0), ready
             is_barred = allowed is not None and address.key not in allowed
-            if is_barred or self._suppression.reason(standing.account, address):
+            if is_barred or self._suppression.reason(standing.account, address, klass):
                 state = gone
                 suppressed.append(str(delivery))
             else:

@@ -69,8 +69,8 @@ class SubmissionPolicy(Protocol):
 class SuppressionCheck(Protocol):
     """Whether an account may not write to an address."""
 
-    def reason(self, account_id: int, address: Address) -> str:
-        """Why the address is suppressed for the account, empty when it is not."""
+    def reason(self, account_id: int, address: Address, klass: int) -> str:
+        """Why the account may not write to the address in that class, empty when it may."""
         ...
 
 
@@ -143,6 +143,6 @@ class AllowAll:
 class NothingSuppressed:
     """The check while no suppression list exists."""
 
-    def reason(self, account_id: int, address: Address) -> str:  # noqa: ARG002
+    def reason(self, account_id: int, address: Address, klass: int) -> str:  # noqa: ARG002
         """Always empty."""
         return ""

@@ -65,6 +65,7 @@ class EventType(StrEnum):
     QUOTA_LOW = "quota.low"
     QUOTA_EXHAUSTED = "quota.exhausted"
     QUOTA_REFUNDED = "quota.refunded"
+    SUPPRESSION_HELD = "suppression.held"
 
 
 class Expiry(StrEnum):
