@@ -117,7 +117,7 @@ class Suppressed:
     def __init__(self) -> None:
         self.keys: set[str] = set()
 
-    def reason(self, account_id: int, address: Address) -> str:
+    def reason(self, account_id: int, address: Address, klass: int) -> str:
         return "bounced" if address.key in self.keys else ""
 
 

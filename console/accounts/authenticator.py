@@ -28,6 +28,7 @@ from mta.model.envelope import Identity
 from mta.settings.values import IPNetwork
 from mta.smtp.scram import ScramKeys
 from mta.store.base import Store
+from mta.suppression.values import EVERYWHERE
 
 _NO_DIGEST = bytes(32)  # no secret has it: compared with when the user is unknown
 
@@ -146,6 +147,12 @@ class CredentialAuthenticator:
             return account is not None and self._is_active(account)
         entry = self._by_credential.get(identity.credential_id)
         return entry is not None and not entry.mail_refusal and not self._has_expired(entry)
+
+    def lists_of(self, account_id: int) -> tuple[int, ...]:
+        """Whose suppression lists hold for an account: its own, those above it, everybody's."""
+        account = self._accounts.get(account_id)
+        above = () if account is None else tuple(a.id for a in self._line_of(account)[1:])
+        return (account_id, *above, EVERYWHERE)
 
     def scopes_of(self, credential: int) -> frozenset[Scope]:
         """What a credential may do; nothing when it is not accepted any more."""

@@ -71,6 +71,7 @@ class Services:
         self.quota_sealer = make_quota_sealer(store, self.chain_key)
         self.last_use = LastUse(store)
         self.authenticator = CredentialAuthenticator(store, clock, on_use=self.last_use.note)
+        foundation.suppression.follow(self.authenticator.lists_of)
         self.hasher = PasswordHasher()
         sessions = Sessions(store, clock)
         self._accounts = AccountService(

@@ -96,7 +96,9 @@ class Sending:
             return False
         reason = self._parts.is_suppressed(delivery)
         if reason:
-            outcome = local_outcome(OutcomeKind.BOUNCED, 554, "5.7.1", f"Recipient suppressed: {reason}", Phase.LOCAL)
+            outcome = local_outcome(
+                OutcomeKind.BOUNCED, 554, "5.7.1", f"Recipient suppressed: {reason}", Phase.LOCAL
+            )
             self._settlement.finish(delivery, DeliveryState.SUPPRESSED, outcome)
             return False
         return True

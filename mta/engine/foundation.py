@@ -49,7 +49,10 @@ async def open_foundation(
     refuse_half_restored(data_dir)
     store = await SqliteStore.open(
         data_dir,
-        [StatementPackage.of(name) for name in ("mta.spool", "mta.feedback", "mta.suppression", *packages)],
+        [
+            StatementPackage.of(name)
+            for name in ("mta.spool", "mta.feedback", "mta.suppression", *packages)
+        ],
         metrics=metrics,
         on_failed=on_failed,
         clock=clock,

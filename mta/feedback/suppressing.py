@@ -230,9 +230,7 @@ class Suppressing:
             outcome.held[place[:2]] = _held(entry, digest, site, entry.note, recent.at_ms)
             taken_back += 1
         data = {"site": site, "reason": "unknown-mailboxes", "taken_back": taken_back}
-        row = event_row(
-            0, EventType.SUPPRESSION_HELD, self._clock.now_ms(), 0, 0, 0, 0, data
-        )
+        row = event_row(0, EventType.SUPPRESSION_HELD, self._clock.now_ms(), 0, 0, 0, 0, data)
         outcome.events.append(row[1:])
         self._log.warning(
             "a site refuses so many recipients that it is not believed; see `relevo suppression held`",
@@ -243,9 +241,7 @@ class Suppressing:
         self, event: FollowedEvent, subject: _Subject, digest: int, reply: str, outcome: _Outcome
     ) -> None:
         entry = self._entry(event, subject, Reason.HARD_BOUNCE, reply)
-        outcome.held[event.account, digest] = _held(
-            entry, digest, subject.site, reply, event.at_ms
-        )
+        outcome.held[event.account, digest] = _held(entry, digest, subject.site, reply, event.at_ms)
 
     # -- rows ------------------------------------------------------------------------------------
 
@@ -267,9 +263,7 @@ class Suppressing:
         return work
 
 
-def _held(
-    entry: NewEntry, digest: int, site: int, reply: str, at_ms: int
-) -> tuple[Scalar, ...]:
+def _held(entry: NewEntry, digest: int, site: int, reply: str, at_ms: int) -> tuple[Scalar, ...]:
     return (
         entry.account, digest, entry.address, site, entry.message, entry.delivery, reply[:500], at_ms
     )  # fmt: skip

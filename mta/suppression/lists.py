@@ -50,12 +50,8 @@ class SuppressionLists:
         self._holding: dict[tuple[int, bool], list[tuple[str, DigestSet]]] = {}
 
     def follow(self, lists_of: Callable[[int], Sequence[int]]) -> None:
-        """Whose lists hold for an account, from now on."""
+        """Whose lists hold for an account, from now on; the answer for one never changes."""
         self._lists_of = lists_of
-        self._holding.clear()
-
-    def accounts_changed(self) -> None:
-        """Accounts came, went or moved in the tree."""
         self._holding.clear()
 
     def reason(self, account_id: int, address: Address, klass: int) -> str:

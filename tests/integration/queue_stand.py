@@ -41,7 +41,7 @@ class Stand:
         clock = ManualClock()
         store = await SqliteStore.open(
             directory,
-            [StatementPackage.of("mta.spool"), StatementPackage.of("mta.feedback")],
+            [StatementPackage.of(f"mta.{name}") for name in ("spool", "feedback", "suppression")],
             clock=clock,
         )
         ids = IdGenerator(clock_ns=lambda: clock.now_ms() * 1_000_000)

@@ -7,7 +7,13 @@ from mta.delivery.sites import UNRESOLVED
 from mta.events.record import EVENT_CODES
 from mta.model.traffic import DeliveryState, EventType, Gate
 
-FINAL = (EventType.DELIVERED, EventType.BOUNCED, EventType.EXPIRED, EventType.CANCELLED)
+FINAL = (
+    EventType.DELIVERED,
+    EventType.BOUNCED,
+    EventType.EXPIRED,
+    EventType.SUPPRESSED,
+    EventType.CANCELLED,
+)
 
 
 def audit(relay: Any) -> None:
@@ -33,9 +39,11 @@ def _rows_agree_with_counters(relay: Any) -> None:
         )
     )
     assert live == open_rows, f"segment.live {live}, open deliveries {open_rows}"
+    # Who is suppressed at the door stands in one event of the message.
     ends = relay.sql(
         "SELECT d.address, d.state, count(e.id) FROM delivery AS d "
-        "LEFT JOIN event AS e ON e.delivery = d.id AND e.message = d.message AND e.type IN "
+        "LEFT JOIN event AS e ON (e.delivery = d.id OR e.delivery = 0 AND e.type = 6 "
+        "AND instr(e.data, '\"' || d.id || '\"') > 0) AND e.message = d.message AND e.type IN "
         f"({','.join(str(EVENT_CODES[t]) for t in FINAL)}) GROUP BY d.id"
     )
     for address, state, count in ends:
