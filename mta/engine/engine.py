@@ -25,7 +25,7 @@ from mta.engine.alerts.service import AlertService
 from mta.engine.alerts.watching import watch_all
 from mta.engine.assembly import DeliveryAssembly, assemble_delivery, retry_plan
 from mta.engine.feedback import Feedback
-from mta.engine.foundation import Foundation, open_foundation
+from mta.engine.foundation import Foundation, open_foundation, suppression_follower
 from mta.engine.gauges import QueueGauges
 from mta.engine.health import Health, HealthServer
 from mta.engine.housekeeping import Capacity, Housekeeping
@@ -35,7 +35,6 @@ from mta.events.loop_lag import LoopLagMonitor
 from mta.events.mail_log import MailLog
 from mta.events.metrics import Metrics, register_process
 from mta.feedback.storms import BounceStorms
-from mta.feedback.suppressing import FOLLOWED, NAME, Suppressing
 from mta.intake.admission import Admission
 from mta.intake.batch import BatchIntake
 from mta.intake.expansion import Expansion
@@ -55,7 +54,6 @@ from mta.settings.files import unusable_files
 from mta.settings.loading import Loaded
 from mta.settings.whole_file import make_folder
 from mta.shaping.rules import Shaping
-from mta.spool.follower import EventFollower
 from mta.store.lock import DataDirLock
 
 # How long a busy loop keeps the interpreter from a thread that asks for it (ADR 0008): the database
@@ -187,7 +185,8 @@ class Engine:
             await self._first_of(ready, delivering)
             for service in self._ports.services:
                 await service(self)
-            await self._start_suppressing()
+            self._suppressing = suppression_follower(base, self.storms, self.metrics)
+            await self._suppressing.start()
             keeping = self._start_housekeeping(group)
             metrics = await self._start_health()
             self.listener = Listener(
@@ -299,15 +298,6 @@ class Engine:
 
     def _installation_key(self) -> bytes:
         return installation_key(self.settings.console.secret_file)
-
-    async def _start_suppressing(self) -> None:
-        """Follow the events for bounces, complaints and unsubscribes."""
-        base = self.foundation
-        suppressing = Suppressing(base.store, base.clock, base.suppression, self.storms)
-        self._suppressing = EventFollower(
-            base.store, NAME, FOLLOWED, suppressing.handle, clock=base.clock, metrics=self.metrics
-        )
-        await self._suppressing.start()
 
     def _start_housekeeping(self, group: asyncio.TaskGroup) -> "list[asyncio.Task[None]]":
         base, dispatcher = self.foundation, self.delivery.dispatcher

@@ -7,11 +7,14 @@ from mta.delivery.sites import SiteDirectory
 from mta.engine.restore import refuse_half_restored
 from mta.engine.secret import installation_key
 from mta.events.metrics import Metrics
+from mta.feedback.storms import BounceStorms
+from mta.feedback.suppressing import FOLLOWED, NAME, Suppressing
 from mta.model.clock import Clock, SystemClock
 from mta.model.errors import ConfigurationError
 from mta.model.ids import IdGenerator
 from mta.settings.loading import Loaded
 from mta.spool.flows import FlowDirectory
+from mta.spool.follower import EventFollower
 from mta.store.base import Store
 from mta.store.sqlite import SqliteStore
 from mta.store.statements import StatementPackage
@@ -69,3 +72,11 @@ async def open_foundation(
         await store.close()  # its threads would keep the process from ending
         raise
     return Foundation(loaded, clock, store, ids, FlowDirectory(), sites, suppression)
+
+
+def suppression_follower(base: Foundation, storms: BounceStorms, metrics: Metrics) -> EventFollower:
+    """What puts addresses onto suppression lists for what happens to their mail; not started."""
+    suppressing = Suppressing(base.store, base.clock, base.suppression, storms)
+    return EventFollower(
+        base.store, NAME, FOLLOWED, suppressing.handle, clock=base.clock, metrics=metrics
+    )
