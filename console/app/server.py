@@ -16,6 +16,7 @@ import uvloop
 
 from console.accounts.quota.service import QuotaService
 from console.app.api import build_api
+from console.app.dialects import dialect_doors
 from console.app.quota import make_quota, make_releases
 from console.app.sandbox_returns import SandboxReturns
 from console.app.services import PACKAGES, Services
@@ -216,6 +217,8 @@ class Server:
             self.services.authenticator,
             simulator,
             build_api(engine, self.services, simulator),
+            add_doors=dialect_doors(engine, self.services),
+            usage=self.services.usage,
         )
         await self.console.start()
 

@@ -33,6 +33,7 @@ class Access:
     def __init__(self, sessions: Sessions, bearer: BearerCheck) -> None:
         self._sessions = sessions
         self._bearer = bearer
+        self.guarded: frozenset[str] = frozenset()  # resources that check keys themselves
 
     def middleware(self) -> Middleware:
         """For the application."""
@@ -42,7 +43,7 @@ class Access:
             # What counts is the route that was found, however its path was written.
             resource = request.match_info.route.resource
             path = request.path if resource is None else resource.canonical
-            if path in _OPEN or path.startswith(_STATIC):
+            if path in _OPEN or path in self.guarded or path.startswith(_STATIC):
                 return await handler(request)
             if path.startswith(API):
                 return self._bearer.refusal(request) or await handler(request)

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.signin.service import SignIn
+from console.accounts.usage.counters import UsageCounters
 from console.api.application import Api
 from console.api.bearer import BearerCheck
 from console.pages.account_switch import AccountSwitch
@@ -20,6 +21,7 @@ from console.web.access import Access
 from console.web.failures import Failures
 from console.web.forwarded import forwarded_middleware
 from console.web.headers import add_headers
+from console.web.usage import usage_middleware
 from mta.engine.health import Health, add_health_routes
 from mta.listener.tls import CIPHERS
 from mta.model.clock import Clock, SystemClock
@@ -30,6 +32,7 @@ from mta.settings.schema import Settings
 BACKLOG = 1024
 SHUTDOWN_S = 1.0  # for requests that run when the server stops; live pages are told to end
 CLOSE_TIMEOUT_S = 5.0
+Doors = Callable[[web.Application], frozenset[str]]
 MAX_REQUEST_BYTES = 64 * 1024  # forms are small; uploads come with routes of their own
 
 # A part of the console brings its pages or its API: it adds its routes.
@@ -50,8 +53,13 @@ class ConsoleServer:
         *,
         clock: Clock | None = None,
         areas: Sequence[Area] = (),
+        add_doors: Doors | None = None,
+        usage: UsageCounters | None = None,
     ) -> None:
-        """Nothing is opened yet; `simulator` is None unless in sandbox mode."""
+        """Nothing is opened yet; `simulator` is None unless in sandbox mode.
+
+        `add_doors` adds the routes of doors that check keys themselves, and gives their resources.
+        """
         self._settings = settings
         self._health = health
         self._sign_in = sign_in
@@ -60,6 +68,8 @@ class ConsoleServer:
         self._simulator = simulator
         self._api = api
         self._clock = clock or SystemClock()
+        self._add_doors = add_doors
+        self._usage = usage or UsageCounters(self._clock, settings.server.timezone)
         self._pages: SandboxPages | None = None
         self._first_mail = _first_mail(settings)
         self._runner: web.AppRunner | None = None
@@ -124,6 +134,7 @@ class ConsoleServer:
             middlewares=[
                 forwarded_middleware(settings.console.trusted_proxies),
                 Failures(renderer).middleware(),
+                usage_middleware(self._usage, self._clock),
                 access.middleware(),
             ],
             client_max_size=MAX_REQUEST_BYTES,
@@ -151,6 +162,8 @@ class ConsoleServer:
         self._api.add_to(app)
         for area in self._areas:
             area(app, renderer)
+        if self._add_doors is not None:
+            access.guarded = self._add_doors(app)
         return app
 
     def reload(self) -> None:

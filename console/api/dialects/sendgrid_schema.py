@@ -5,7 +5,7 @@ Optional fields may also be null, as some libraries write them.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from console.api.dialects.faults import Schema
 from console.api.messages.request import MAX_BODY, MAX_NAME, MAX_RECIPIENTS
@@ -56,7 +56,8 @@ class Attachment(Schema):
     type: Text = None
     filename: str
     disposition: Literal["attachment", "inline"] | None = None
-    content_id: Text = None
+    # @sendgrid/mail writes contentId.
+    content_id: Text = Field(default=None, validation_alias=AliasChoices("content_id", "contentId"))
 
 
 class Asm(Schema):

@@ -1,0 +1,43 @@
+"""All dialects of the host: one line each."""
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from console.api.dialects.dialect import NOT_FOUND, Backend, Dialect, Failure, Handler, guarded
+from console.api.dialects.postmark import Postmark
+from console.api.dialects.sendgrid import SendGrid
+from mta.model.clock import Clock
+
+
+def dialects(backend: Backend, clock: Clock) -> Sequence[Dialect]:
+    """Those that this release speaks; paths of two never overlap."""
+    return (SendGrid(backend), Postmark(backend, clock))
+
+
+def add_dialects(app: web.Application, backend: Backend, clock: Clock) -> frozenset[str]:
+    """Add their routes; gives their resources, which check keys themselves.
+
+    Whatever else is asked below a dialect's paths gets the provider's own 404.
+    """
+    paths = set()
+    for dialect in dialects(backend, clock):
+        for method, path, handler in dialect.routes():
+            paths.add(_add(app, method, path, guarded(dialect, backend, handler)))
+        for prefix in dialect.prefixes:
+            path = f"{prefix.rstrip('/')}/{{tail:.*}}"
+            paths.add(_add(app, "*", path, guarded(dialect, backend, _missing(dialect))))
+    return frozenset(paths)
+
+
+def _add(app: web.Application, method: str, path: str, handler: Handler) -> str:
+    resource = app.router.add_route(method, path, handler).resource
+    assert resource is not None
+    return resource.canonical
+
+
+def _missing(dialect: Dialect) -> Handler:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return dialect.failed(Failure(404, NOT_FOUND))
+
+    return answer

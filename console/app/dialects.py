@@ -1,0 +1,24 @@
+"""Joins the dialects of other providers to the queue."""
+
+from functools import partial
+
+from console.api.bearer import BearerCheck
+from console.api.dialects.dialect import Backend
+from console.api.dialects.registry import add_dialects
+from console.api.reading import BodyReader
+from console.app.api import build_send_service
+from console.app.services import Services
+from console.web.application import Doors
+from mta.engine.engine import Engine
+
+MAX_BODY = 50 * 1024 * 1024  # octets; the largest that one of the providers takes (Postmark)
+
+
+def dialect_doors(engine: Engine, services: Services) -> Doors:
+    """What adds their routes to the HTTP server."""
+    backend = Backend(
+        BearerCheck(services.authenticator),
+        BodyReader(MAX_BODY),
+        build_send_service(engine, services),
+    )
+    return partial(add_dialects, backend=backend, clock=engine.foundation.clock)
