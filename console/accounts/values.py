@@ -21,6 +21,7 @@ class State(StrEnum):
     """Of accounts, people, credentials and domains alike."""
 
     ACTIVE = "active"
+    PENDING = "pending"  # of a domain: nobody has shown to own it
     DISABLED = "disabled"
     REVOKED = "revoked"  # of a credential: for good
     CLOSED = "closed"  # of an account: for good

@@ -33,6 +33,7 @@ EVENT_CODES: Mapping[EventType, int] = MappingProxyType(
         EventType.QUOTA_EXHAUSTED: 42,
         EventType.QUOTA_REFUNDED: 43,
         EventType.SUPPRESSION_HELD: 50,
+        EventType.DNS_CHANGED: 44,
     }
 )
 EVENT_TYPES: Mapping[int, EventType] = MappingProxyType({v: k for k, v in EVENT_CODES.items()})

@@ -66,6 +66,7 @@ class EventType(StrEnum):
     QUOTA_EXHAUSTED = "quota.exhausted"
     QUOTA_REFUNDED = "quota.refunded"
     SUPPRESSION_HELD = "suppression.held"
+    DNS_CHANGED = "domain.dns_changed"
 
 
 class Expiry(StrEnum):
