@@ -22,9 +22,11 @@ from mta.store.sqlite import SqliteStore
 from mta.store.statements import StatementPackage
 
 PACKAGES = (
+    "mta.spool",
     "console.accounts",
     "console.accounts.approvals",
     "console.accounts.audit",
+    "console.accounts.sending",
     "console.accounts.signin",
 )
 OPERATOR = Actor.command()

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from console.accounts.operations import operations
+from console.accounts.sending.checking import DomainChecker, Installation
+from console.accounts.sending.operations import DomainOperations
+from console.accounts.sending.service import SendingDomains
+from mta.dns.lookup import Lookup
 from mta.settings import describe, load_settings, warnings
-from tests.accounts_world import open_world
+from tests.accounts_world import OPERATOR, World, open_world
 
 
 class SmallApplication:
@@ -32,6 +36,8 @@ class SmallApplication:
     async def _run(self, config: Path, name: str, arguments: Mapping[str, Any]) -> Any:
         data_dir = load_settings(config, os.environ).settings.server.data_dir
         async with open_world(data_dir) as world:
+            if name.startswith("domain."):
+                return await domain_operations(world)[name](arguments)
             return await operations()[name](world, arguments)
 
     def serve(self, config: Path, /) -> None:
@@ -64,3 +70,19 @@ class SmallApplication:
     def restore(self, config: Path, source: Path, progress: Any, /) -> Mapping[str, Any]:
         self.calls.append(("restore", source))
         return self.answers["restore"]
+
+
+def domain_operations(world: World) -> Mapping[str, Any]:
+    """Sending domains over the same store; no name server is asked."""
+    installation = Installation("mail.example.org", (), bytes(32))
+    service = SendingDomains(
+        world.store, world.clock, world.trail, world.authenticator,
+        DomainChecker(Lookup(), installation), world.folder / "dkim_keys",
+    )  # fmt: skip
+
+    async def find(name: str | None) -> int:
+        if name is None:
+            return (await world.accounts.only(OPERATOR)).id
+        return (await world.accounts.get(OPERATOR, name)).id
+
+    return DomainOperations(service, find).operations()

@@ -1,4 +1,4 @@
-"""Operations on credentials and sending domains; see `operations`."""
+"""Operations on credentials; see `operations`."""
 
 from console.accounts.arguments import (
     OPERATOR,
@@ -18,7 +18,6 @@ from console.accounts.values import (
     Credential,
     Limits,
     NewCredential,
-    SendingDomain,
     State,
 )
 from mta.model.address import parse_domain
@@ -68,31 +67,6 @@ async def credential_rotate(services: HasAccounts, arguments: Arguments) -> obje
     old = await credentials.get(OPERATOR, str(old.id))
     result = _new_credential(services, new)
     return {**result, "replaces": str(old.id), "replaced_until": time_of(old.expires_ms)}
-
-
-async def domain_add(services: HasAccounts, arguments: Arguments) -> object:
-    """`domain`, `account`, `private`: not for its sub-accounts."""
-    account = await account_of(services, arguments)
-    shared = not arguments.get("private")
-    domain = text_of(arguments, "domain")
-    return _domain(await services.accounts.domains.add(OPERATOR, domain, account.id, shared=shared))
-
-
-async def domain_list(services: HasAccounts, arguments: Arguments) -> object:
-    """Domains; of one `account` if given."""
-    wanted = await account_filter(services, arguments)
-    return [_domain(domain) for domain in await services.accounts.domains.list(OPERATOR, wanted)]
-
-
-def _domain(domain: SendingDomain) -> dict[str, object]:
-    return {
-        "id": domain.domain,
-        "domain": domain.domain,
-        "account": str(domain.account),
-        "shared": domain.shared,
-        "state": domain.state,
-        "created": time_of(domain.created_ms),
-    }
 
 
 def _credential(services: HasAccounts, credential: Credential) -> dict[str, object]:

@@ -30,12 +30,17 @@ class DomainService:
     async def add(
         self, actor: Actor, domain: str, account: int, *, shared: bool = True
     ) -> SendingDomain:
-        """Let an account (and, if shared, its sub-accounts) send from a domain; nobody else may."""
+        """Let an account (and, if shared, its sub-accounts) send from a domain; nobody else may.
+
+        For operators, who vouch for it; people add domains through `SendingDomains`, which waits
+        for the DNS to show who owns it.
+        """
         actor.require(Permission.DOMAIN_MANAGE, account)
         name = parse_domain(domain)
         if name.startswith("["):
             raise PermanentError(f"{domain} is an address, not a domain")
-        added = SendingDomain(name, account, shared, State.ACTIVE, self._clock.now_ms())
+        state = State.ACTIVE if actor.is_operator else State.PENDING
+        added = SendingDomain(name, account, shared, state, self._clock.now_ms())
         row = (name, account, int(shared), added.state, added.created_ms)
         entry = self._trail.entry(actor, "domain.added", account, name, after={"shared": shared})
         try:

@@ -171,8 +171,6 @@ def operations() -> dict[str, Operation]:
         "credential.list": credential_operations.credential_list,
         "credential.revoke": credential_operations.credential_revoke,
         "credential.rotate": credential_operations.credential_rotate,
-        "domain.add": credential_operations.domain_add,
-        "domain.list": credential_operations.domain_list,
     }
 
 

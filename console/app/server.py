@@ -17,6 +17,7 @@ import uvloop
 from console.accounts.quota.service import QuotaService
 from console.app.api import build_api
 from console.app.dialects import dialect_doors
+from console.accounts.sending.values import DomainStatus
 from console.app.quota import make_quota, make_releases
 from console.app.sandbox_returns import SandboxReturns
 from console.app.services import PACKAGES, Services
@@ -66,6 +67,7 @@ class Server:
             services=[
                 self._start_simulator,
                 self._start_webhooks,
+                self._start_domains,
                 self._start_control,
                 self._start_console,
             ],
@@ -196,6 +198,18 @@ class Server:
 
         await self.services.webhooks.start(told, engine.metrics)
 
+    async def _start_domains(self, engine: Engine) -> None:
+        async def told(status: DomainStatus, is_back: bool) -> None:
+            self._log.warning("records of a domain", domain=status.name, are_back=is_back)
+
+        def read_keys() -> None:
+            try:
+                engine.delivery.signing.ring.reload()
+            except ConfigurationError as error:
+                self._log.error("DKIM keys were not read anew", error=str(error))
+
+        self.services.domains.start(read_keys, told)
+
     async def _start_control(self, _: Engine) -> None:
         handlers: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {
             name: partial(self.services.run, name) for name in self.services.names
@@ -233,6 +247,7 @@ class Server:
         await self.services.last_use.flush()
         await self._releases.stop()
         await self.services.sealer.seal()
+        await self.services.domains.close()
         await self.services.webhooks.close()
         await self.services.quota_sealer.seal()
         self.services.close()

@@ -23,6 +23,7 @@ from console.accounts.signin.service import SignIn
 from console.accounts.signin.sessions import Sessions
 from console.accounts.usage.counters import UsageCounters
 from console.accounts.usage.recorder import UsageRecorder
+from console.app.domains import DomainParts
 from console.app.quota import make_quota, make_quota_sealer
 from console.app.webhooks import WebhookParts
 from mta.engine.foundation import Foundation, open_foundation
@@ -41,6 +42,7 @@ PACKAGES = (
     "console.accounts.audit",
     "console.accounts.signin",
     "console.accounts.quota",
+    "console.accounts.sending",
     "console.accounts.usage",
     "console.api",
     "console.webhooks",
@@ -91,6 +93,13 @@ class Services:
         self.approvals = ApprovalService(store, foundation.ids, clock, self.trail)
         self.usage = UsageCounters(clock, foundation.loaded.settings.server.timezone)
         self.usage_recorder = UsageRecorder(store, self.usage)
+        self.domains = DomainParts(
+            foundation,
+            self.trail,
+            self.authenticator,
+            installation_key(settings.console.secret_file),
+            self._find_account,
+        )
         self.webhooks = WebhookParts(
             foundation,
             self.trail,
@@ -127,8 +136,9 @@ class Services:
         operation = account_operations().get(name) or quota_operations().get(name)
         if operation is not None:
             return await operation(self, arguments)
-        if name in self.webhooks.operations:
-            return await self.webhooks.operations[name](arguments)
+        own = self.webhooks.operations.get(name) or self.domains.operations.get(name)
+        if own is not None:
+            return await own(arguments)
         queue = self.queue.operations.get(name)
         if queue is None:
             raise PermanentError(f"unknown operation {name!r}")
@@ -140,7 +150,12 @@ class Services:
     @property
     def names(self) -> list[str]:
         """Every operation there is."""
-        named = (account_operations(), quota_operations(), self.webhooks.operations)
+        named = (
+            account_operations(),
+            quota_operations(),
+            self.webhooks.operations,
+            self.domains.operations,
+        )
         return [*(name for group in named for name in group), *self.queue.operations]
 
     async def _find_account(self, name: str | None) -> int:

@@ -53,13 +53,6 @@ CREDENTIALS = (
     Column("last_used", "last used"),
     Column("name", "name"),
 )
-DOMAINS = (
-    Column("domain", "domain"),
-    Column("account", "account"),
-    Column("shared", "shared"),
-    Column("state", "state"),
-    Column("created", "created"),
-)
 
 
 @click.group()
@@ -289,34 +282,6 @@ def credential_rotate(id: str, overlap: float, as_json: bool, config: Path) -> N
     """
     new = ask(config, "credential.rotate", {"credential": id, "overlap_s": overlap})
     _show_secret(new, as_json)
-
-
-@click.group()
-def domain() -> None:
-    """Domains that accounts may send from."""
-
-
-@domain.command("add")
-@click.argument("domain")
-@account_option("Whose it is; may be left out if there is one main account.")
-@click.option("--private", is_flag=True, help="Not for sub-accounts of the account.")
-@json_option
-@config_option
-def domain_add(
-    domain: str, account: str | None, private: bool, as_json: bool, config: Path
-) -> None:
-    """Let an account, and its sub-accounts, send from a domain."""
-    arguments = {"domain": domain, "account": account, "private": private}
-    _show(ask(config, "domain.add", arguments), as_json, config)
-
-
-@domain.command("list")
-@account_option("Only those of this account.")
-@json_option
-@config_option
-def domain_list(account: str | None, as_json: bool, config: Path) -> None:
-    """List sending domains."""
-    _list(DOMAINS, ask(config, "domain.list", {"account": account}), as_json, config)
 
 
 def _show(result: Row, as_json: bool, config: Path) -> None:

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 import click
 
-from console.cli.accounts import account, credential, domain, user
+from console.cli.accounts import account, credential, user
 from console.cli.alerting import alert
 from console.cli.application import Application
 from console.cli.dkim import dkim
+from console.cli.domains import domain
 from console.cli.keeping import backup, restore, verify
 from console.cli.mailqueue import queue, trace
 from console.cli.output import escape

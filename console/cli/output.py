@@ -27,6 +27,7 @@ TIMES = frozenset(
     (
         "accepted",
         "at",
+        "checked",
         "created",
         "due",
         "expires",
@@ -37,6 +38,7 @@ TIMES = frozenset(
         "replaced_until",
         "since",
         "until",
+        "verified",
     )
 )
 _MAX_SAFE_INTEGER = 2**53 - 1

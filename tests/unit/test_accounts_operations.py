@@ -27,7 +27,6 @@ from tests.accounts_world import OPERATOR, open_world
         ("credential.add", {"name": "x", "scopes": ["everything"]}),
         ("credential.revoke", {}),
         ("credential.rotate", {"credential": "nobody"}),
-        ("domain.add", {"domain": "not a domain"}),
     ],
 )
 async def test_arguments_that_do_not_fit_are_refused_and_change_nothing(tmp_path, name, arguments):
