@@ -15,9 +15,9 @@ import structlog
 import uvloop
 
 from console.accounts.quota.service import QuotaService
+from console.accounts.sending.values import DomainStatus
 from console.app.api import build_api
 from console.app.dialects import dialect_doors
-from console.accounts.sending.values import DomainStatus
 from console.app.quota import make_quota, make_releases
 from console.app.sandbox_returns import SandboxReturns
 from console.app.services import PACKAGES, Services
@@ -196,7 +196,7 @@ class Server:
         async def told(webhook: Webhook) -> None:
             self._log.warning("webhook disabled", webhook=str(webhook.id), reason=webhook.reason)
 
-        await self.services.webhooks.start(told, engine.metrics)
+        await self.services.areas.webhooks.start(told, engine.metrics)
 
     async def _start_domains(self, engine: Engine) -> None:
         async def told(status: DomainStatus, is_back: bool) -> None:
@@ -208,7 +208,7 @@ class Server:
             except ConfigurationError as error:
                 self._log.error("DKIM keys were not read anew", error=str(error))
 
-        self.services.domains.start(read_keys, told)
+        self.services.areas.domains.start(read_keys, told)
 
     async def _start_control(self, _: Engine) -> None:
         handlers: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {
@@ -247,8 +247,7 @@ class Server:
         await self.services.last_use.flush()
         await self._releases.stop()
         await self.services.sealer.seal()
-        await self.services.domains.close()
-        await self.services.webhooks.close()
+        await self.services.areas.close()
         await self.services.quota_sealer.seal()
         self.services.close()
         if self.simulator is not None:

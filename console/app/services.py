@@ -23,9 +23,8 @@ from console.accounts.signin.service import SignIn
 from console.accounts.signin.sessions import Sessions
 from console.accounts.usage.counters import UsageCounters
 from console.accounts.usage.recorder import UsageRecorder
-from console.app.domains import DomainParts
+from console.app.areas import Areas
 from console.app.quota import make_quota, make_quota_sealer
-from console.app.webhooks import WebhookParts
 from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.operations import QueueOperations
 from mta.engine.port import DispatcherPort
@@ -93,19 +92,7 @@ class Services:
         self.approvals = ApprovalService(store, foundation.ids, clock, self.trail)
         self.usage = UsageCounters(clock, foundation.loaded.settings.server.timezone)
         self.usage_recorder = UsageRecorder(store, self.usage)
-        self.domains = DomainParts(
-            foundation,
-            self.trail,
-            self.authenticator,
-            installation_key(settings.console.secret_file),
-            self._find_account,
-        )
-        self.webhooks = WebhookParts(
-            foundation,
-            self.trail,
-            installation_key(settings.console.secret_file),
-            self._find_account,
-        )
+        self.areas = Areas(foundation, self.trail, self.authenticator, key, self._find_account)
         self.queue = QueueOperations(
             store=store,
             clock=clock,
@@ -136,9 +123,8 @@ class Services:
         operation = account_operations().get(name) or quota_operations().get(name)
         if operation is not None:
             return await operation(self, arguments)
-        own = self.webhooks.operations.get(name) or self.domains.operations.get(name)
-        if own is not None:
-            return await own(arguments)
+        if name in self.areas.operations:
+            return await self.areas.operations[name](arguments)
         queue = self.queue.operations.get(name)
         if queue is None:
             raise PermanentError(f"unknown operation {name!r}")
@@ -150,12 +136,7 @@ class Services:
     @property
     def names(self) -> list[str]:
         """Every operation there is."""
-        named = (
-            account_operations(),
-            quota_operations(),
-            self.webhooks.operations,
-            self.domains.operations,
-        )
+        named = (account_operations(), quota_operations(), self.areas.operations)
         return [*(name for group in named for name in group), *self.queue.operations]
 
     async def _find_account(self, name: str | None) -> int:
@@ -187,7 +168,7 @@ def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) 
                     await services.quota_sealer.seal()
                     return answer
                 finally:
-                    await services.webhooks.close()
+                    await services.areas.close()
                     services.close()
             finally:
                 await foundation.store.close()

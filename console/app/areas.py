@@ -1,0 +1,38 @@
+"""Areas that stand beside accounts and queue, put together: sending domains, webhooks."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from console.accounts.audit import AuditTrail
+from console.accounts.authenticator import CredentialAuthenticator
+from console.app.domains import DomainParts
+from console.app.webhooks import WebhookParts
+from mta.engine.foundation import Foundation
+
+Operation = Callable[[Mapping[str, Any]], Awaitable[object]]
+AccountFinder = Callable[[str | None], Awaitable[int]]  # by name or id; None: the only one
+
+
+class Areas:
+    """Their services, and what commands can ask of them."""
+
+    def __init__(
+        self,
+        foundation: Foundation,
+        trail: AuditTrail,
+        authenticator: CredentialAuthenticator,
+        key: bytes,
+        find_account: AccountFinder,
+    ) -> None:
+        """`key`: the installation's secret."""
+        self.domains = DomainParts(foundation, trail, authenticator, key, find_account)
+        self.webhooks = WebhookParts(foundation, trail, key, find_account)
+        self.operations: Mapping[str, Operation] = {
+            **self.domains.operations,
+            **self.webhooks.operations,
+        }
+
+    async def close(self) -> None:
+        """End what runs."""
+        await self.domains.close()
+        await self.webhooks.close()
