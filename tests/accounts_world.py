@@ -27,6 +27,7 @@ PACKAGES = (
     "console.accounts.approvals",
     "console.accounts.audit",
     "console.accounts.sending",
+    "console.accounts.incidents",
     "console.accounts.signin",
 )
 OPERATOR = Actor.command()

@@ -1,7 +1,7 @@
 """A console over real accounts, a real simulator and a real socket, and a client that signs in."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -13,10 +13,11 @@ import aiosmtplib
 from console.accounts.values import Role
 from console.api.application import Api
 from console.api.sandbox import SandboxEndpoints
-from console.web.application import ConsoleServer
+from console.web.application import Area, ConsoleServer
 from mta.engine.health import Health
 from mta.sandbox.simulator import Simulator
 from mta.settings.loading import load_settings
+from mta.settings.schema import Settings
 from tests.accounts_world import OPERATOR, World, open_world
 
 EMAIL = "ana@example.org"
@@ -66,7 +67,11 @@ class WebWorld:
 
 @asynccontextmanager
 async def open_web(
-    folder: Path, *, is_sandbox: bool = True, settings: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    is_sandbox: bool = True,
+    settings: Mapping[str, str] | None = None,
+    areas: Callable[[World, Settings], Sequence[Area]] = lambda _world, _settings: (),
 ) -> AsyncIterator[WebWorld]:
     """Start everything on loopback; `settings` are environment variables."""
     environ = {
@@ -93,6 +98,7 @@ async def open_web(
             simulator,
             api,
             clock=world.clock,
+            areas=areas(world, loaded.settings),
         )
         await console.start()
         host, port = console.addresses[0]

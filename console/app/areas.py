@@ -1,10 +1,12 @@
-"""Areas that stand beside accounts and queue, put together: sending domains, webhooks."""
+"""Areas that stand beside accounts and queue, put together: sending domains, webhooks, incidents."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from console.accounts.audit import AuditTrail
 from console.accounts.authenticator import CredentialAuthenticator
+from console.accounts.incidents.operations import IncidentOperations
+from console.accounts.incidents.service import IncidentService
 from console.app.domains import DomainParts
 from console.app.webhooks import WebhookParts
 from mta.engine.foundation import Foundation
@@ -27,9 +29,11 @@ class Areas:
         """`key`: the installation's secret."""
         self.domains = DomainParts(foundation, trail, authenticator, key, find_account)
         self.webhooks = WebhookParts(foundation, trail, key, find_account)
+        self.incidents = IncidentService(foundation.store, foundation.ids, foundation.clock, trail)
         self.operations: Mapping[str, Operation] = {
             **self.domains.operations,
             **self.webhooks.operations,
+            **IncidentOperations(self.incidents, find_account).operations(),
         }
 
     async def close(self) -> None:

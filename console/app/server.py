@@ -18,6 +18,7 @@ from console.accounts.quota.service import QuotaService
 from console.accounts.sending.values import DomainStatus
 from console.app.api import build_api
 from console.app.dialects import dialect_doors
+from console.app.pages import page_areas
 from console.app.quota import make_quota, make_releases
 from console.app.sandbox_returns import SandboxReturns
 from console.app.services import PACKAGES, Services
@@ -233,6 +234,7 @@ class Server:
             build_api(engine, self.services, simulator),
             add_doors=dialect_doors(engine, self.services),
             usage=self.services.usage,
+            areas=page_areas(self.services, self.settings),
         )
         await self.console.start()
 

@@ -39,6 +39,7 @@ PACKAGES = (
     "console.accounts",
     "console.accounts.approvals",
     "console.accounts.audit",
+    "console.accounts.incidents",
     "console.accounts.signin",
     "console.accounts.quota",
     "console.accounts.sending",
@@ -111,6 +112,7 @@ class Services:
         await self._accounts.observe_ids()
         await self.trail.observe_ids()
         await self.approvals.observe_ids()
+        await self.areas.incidents.observe_ids()
         await self.authenticator.refresh()
         await self.quota.load()
 

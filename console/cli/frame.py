@@ -16,6 +16,7 @@ from console.cli.alerting import alert
 from console.cli.application import Application
 from console.cli.dkim import dkim
 from console.cli.domains import domain
+from console.cli.incidents import incident
 from console.cli.keeping import backup, restore, verify
 from console.cli.mailqueue import queue, trace
 from console.cli.output import escape
@@ -78,6 +79,7 @@ for _command in (
     queue,
     trace,
     alert,
+    incident,
     send,
     backup,
     restore,

@@ -51,7 +51,10 @@ SECTIONS = (
     ),
     MenuSection(
         "system",
-        (MenuItem("status", "/status", "activity"),),
+        (
+            MenuItem("status", "/status", "activity"),
+            MenuItem("support", "/support", "help"),
+        ),
     ),
 )
 

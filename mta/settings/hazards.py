@@ -297,9 +297,6 @@ def _not_yet(settings: Settings) -> Iterator[Hazard]:
         )
     chosen = {
         "public.listen": settings.public.listen is not None,
-        "support.email": settings.support.email is not None,
-        "support.phone": bool(settings.support.phone),
-        "support.hours": bool(settings.support.hours),
     }
     for key, is_chosen in chosen.items():
         if is_chosen:

@@ -123,9 +123,8 @@ def test_alerts_that_need_a_relevo_that_sends_are_told():
 
 
 def test_settings_without_effect_in_this_release_are_told():
-    assert found(support={"email": "help@example.com", "phone": "1", "hours": "8-17"}) == {
-        ("warning", f"support.{key}") for key in ("email", "phone", "hours")
-    }
+    assert found(public={"listen": "127.0.0.1:8081"}) == {("warning", "public.listen")}
+    assert found(support={"email": "help@example.com", "phone": "1", "hours": "8-17"}) == set()
 
 
 def test_a_store_that_the_server_does_not_start_with_is_an_error():

@@ -1,0 +1,1 @@
+"""Incidents: what somebody reported to the support, and how it went on."""
