@@ -15,7 +15,7 @@ TEXTS = load_texts()
 ROOT = Path(console.__file__).parent
 # `t("key")`, `t.count("key", 3)` and, in Python, `texts("key")` and `self._texts(request)("key")`.
 _USES = re.compile(
-    r"""(?:\bt|\btexts|texts\([a-z_. ]*\))(?:\.count)?\(\s*["']([a-z0-9_.]+)["'](?!\s*~)"""
+    r"""(?:\bt|\btexts|texts\([a-z_. ]*\))(?:\.count)?\(\s*["']([a-z0-9_]+\.[a-z0-9_.]+)["'](?!\s*~)"""
 )
 _QUOTED = re.compile(r"""["']([a-z0-9_]+(?:\.[a-z0-9_]+)+)["']""")
 # `t("role." ~ name)` in templates, `f"role.{name}"` in Python.
