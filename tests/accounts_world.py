@@ -8,6 +8,7 @@ from pathlib import Path
 from console.accounts.actor import Actor
 from console.accounts.audit import AuditTrail
 from console.accounts.audit.chain import ChainKey
+from console.accounts.audit.log import AuditLog
 from console.accounts.audit.sealer import Sealer
 from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.last_use import LastUse
@@ -48,6 +49,11 @@ class World:
     trail: AuditTrail
     sealer: Sealer
     sign_in: SignIn
+
+    @property
+    def audit_log(self) -> AuditLog:
+        """The reading side of the trail."""
+        return AuditLog(self.store, self.trail)
 
 
 @asynccontextmanager

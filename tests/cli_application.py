@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from console.accounts.audit.operations import operations as audit_operations
 from console.accounts.operations import operations
 from console.accounts.sending.checking import DomainChecker, Installation
 from console.accounts.sending.operations import DomainOperations
@@ -38,7 +39,7 @@ class SmallApplication:
         async with open_world(data_dir) as world:
             if name.startswith("domain."):
                 return await domain_operations(world)[name](arguments)
-            return await operations()[name](world, arguments)
+            return await {**operations(), **audit_operations()}[name](world, arguments)
 
     def serve(self, config: Path, /) -> None:
         self.calls.append(("serve", config))

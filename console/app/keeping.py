@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from console.app.chains import check_chains
 from console.app.services import PACKAGES, become_owner
 from mta.engine.archive import CONFIG, ArchiveReader
 from mta.engine.backup import CONFIG_FILES, make_backup
@@ -32,6 +33,8 @@ Progress = Callable[[str, int, int], None]
 def verify_store(loaded: Loaded, progress: Progress) -> Mapping[str, Any]:
     """What was looked at and found, for `relevo verify`."""
     report = verify(loaded.settings.server.data_dir, LOOKED_AT, progress)
+    chains, broken = check_chains(loaded, LOOKED_AT, progress)
+    report.findings += broken
     findings = [
         {
             **asdict(finding),
@@ -40,7 +43,13 @@ def verify_store(loaded: Loaded, progress: Progress) -> Mapping[str, Any]:
         for finding in report.findings
     ]
     seconds = round(report.seconds, 1)
-    return {**asdict(report), "sound": report.is_sound, "findings": findings, "seconds": seconds}
+    return {
+        **asdict(report),
+        "sound": report.is_sound,
+        "findings": findings,
+        "seconds": seconds,
+        "chains": [asdict(chain) for chain in chains],
+    }
 
 
 def back_up(loaded: Loaded, target: Path, progress: Progress) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from console.accounts.approvals import ApprovalService
 from console.accounts.arguments import OPERATOR
 from console.accounts.audit import AuditTrail
 from console.accounts.audit.chain import ChainKey
+from console.accounts.audit.log import AuditLog
+from console.accounts.audit.operations import operations as audit_operations
 from console.accounts.audit.sealer import Sealer
 from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.last_use import LastUse
@@ -48,6 +50,14 @@ PACKAGES = (
     "console.webhooks",
 )
 
+# What these do is told by events of their own; the trail says who asked.
+QUEUE_CHANGES = {
+    "queue.hold": "queue.held",
+    "queue.release": "queue.released",
+    "queue.retry": "queue.retried",
+    "queue.cancel": "queue.cancelled",
+}
+
 
 class Services:
     """Accounts and queue, over one store."""
@@ -71,6 +81,7 @@ class Services:
         self.quota = quota or make_quota(foundation)
         self.quota.books.audited_by(self.trail)
         self.quota_sealer = make_quota_sealer(store, self.chain_key)
+        self.audit_log = AuditLog(store, self.trail)
         self.last_use = LastUse(store)
         self.authenticator = CredentialAuthenticator(store, clock, on_use=self.last_use.note)
         foundation.suppression.follow(self.authenticator.lists_of)
@@ -122,7 +133,7 @@ class Services:
 
     async def run(self, name: str, arguments: Mapping[str, Any]) -> object:
         """Carry out a named operation. Raises `PermanentError` for an unknown name."""
-        operation = account_operations().get(name) or quota_operations().get(name)
+        operation = _operations().get(name)
         if operation is not None:
             return await operation(self, arguments)
         if name in self.areas.operations:
@@ -133,19 +144,28 @@ class Services:
         given = dict(arguments)
         if isinstance(named := given.get("account"), str) and named:
             given["account"] = str((await self.accounts.get(OPERATOR, named)).id)
-        return await queue(given)
+        result = await queue(given)
+        if name in QUEUE_CHANGES:
+            account = int(given.get("account") or 0)
+            chosen = ", ".join(f"{key} {value}" for key, value in arguments.items())
+            await self.trail.note(OPERATOR, QUEUE_CHANGES[name], account, chosen)
+        return result
 
     @property
     def names(self) -> list[str]:
         """Every operation there is."""
-        named = (account_operations(), quota_operations(), self.areas.operations)
-        return [*(name for group in named for name in group), *self.queue.operations]
+        return [*_operations(), *self.areas.operations, *self.queue.operations]
 
     async def _find_account(self, name: str | None) -> int:
         """By name or id; None: the only main account."""
         if name is None:
             return (await self.accounts.only(OPERATOR)).id
         return (await self.accounts.get(OPERATOR, name)).id
+
+
+def _operations() -> dict[str, Callable[[Any, Mapping[str, Any]], Awaitable[object]]]:
+    """Those that are functions of the services and their arguments."""
+    return {**account_operations(), **audit_operations(), **quota_operations()}
 
 
 def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) -> object:

@@ -1,13 +1,11 @@
-"""Commands on accounts, people, credentials and domains."""
+"""Commands on accounts, credentials and domains."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from console.accounts.passwords import MIN_LENGTH
-from console.accounts.values import Role, Scope
+from console.accounts.values import Scope
 from console.cli.application import ask
 from console.cli.options import (
     Duration,
@@ -16,13 +14,7 @@ from console.cli.options import (
     json_option,
     read_moment,
 )
-from console.cli.output import (
-    Row,
-    print_json,
-    print_record,
-    print_table,
-    zone_of,
-)
+from console.cli.output import Row, print_json, print_one, print_rows, zone_of
 from console.cli.table import Column
 from mta.model.clock import SystemClock
 from mta.model.traffic import TrafficClass
@@ -34,14 +26,6 @@ ACCOUNTS = (
     Column("kind", "kind"),
     Column("state", "state"),
     Column("created", "created"),
-)
-USERS = (
-    Column("id", "id"),
-    Column("email", "email"),
-    Column("state", "state"),
-    Column("locked_until", "locked until"),
-    Column("created", "created"),
-    Column("roles", "roles"),
 )
 CREDENTIALS = (
     Column("id", "id"),
@@ -69,7 +53,7 @@ def account() -> None:
 def account_add(name: str, parent: str | None, training: bool, as_json: bool, config: Path) -> None:
     """Add an account."""
     made = ask(config, "account.add", {"name": name, "parent": parent, "training": training})
-    _show(made, as_json, config)
+    print_one(made, as_json, config)
 
 
 @account.command("list")
@@ -77,7 +61,50 @@ def account_add(name: str, parent: str | None, training: bool, as_json: bool, co
 @config_option
 def account_list(as_json: bool, config: Path) -> None:
     """List all accounts."""
-    _list(ACCOUNTS, ask(config, "account.list"), as_json, config)
+    print_rows(ACCOUNTS, ask(config, "account.list"), as_json, config)
+
+
+@account.command("show")
+@click.argument("id")
+@json_option
+@config_option
+def account_show(id: str, as_json: bool, config: Path) -> None:
+    """Show an account with its settings."""
+    print_one(ask(config, "account.show", {"account": id}), as_json, config)
+
+
+@account.command("rename")
+@click.argument("id")
+@click.argument("name")
+@json_option
+@config_option
+def account_rename(id: str, name: str, as_json: bool, config: Path) -> None:
+    """Give an account another name; its id stays."""
+    made = ask(config, "account.rename", {"account": id, "name": name})
+    print_one(made, as_json, config)
+
+
+@account.command("set")
+@click.argument("id")
+@click.option(
+    "--language",
+    type=click.Choice(["es", "en", ""]),
+    help='What its people read first; "" is that of the installation.',
+)
+@click.option("--timezone", metavar="ZONE", help='As America/Lima; "" is that of the installation.')
+@click.option(
+    "--approval/--no-approval",
+    "needs_approval",
+    default=None,
+    help="Whether sending a campaign takes a second person.",
+)
+@json_option
+@config_option
+def account_set(id: str, as_json: bool, config: Path, **settings: str | bool | None) -> None:
+    """Change an account's settings; what is not given stays."""
+    if all(value is None for value in settings.values()):
+        raise click.UsageError("say what to change: --language, --timezone or --approval")
+    print_one(ask(config, "account.set", {"account": id, **settings}), as_json, config)
 
 
 @account.command("disable")
@@ -86,7 +113,8 @@ def account_list(as_json: bool, config: Path) -> None:
 def account_disable(id: str, config: Path) -> None:
     """Stop an account and all below it from handing in mail.
 
-    Its credentials are refused at once; mail that is in the queue is still delivered.
+    Its credentials are refused at once and what it has left of the bag goes back; mail that is in
+    the queue is still delivered.
     """
     ask(config, "account.disable", {"account": id})
     click.echo(f"disabled {id}")
@@ -96,84 +124,25 @@ def account_disable(id: str, config: Path) -> None:
 @click.argument("id")
 @config_option
 def account_enable(id: str, config: Path) -> None:
-    """Undo `account disable`."""
+    """Undo `account disable`; quota has to be allocated anew."""
     ask(config, "account.enable", {"account": id})
     click.echo(f"enabled {id}")
 
 
-@click.group()
-def user() -> None:
-    """People who sign in to the console, the web pages."""
-
-
-_password_option = click.option(
-    "--password-stdin",
-    is_flag=True,
-    help=f"Read the password from standard input (one line, at least {MIN_LENGTH} characters); "
-    "without it one is made up and shown once.",
-)
-
-
-@user.command("add")
-@click.argument("email")
-@click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
-@account_option("Where the role holds; may be left out if there is one main account.")
-@_password_option
-@json_option
+@account.command("close")
+@click.argument("id")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @config_option
-def user_add(
-    email: str, role: str, account: str | None, password_stdin: bool, as_json: bool, config: Path
-) -> None:
-    """Give a person a role in an account.
+def account_close(id: str, yes: bool, config: Path) -> None:
+    """Disable an account and all below it for good, and revoke their credentials.
 
-    A new person gets a password, made up unless --password-stdin is given, and shown once. A person
-    who has roles in other accounts keeps them and the password.
+    What they did stays on record; mail that is in the queue is still delivered.
     """
-    arguments = {"email": email, "role": role, "account": account}
-    made = ask(config, "user.add", {**arguments, "password": _password(password_stdin)})
-    _show(made, as_json, config)
-
-
-@user.command("list")
-@account_option("Only people of this account.")
-@json_option
-@config_option
-def user_list(account: str | None, as_json: bool, config: Path) -> None:
-    """List people with their roles."""
-    rows = ask(config, "user.list", {"account": account})
-    if not as_json:
-        for row in rows:
-            row["roles"] = [f"{m['role']} of {m['account_name']}" for m in row["memberships"]]
-    _list(USERS, rows, as_json, config)
-
-
-@user.command("disable")
-@click.argument("email")
-@config_option
-def user_disable(email: str, config: Path) -> None:
-    """Stop a person from signing in; what the person made stays."""
-    ask(config, "user.disable", {"email": email})
-    click.echo(f"disabled {email}")
-
-
-@user.command("unlock")
-@click.argument("email")
-@config_option
-def user_unlock(email: str, config: Path) -> None:
-    """Let a person sign in again, whether disabled or locked after failures."""
-    ask(config, "user.unlock", {"email": email})
-    click.echo(f"unlocked {email}")
-
-
-@user.command("reset")
-@click.argument("email")
-@_password_option
-@json_option
-@config_option
-def user_reset(email: str, password_stdin: bool, as_json: bool, config: Path) -> None:
-    """Give a person a new password; also ends a lock."""
-    arguments = {"email": email, "password": _password(password_stdin)}
-    _show(ask(config, "user.reset", arguments), as_json, config)
+    name = ask(config, "account.show", {"account": id})["name"]
+    if not yes:
+        click.confirm(f"Close {name} for good?", abort=True, err=True)
+    ask(config, "account.close", {"account": id})
+    click.echo(f"closed {name}")
 
 
 @click.group()
@@ -247,7 +216,7 @@ def credential_add(scopes: str | None, expires: str | None, as_json: bool, **res
 @config_option
 def credential_list(account: str | None, as_json: bool, config: Path) -> None:
     """List credentials, without secrets."""
-    _list(CREDENTIALS, ask(config, "credential.list", {"account": account}), as_json, config)
+    print_rows(CREDENTIALS, ask(config, "credential.list", {"account": account}), as_json, config)
 
 
 @credential.command("revoke")
@@ -284,13 +253,6 @@ def credential_rotate(id: str, overlap: float, as_json: bool, config: Path) -> N
     _show_secret(new, as_json)
 
 
-def _show(result: Row, as_json: bool, config: Path) -> None:
-    if as_json:
-        print_json(result)
-    else:
-        print_record(result, zone_of(config))
-
-
 def _show_secret(result: Row, as_json: bool) -> None:
     if as_json:
         print_json(result)
@@ -298,22 +260,6 @@ def _show_secret(result: Row, as_json: bool) -> None:
     for key in ("id", "username", "password", "api_key"):
         click.echo(f"{key:<8}  {result[key]}")
     click.echo("The secret is shown only now.", err=True)
-
-
-def _list(columns: tuple[Column, ...], rows: list[Row], as_json: bool, config: Path) -> None:
-    if as_json:
-        print_json(rows)
-    else:
-        print_table(columns, rows, zone_of(config))
-
-
-def _password(from_stdin: bool) -> str | None:
-    if not from_stdin:
-        return None
-    line = sys.stdin.readline().rstrip("\r\n")
-    if not line:
-        raise click.UsageError("--password-stdin: no password came on standard input")
-    return line
 
 
 def _moment(text: str, config: Path) -> int:

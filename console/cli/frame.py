@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 import click
 
-from console.cli.accounts import account, credential, user
+from console.cli.accounts import account, credential
 from console.cli.alerting import alert
 from console.cli.application import Application
+from console.cli.audit import audit
 from console.cli.dkim import dkim
 from console.cli.domains import domain
 from console.cli.incidents import incident
@@ -23,6 +24,7 @@ from console.cli.output import escape
 from console.cli.quota import contract, quota, training
 from console.cli.send import send
 from console.cli.server import check, init, sandbox, serve, version
+from console.cli.users import user
 from console.cli.webhooks import webhook
 from mta.model.errors import RelevoError
 
@@ -80,6 +82,7 @@ for _command in (
     trace,
     alert,
     incident,
+    audit,
     send,
     backup,
     restore,

@@ -79,7 +79,8 @@ def restore(context: click.Context, source: Path, as_json: bool, config: Path) -
 @config_option
 @click.pass_context
 def verify(context: click.Context, as_json: bool, config: Path) -> None:
-    """Look for damage: database, contents against their checksums, segments, counters, permissions.
+    """Look for damage: database, contents against their checksums, segments, counters, permissions,
+    and the chained entries of the audit trail.
 
     Changes nothing, and works while the server runs. Exits with 1 when there is damage; a warning
     alone is 0.
@@ -111,3 +112,5 @@ def _show_verification(report: Mapping[str, Any]) -> None:
         f"{report['segments']} segments, {report['deliveries']} deliveries, {size:.1f} MB, "
         f"{report['seconds']} s"
     )
+    for chain in report["chains"]:
+        click.echo(f"{chain['name']}: {chain['entries']} entries, last {chain['head'] or 'none'}")

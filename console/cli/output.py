@@ -101,6 +101,22 @@ def print_record(
             print_table((tables or {}).get(key) or columns_of(value), value, zone)
 
 
+def print_one(result: Row, as_json: bool, config: Path) -> None:
+    """One object, for people or for programs."""
+    if as_json:
+        print_json(result)
+    else:
+        print_record(result, zone_of(config))
+
+
+def print_rows(columns: Sequence[Column], rows: Sequence[Row], as_json: bool, config: Path) -> None:
+    """A list of objects, for people or for programs."""
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(columns, rows, zone_of(config))
+
+
 def columns_of(rows: Iterable[Row]) -> list[Column]:
     """A column for every key, in the order of appearance."""
     keys = dict.fromkeys(key for row in rows for key in row)

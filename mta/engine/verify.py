@@ -46,6 +46,7 @@ class Subject(StrEnum):
     COUNTER = "counter"
     ROW = "row"
     PERMISSION = "permission"
+    CHAIN = "chain"  # rows that a keyed chain of hashes protects
 
 
 @dataclass(frozen=True, slots=True)

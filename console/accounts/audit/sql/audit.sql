@@ -42,3 +42,16 @@ INSERT INTO chain_head (chain, seq, hash, mac)
 SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(:rows) WHERE true
 ON CONFLICT (chain) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, mac = excluded.mac
 WHERE chain_head.seq < excluded.seq;
+
+-- name: audit_page
+-- The newest first, before an id, of the accounts in a JSON array (NULL: all); empty texts: any.
+SELECT id, at_ms, actor_kind, actor_id, actor_name, address, agent, action, account, object,
+       before, after, result, seq, hash
+FROM audit_entry
+WHERE id < :before
+  AND (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
+  AND (:actor = '' OR actor_name = :actor)
+  AND (:action = '' OR action = :action OR substr(action, 1, length(:action) + 1) = :action || '.')
+  AND (:object = '' OR object = :object)
+  AND at_ms >= :since_ms AND at_ms < :until_ms
+ORDER BY id DESC LIMIT :count;
