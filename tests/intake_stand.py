@@ -135,7 +135,12 @@ class Stand:
     """An intake and all that surrounds it."""
 
     def __init__(
-        self, store: SqliteStore, *, clock: ManualClock | None = None, **options: Any
+        self,
+        store: SqliteStore,
+        *,
+        clock: ManualClock | None = None,
+        adds_unsubscribe: bool = False,
+        **options: Any,
     ) -> None:
         self.store = store
         self.clock = clock or ManualClock()
@@ -158,6 +163,7 @@ class Stand:
                 suppression=self.suppressed,
                 site_of=lambda domain: 5 if domain == "known.example" else 0,
                 reserve=store.reserve,
+                adds_unsubscribe=adds_unsubscribe,
             ),
             listener=self.ready,
             clock=self.clock,

@@ -19,6 +19,7 @@ from console.accounts.sending.values import DomainStatus
 from console.app.api import build_api
 from console.app.dialects import dialect_doors
 from console.app.pages import page_areas
+from console.app.public import PublicFace
 from console.app.quota import make_quota, make_releases
 from console.app.sandbox_returns import SandboxReturns
 from console.app.services import PACKAGES, Services
@@ -59,6 +60,7 @@ class Server:
         self._releases: EventFollower
         self.simulator: Simulator | None = None
         self.console: ConsoleServer | None = None
+        self.public: PublicFace | None = None
         self._control: ControlServer | None = None
         self._tasks: list[asyncio.Task[object]] = []
         self._started = started
@@ -121,12 +123,13 @@ class Server:
     async def _reload_all(self) -> list[str]:
         """Certificates, keys, rules and accounts; what cannot be used leaves the old in place."""
         problems = self.engine.reload()
-        if self.console is not None:
+        for site in (self.console, self.public):
             try:
-                self.console.reload()
+                if site is not None:
+                    site.reload()
             except ConfigurationError as error:
                 problems.append(str(error))
-                self._log.error("console certificate was not renewed", error=str(error))
+                self._log.error("a certificate was not renewed", error=str(error))
         try:
             await self.services.authenticator.refresh()
         except StoreError as error:
@@ -225,6 +228,8 @@ class Server:
 
     async def _start_console(self, engine: Engine) -> None:
         simulator = self.simulator if self.settings.delivery.mode == "sandbox" else None
+        self.public = PublicFace(engine)
+        await self.public.start()
         self.console = ConsoleServer(
             self.settings,
             engine.health,
@@ -234,13 +239,15 @@ class Server:
             build_api(engine, self.services, simulator),
             add_doors=dialect_doors(engine, self.services),
             usage=self.services.usage,
-            areas=page_areas(self.services, self.settings),
+            areas=[*page_areas(self.services, self.settings), self.public.console_area],
         )
         await self.console.start()
 
     async def _close(self) -> None:
         if self._control is not None:
             await self._control.close()
+        if self.public is not None:
+            await self.public.close()
         if self.console is not None:
             await self.console.close()
         for task in self._tasks:

@@ -21,6 +21,7 @@ _OPEN = frozenset(
     ("/login", "/login/code", "/forgot", "/link/{token}", "/healthz", "/readyz", DOCUMENT)
 )
 _STATIC = "/static/"
+_PUBLIC = ("/u/", "/public/")  # behind the links in mail: their tokens decide
 _SAFE = frozenset(("GET", "HEAD"))
 _BACKGROUND = "/sandbox/live"  # an open page must not keep a session alive for ever
 _ENROL = "/profile/second-factor"
@@ -43,7 +44,7 @@ class Access:
             # What counts is the route that was found, however its path was written.
             resource = request.match_info.route.resource
             path = request.path if resource is None else resource.canonical
-            if path in _OPEN or path in self.guarded or path.startswith(_STATIC):
+            if path in _OPEN or path in self.guarded or path.startswith((_STATIC, *_PUBLIC)):
                 return await handler(request)
             if path.startswith(API):
                 return self._bearer.refusal(request) or await handler(request)

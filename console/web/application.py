@@ -1,7 +1,5 @@
 """The console's HTTP server: the one place that joins pages, API, health and middlewares."""
 
-import asyncio
-import ssl
 from collections.abc import Callable, Sequence
 
 from aiohttp import web
@@ -21,17 +19,13 @@ from console.web.access import Access
 from console.web.failures import Failures
 from console.web.forwarded import forwarded_middleware
 from console.web.headers import add_headers
+from console.web.site import Site
 from console.web.usage import usage_middleware
 from mta.engine.health import Health, add_health_routes
-from mta.listener.tls import CIPHERS
 from mta.model.clock import Clock, SystemClock
-from mta.model.errors import ConfigurationError
 from mta.sandbox.simulator import Simulator
 from mta.settings.schema import Settings
 
-BACKLOG = 1024
-SHUTDOWN_S = 1.0  # for requests that run when the server stops; live pages are told to end
-CLOSE_TIMEOUT_S = 5.0
 Doors = Callable[[web.Application], frozenset[str]]
 MAX_REQUEST_BYTES = 64 * 1024  # forms are small; uploads come with routes of their own
 
@@ -72,43 +66,24 @@ class ConsoleServer:
         self._usage = usage or UsageCounters(self._clock, settings.server.timezone)
         self._pages: SandboxPages | None = None
         self._first_mail = _first_mail(settings)
-        self._runner: web.AppRunner | None = None
-        self._tls: ssl.SSLContext | None = None
+        console = settings.console
+        # The API inflates within its own bounds, pages never.
+        self._site = Site(
+            "console", console.listen, console.tls_certificate, console.tls_key, inflates=False
+        )
 
     async def start(self) -> None:
         """Listen. Raises `ConfigurationError` when the address is taken or the certificate is bad."""
-        listen = self._settings.console.listen
-        if self._settings.console.tls_certificate is not None:
-            self._tls = _tls_context()
-            self._load_certificate(self._tls)
-        self._runner = web.AppRunner(
-            self._application(),
-            access_log=None,
-            shutdown_timeout=SHUTDOWN_S,
-            auto_decompress=False,  # the API inflates within its own bounds, pages never
-        )
-        await self._runner.setup()
-        try:
-            await web.TCPSite(
-                self._runner, listen.host, listen.port, ssl_context=self._tls, backlog=BACKLOG
-            ).start()
-        except OSError as error:
-            await self._runner.cleanup()
-            raise ConfigurationError(
-                f"[console] listen = {listen}: cannot listen there: {error.strerror}"
-            ) from error
+        await self._site.start(self._application())
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
         """Where it listens."""
-        return [address[:2] for address in self._runner.addresses] if self._runner else []
+        return self._site.addresses
 
     async def close(self) -> None:
         """Stop listening and end what runs."""
-        if self._runner is not None:
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await self._runner.cleanup()
-            self._runner = None
+        await self._site.close()
 
     @property
     def first_mail(self) -> str:
@@ -171,31 +146,7 @@ class ConsoleServer:
 
         Raises `ConfigurationError` and keeps the old certificate when they do not fit.
         """
-        if self._tls is not None:
-            self._load_certificate(_tls_context())  # a try, so that a failure changes nothing
-            self._load_certificate(self._tls)
-
-    def _load_certificate(self, context: ssl.SSLContext) -> None:
-        console = self._settings.console
-        if console.tls_certificate is None:
-            return
-        try:
-            # An empty password: an encrypted key is an error and never a question at the terminal.
-            context.load_cert_chain(console.tls_certificate, console.tls_key, password="")
-        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-            raise ConfigurationError(
-                f'[console] tls_certificate = "{console.tls_certificate}", '
-                f'tls_key = "{console.tls_key}": {error}; '
-                "expected a PEM chain, leaf first, and its private key without a password"
-            ) from error
-
-
-def _tls_context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    context.set_ciphers(CIPHERS)
-    return context
+        self._site.reload()
 
 
 async def _go_to_sandbox(_: web.Request) -> web.StreamResponse:

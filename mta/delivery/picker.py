@@ -18,7 +18,7 @@ from mta.spool.rows import MessageFlag, QueuedDelivery
 
 MAX_PARKED = 200
 MAX_OVERTAKEN = 4  # of 15 turns of a site twelve are urgent's and transactional's
-_TEMPLATE = int(MessageFlag.TEMPLATE)
+_PERSONAL = int(MessageFlag.TEMPLATE | MessageFlag.UNSUBSCRIBE)
 
 Picked = tuple[Stream, QueuedDelivery]
 
@@ -129,7 +129,7 @@ class Picker:
     def add_companions(self, stream: Stream, deliveries: list[QueuedDelivery], limit: int) -> None:
         """Other recipients of the same message at the same domain go in the same transaction."""
         first, window = deliveries[0], stream.window
-        if first.message.flags & _TEMPLATE:
+        if first.message.flags & _PERSONAL:
             return  # each has a content of its own
         while (
             window

@@ -1,4 +1,4 @@
-"""Renders template messages for their recipients, in the signing threads."""
+"""Makes what one recipient gets of their own, in the signing threads: templates, unsubscribe fields."""
 
 from collections.abc import Callable
 
@@ -6,30 +6,50 @@ from mta.delivery.attempt import Attempt
 from mta.dkim.keys import DkimKey
 from mta.intake.admission import TRAINING_FIELD
 from mta.intake.trace import TraceWriter
+from mta.intake.unsubscribe_links import UnsubscribeLinks
 from mta.model.errors import ConfigurationError
 from mta.model.rendering import ContentRenderer, Occasion
 from mta.spool.rows import MessageFlag
 
 Keys = tuple[DkimKey, ...]
 _TRAINING = int(MessageFlag.TRAINING)
+_TEMPLATE = int(MessageFlag.TEMPLATE)
+_UNSUBSCRIBE = int(MessageFlag.UNSUBSCRIBE)
 
 
 class Rendering:
-    """Makes the bytes of one attempt of a template message; used by several threads at a time."""
+    """Makes the bytes of one attempt; used by several threads at a time."""
 
     def __init__(
         self,
         renderer: ContentRenderer | None,
         trace: TraceWriter,
         signers: Callable[[str], Keys],
+        keys: Callable[[bytes], Keys] = lambda _: (),
+        unsubscribe: UnsubscribeLinks | None = None,
     ) -> None:
-        """`signers(domain)` gives the keys for mail from that domain."""
+        """`signers(domain)` gives the keys for mail from that domain, `keys(content)` for a mail.
+
+        `unsubscribe` makes the fields of those who are to get them; None: nobody gets any.
+        """
         self._renderer = renderer
         self._trace = trace
         self._signers = signers
+        self._keys = keys
+        self._unsubscribe = unsubscribe
 
-    def render(self, attempt: Attempt, compiled: bytes, now_ms: int) -> tuple[bytes, Keys]:
-        """The message for the attempt's recipient, and the keys that sign it.
+    def render(self, attempt: Attempt, stored: bytes, now_ms: int) -> tuple[bytes, Keys]:
+        """The message for the attempt's recipient, and the keys that sign it."""
+        message = attempt.message
+        content, keys = stored, None
+        if message.flags & _TEMPLATE:
+            content, keys = self._rendered(attempt, stored, now_ms)
+        if message.flags & _UNSUBSCRIBE and self._unsubscribe is not None:
+            content = self._unsubscribe.added_to(content, attempt.deliveries[0].id)
+        return content, self._keys(content) if keys is None else keys
+
+    def _rendered(self, attempt: Attempt, compiled: bytes, now_ms: int) -> tuple[bytes, Keys]:
+        """The mail that a template makes.
 
         The template is parsed once for all deliveries of the message that are in memory. Raises
         `PermanentError` when it or the values are wrong, `ConfigurationError` when there is no

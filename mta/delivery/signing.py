@@ -14,11 +14,12 @@ from mta.dkim.keys import DkimKey
 from mta.spool.rows import MessageFlag
 
 MAX_BATCH = 32  # about 15 ms of RSA-2048: what urgent mail may have to wait for
-_TEMPLATE = int(MessageFlag.TEMPLATE)
+_PERSONAL = int(MessageFlag.TEMPLATE | MessageFlag.UNSUBSCRIBE)
 
 SignBatch = Callable[[list[tuple[bytes, Sequence[DkimKey], int]]], Sequence[bytes | Exception]]
 
-_Waiting = tuple[Attempt, bytes, Keys | None]  # None: a template, rendered and signed by its author
+# None: made for each recipient, and signed by its author
+_Waiting = tuple[Attempt, bytes, Keys | None]
 
 
 class SigningPool:
@@ -55,7 +56,7 @@ class SigningPool:
             return True
         content = message.content
         assert content is not None
-        if message.flags & _TEMPLATE:
+        if message.flags & _PERSONAL:
             self._waiting.append((attempt, content, None))
             return False
         keys = self._keys(content)
@@ -98,7 +99,7 @@ class SigningPool:
         self.flush()
 
     def _make(self, batch: list[_Waiting], now_ms: int) -> list[bytes | Exception]:
-        """In a thread: render what is a template, then sign everything."""
+        """In a thread: render what each recipient gets of their own, then sign everything."""
         items: list[tuple[bytes, Sequence[DkimKey], int]] = []
         failures: dict[int, Exception] = {}
         for number, (attempt, content, keys) in enumerate(batch):

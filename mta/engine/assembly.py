@@ -37,6 +37,7 @@ from mta.intake.flow_lookup import FlowLookup
 from mta.intake.ports import SubmissionPolicy, SuppressionCheck
 from mta.intake.return_path import ReturnPaths
 from mta.intake.trace import TraceWriter
+from mta.intake.unsubscribe_links import UnsubscribeLinks
 from mta.model.clock import Clock
 from mta.model.errors import ConfigurationError
 from mta.model.ids import IdGenerator
@@ -245,6 +246,7 @@ def assemble_delivery(
     classifier: Classifier,
     notices: Notices,
     return_paths: ReturnPaths | None,
+    unsubscribe: UnsubscribeLinks | None,
     renderer: ContentRenderer | None,
     suppression: SuppressionLists,
     storms: BounceStorms,
@@ -277,7 +279,9 @@ def assemble_delivery(
         threads=threads,
         keys=signing.keys,
         sign_batch=signing.signer.sign_batch,
-        rendering=Rendering(renderer, TraceWriter(settings.server.hostname), ring.signers),
+        rendering=Rendering(
+            renderer, TraceWriter(settings.server.hostname), ring.signers, signing.keys, unsubscribe
+        ),
         max_connections=settings.delivery.max_connections,
         sessions_per_attempt=settings.delivery.sessions_per_attempt,
         default_tls=TlsMode(settings.delivery.tls),

@@ -43,6 +43,7 @@ from mta.intake.intake import Intake
 from mta.intake.ports import AllowAll, SubmissionPolicy
 from mta.intake.return_path import ReturnPaths
 from mta.intake.trace import TraceWriter
+from mta.intake.unsubscribe_links import UnsubscribeLinks
 from mta.listener.authenticator import Authenticator
 from mta.listener.listener import Listener
 from mta.listener.ports import UsagePort
@@ -101,6 +102,7 @@ class Engine:
         self.delivery: DeliveryAssembly
         self.listener: Listener
         self.feedback: Feedback
+        self.unsubscribe: UnsubscribeLinks | None = None
         self.intake: Intake
         self.expansion: Expansion | None = None
         self.batches: BatchIntake | None = None
@@ -197,7 +199,7 @@ class Engine:
                 self.foundation.clock,
                 self.metrics,
                 usage=self._ports.usage() if self._ports.usage is not None else None,
-                decoy_secret=hmac.digest(self._installation_key(), b"scram decoy", "sha256"),
+                decoy_secret=hmac.digest(self.installation_key, b"scram decoy", "sha256"),
             )
             await self.listener.start(self._ports.sockets, self._ports.tls_sockets)
             await self.feedback.start(lambda: self.listener.tls_context)
@@ -228,9 +230,7 @@ class Engine:
         mail_log = MailLog(self.log_output, asyncio.get_running_loop().call_soon)
         return_paths = None
         if settings.inbound.return_path_domain:
-            return_paths = ReturnPaths(
-                self._installation_key(), settings.inbound.return_path_domain
-            )
+            return_paths = ReturnPaths(self.installation_key, settings.inbound.return_path_domain)
         notices = DsnNotices(
             ids=base.ids,
             reserve=base.store.reserve,
@@ -240,8 +240,9 @@ class Engine:
             flow_of=base.flows.get,
             delay_notice_s=settings.queue.delay_notice,
         )
+        self.unsubscribe = UnsubscribeLinks.of(settings, self.installation_key)
         classifier = Classifier.load(_beside(config_dir, "bounce_rules.toml"))
-        self.feedback = Feedback(base, settings, self._installation_key(), self.metrics, classifier)
+        self.feedback = Feedback(base, settings, self.installation_key, self.metrics, classifier)
         self.delivery = assemble_delivery(
             settings,
             store=base.store,
@@ -255,6 +256,7 @@ class Engine:
             classifier=classifier,
             notices=notices,
             return_paths=return_paths,
+            unsubscribe=self.unsubscribe,
             renderer=self._ports.renderer,
             suppression=base.suppression,
             storms=self.storms,
@@ -271,6 +273,7 @@ class Engine:
             suppression=base.suppression,
             site_of=self.delivery.site_of,
             reserve=base.store.reserve,
+            adds_unsubscribe=self.unsubscribe is not None,
         )
         if self._ports.renderer is not None:
             self.expansion = self.delivery.make_expansion(
@@ -296,7 +299,9 @@ class Engine:
             mail_log=mail_log,
         )
 
-    def _installation_key(self) -> bytes:
+    @property
+    def installation_key(self) -> bytes:
+        """The secret that signs tokens; made at the first start."""
         return installation_key(self.settings.console.secret_file)
 
     def _start_housekeeping(self, group: asyncio.TaskGroup) -> "list[asyncio.Task[None]]":

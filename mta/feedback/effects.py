@@ -44,6 +44,7 @@ class Subject:
     state: DeliveryState
     flags: int
     provider: str
+    sender: str  # of the envelope, as the application gave it
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,5 +160,7 @@ class FeedbackEffects:
 
 
 def _subject(row: tuple[Any, ...]) -> Subject:
-    delivery, message, flow, account, address, state, flags, provider = row
-    return Subject(delivery, message, flow, account, address, DeliveryState(state), flags, provider)
+    delivery, message, flow, account, address, state, flags, provider, sender = row
+    return Subject(
+        delivery, message, flow, account, address, DeliveryState(state), flags, provider, sender
+    )

@@ -50,6 +50,7 @@ _TEST = int(MessageFlag.TEST)
 _TRAINING = int(MessageFlag.TRAINING)
 _TRACK_OPENS = int(MessageFlag.TRACK_OPENS)
 _TRACK_CLICKS = int(MessageFlag.TRACK_CLICKS)
+_UNSUBSCRIBE = int(MessageFlag.UNSUBSCRIBE)
 
 
 @dataclass(slots=True, repr=False)  # a fault that shows its arguments must not log the mail
@@ -190,6 +191,7 @@ class Admission:
         suppression: SuppressionCheck,
         site_of: Callable[[str], int],
         reserve: Callable[[bytes, int], Content],
+        adds_unsubscribe: bool = False,
     ) -> None:
         """`site_of` gives the site of a domain if it is known (else 0), without waiting."""
         self._ids = ids
@@ -202,6 +204,7 @@ class Admission:
         self._suppression = suppression
         self._site_of = site_of
         self._reserve = reserve
+        self._adds_unsubscribe = adds_unsubscribe
 
     def admit(self, draft: Draft, flow: Flow, now_ms: int) -> Admitted:
         """Give ids, write the trace fields, reserve the place of the content."""
@@ -220,7 +223,7 @@ class Admission:
             identity.account_id,
             str(envelope.sender) if envelope.sender else "",
             place.ref,
-            _flags(draft, content),
+            _flags(draft, content) | self._unsubscribe_of(draft),
             envelope.ret,
             envelope.envelope_id,
             found.header_id or own_id,
@@ -306,6 +309,20 @@ class Admission:
                 suppressed += 1
             deliveries.append(delivery)
         return deliveries, suppressed
+
+    def unsubscribe_flag(self, klass: TrafficClass, asked: bool | None = None) -> int:
+        """Whether recipients get unsubscribe fields: campaigns do unless told otherwise."""
+        wanted = klass is TrafficClass.CAMPAIGN if asked is None else asked
+        return _UNSUBSCRIBE if wanted and self._adds_unsubscribe else 0
+
+    def _unsubscribe_of(self, draft: Draft) -> int:
+        found = draft.scan
+        if found.has_unsubscribe or found.has_signature:  # what its author has signed stays whole
+            return 0
+        asked = draft.submission.unsubscribe
+        return self.unsubscribe_flag(
+            draft.klass, found.steering.unsubscribe if asked is None else asked
+        )
 
     def first_deadline(
         self, kind: ExpiryKind, flow: Flow, now_ms: int, release_at_ms: int = 0

@@ -73,6 +73,7 @@ class BatchSubmission:
     tags: str = ""  # JSON array
     metadata: str = ""  # JSON object
     track: frozenset[str] = frozenset()
+    unsubscribe: bool | None = None  # None: campaigns get unsubscribe fields, others do not
     source: str = ""  # address of the client
     door: str = "api"
 
@@ -198,6 +199,7 @@ class BatchIntake:
         kind = ExpiryKind(int(batch.klass))
         ids = self._ids.block(1 + len(batch.recipients))
         flags = int(MessageFlag.TEMPLATE) | tracking_flags(batch.track)
+        flags |= self._admission.unsubscribe_flag(batch.klass, batch.unsubscribe)
         if batch.identity.is_test:
             flags |= int(MessageFlag.TEST)
         if batch.identity.is_training:

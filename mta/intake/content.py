@@ -47,7 +47,9 @@ _SINGLE = frozenset(
     }
 )  # fmt: skip
 _OWNED = frozenset({b"sender", b"resent-from", b"resent-sender"})
-_NAMES = b"|".join(sorted(_REMOVED | _SINGLE | _OWNED | {b"received", b"dkim-signature"}))
+_NAMES = b"|".join(
+    sorted(_REMOVED | _SINGLE | _OWNED | {b"received", b"dkim-signature", b"list-unsubscribe"})
+)
 _KNOWN = re.compile(
     rb"\n(" + _NAMES + rb"|" + PREFIX + rb"[!-9;-~]*)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)"
 )
@@ -81,6 +83,7 @@ class Scan:
     has_from: bool = False
     has_date: bool = False
     has_signature: bool = False
+    has_unsubscribe: bool = False
     has_utf8_header: bool = False
     hops: int = 0
     steering: Steering = field(default_factory=Steering)
@@ -190,6 +193,8 @@ def _look(result: Scan, name: bytes, value: bytes) -> _Verdict:
             result.hops += 1
         case b"dkim-signature":
             result.has_signature = True
+        case b"list-unsubscribe":
+            result.has_unsubscribe = True
         case _ if name in _OWNED:
             shown = name.decode().title()
             result.owned += [(shown, address) for address in _addresses(shown, value)]

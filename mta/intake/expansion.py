@@ -153,7 +153,7 @@ class Expansion:
             return Receipt(cancelled(flow))
         now_ms = self._clock.now_ms()
         place = self._store.reserve(submission.compiled, SEGMENT_TEMPLATE)
-        flags = int(MessageFlag.TEMPLATE)
+        flags = int(MessageFlag.TEMPLATE) | self._admission.unsubscribe_flag(submission.klass)
         if submission.identity.is_training:
             flags |= int(MessageFlag.TRAINING)
         message = QueuedMessage(

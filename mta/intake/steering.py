@@ -39,6 +39,7 @@ class Steering:
     send_at_ms: int = 0
     track: frozenset[str] | None = None
     idempotency_key: str = ""
+    unsubscribe: bool | None = None
     seen: set[str] = field(default_factory=set)
 
 
@@ -122,6 +123,13 @@ def _track(name: str, value: str) -> frozenset[str]:
     return words - {"none"}
 
 
+def _yes_or_no(name: str, value: str) -> bool:
+    word = value.strip().lower()
+    if word not in ("yes", "no"):
+        raise SteeringError(f"{name}: {value[:MAX_SHOWN]!r}: expected yes or no")
+    return word == "yes"
+
+
 _FIELDS: Mapping[str, tuple[str, Callable[[str, str], object]]] = MappingProxyType(
     {
         "class": ("klass", _class),
@@ -131,5 +139,6 @@ _FIELDS: Mapping[str, tuple[str, Callable[[str, str], object]]] = MappingProxyTy
         "send-at": ("send_at_ms", _time),
         "track": ("track", _track),
         "idempotency-key": ("idempotency_key", _short),
+        "unsubscribe": ("unsubscribe", _yes_or_no),
     }
 )

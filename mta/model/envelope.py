@@ -108,3 +108,4 @@ class Submission:
     klass: TrafficClass | None = None
     campaign: str = ""
     track: frozenset[str] | None = None
+    unsubscribe: bool | None = None  # None: campaigns get unsubscribe fields, others do not

@@ -54,6 +54,22 @@ class Public(Table):
         "Address for tracking, unsubscribe, view in browser and public images; the admin pages "
         "do not exist there. Empty: on the console's listener.",
     )
+    tls_certificate: OptionalPath = setting(
+        "",
+        "PEM file with the certificate chain of this listener; empty: plain HTTP (behind a proxy). "
+        "Read again on SIGHUP.",
+    )
+    tls_key: OptionalPath = setting("", "PEM file with the certificate's private key.")
+    trusted_proxies: Annotated[tuple[Network, ...], AsTuple] = setting(
+        [],
+        "Networks whose X-Forwarded-For and X-Forwarded-Proto headers are believed here.",
+    )
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> Self:
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key need each other")
+        return self
 
 
 class Webhooks(Table):

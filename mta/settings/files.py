@@ -37,6 +37,7 @@ def unusable_files(settings: Settings) -> list[FileProblem]:
     return [
         *_certificate("submission", submission.tls_certificate, submission.tls_key),
         *_certificate("console", console.tls_certificate, console.tls_key),
+        *_certificate("public", settings.public.tls_certificate, settings.public.tls_key),
         *_password("delivery.smarthost_password_file", settings.delivery.smarthost_password_file),
         *_secret("console.secret_file", console.secret_file),
     ]

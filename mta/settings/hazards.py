@@ -58,6 +58,7 @@ def warnings(settings: Settings) -> list[Hazard]:
         *_passwords_in_clear(settings),
         *_inbound(settings),
         *_console(settings),
+        *_public(settings),
         *_delivery(settings),
         *_identity(settings),
         *_queue(settings),
@@ -201,6 +202,29 @@ def _console(settings: Settings) -> Iterator[Hazard]:
         )
 
 
+def _public(settings: Settings) -> Iterator[Hazard]:
+    public = settings.public
+    if any(network.prefixlen == 0 for network in public.trusted_proxies):
+        yield Hazard(
+            Severity.WARNING,
+            "public.trusted_proxies",
+            "anyone can claim any client address in the evidence of an unsubscribe.",
+            "Name only the addresses of your proxies.",
+        )
+    if (
+        public.listen is not None
+        and not public.listen.is_loopback
+        and public.tls_certificate is None
+        and not public.trusted_proxies
+    ):
+        yield Hazard(
+            Severity.WARNING,
+            "public.listen",
+            "links in mail lead to a listener without TLS.",
+            "Set public.tls_certificate and tls_key, or listen on 127.0.0.1 behind a proxy.",
+        )
+
+
 def _delivery(settings: Settings) -> Iterator[Hazard]:
     delivery = settings.delivery
     if delivery.mode == "internet" and delivery.allow_private_addresses:
@@ -287,7 +311,7 @@ def _alerts(settings: Settings) -> Iterator[Hazard]:
 
 
 def _not_yet(settings: Settings) -> Iterator[Hazard]:
-    """Settings that have a place and no effect in this release: said, not ignored."""
+    """What has a place and no effect in this release: said, not ignored."""
     if settings.server.store != "sqlite":
         yield Hazard(
             Severity.ERROR,
@@ -295,14 +319,3 @@ def _not_yet(settings: Settings) -> Iterator[Hazard]:
             "PostgreSQL is not supported in this release.",
             'Expected "sqlite".',
         )
-    chosen = {
-        "public.listen": settings.public.listen is not None,
-    }
-    for key, is_chosen in chosen.items():
-        if is_chosen:
-            yield Hazard(
-                Severity.WARNING,
-                key,
-                "has no effect in this release.",
-                "Leave it empty, or see the changelog for when it comes.",
-            )

@@ -122,9 +122,13 @@ def test_alerts_that_need_a_relevo_that_sends_are_told():
     assert found(alerts={"smarthost": "a.example:25"}) == {("warning", "alerts.smarthost")}
 
 
-def test_settings_without_effect_in_this_release_are_told():
-    assert found(public={"listen": "127.0.0.1:8081"}) == {("warning", "public.listen")}
-    assert found(support={"email": "help@example.com", "phone": "1", "hours": "8-17"}) == set()
+def test_what_the_public_reaches_is_behind_tls():
+    assert found(public={"listen": "127.0.0.1:8081"}) == set()
+    assert found(public={"listen": "0.0.0.0:80"}) == {("warning", "public.listen")}
+    behind = {"listen": "0.0.0.0:80", "trusted_proxies": ["10.0.0.7/32"]}
+    assert found(public=behind) == set()
+    anyone = {"listen": "0.0.0.0:80", "trusted_proxies": ["0.0.0.0/0"]}
+    assert found(public=anyone) == {("warning", "public.trusted_proxies")}
 
 
 def test_a_store_that_the_server_does_not_start_with_is_an_error():

@@ -1,0 +1,56 @@
+"""Builds what the public reaches: on `[public] listen`, or on the console's listener."""
+
+from aiohttp import web
+
+from console.pages.rendering import Renderer
+from console.public.rendering import PublicRenderer
+from console.public.unsubscribe import UnsubscribePages
+from console.web.public_site import PublicSite
+from mta.engine.engine import Engine
+
+
+class PublicFace:
+    """The public routes, and the listener of their own if there is one."""
+
+    def __init__(self, engine: Engine) -> None:
+        """`engine` is running."""
+        settings = engine.settings
+        self._renderer = PublicRenderer(settings.server.language)
+        self._unsubscribe = UnsubscribePages(
+            self._renderer, engine.feedback.effects, engine.installation_key,
+            engine.foundation.clock,
+        )  # fmt: skip
+        self._site: PublicSite | None = None
+        if settings.public.listen is not None:
+            self._site = PublicSite(
+                settings.public, self._renderer, engine.health, self._add_routes
+            )
+
+    def console_area(self, app: web.Application, _: Renderer) -> None:
+        """On the console's listener, unless there is one of its own."""
+        if self._site is None:
+            self._add_routes(app)
+
+    async def start(self) -> None:
+        """Listen. Raises `ConfigurationError`."""
+        if self._site is not None:
+            await self._site.start()
+
+    def reload(self) -> None:
+        """Use the certificate's files as they are now. Raises `ConfigurationError`."""
+        if self._site is not None:
+            self._site.reload()
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._site is not None:
+            await self._site.close()
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where its own listener listens."""
+        return self._site.addresses if self._site is not None else []
+
+    def _add_routes(self, app: web.Application) -> None:
+        self._renderer.add_routes(app)
+        self._unsubscribe.add_routes(app)

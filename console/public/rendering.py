@@ -1,0 +1,109 @@
+"""The public pages' own renderer: one template, texts in Spanish and English, one style sheet."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+import jinja2
+from aiohttp import web
+
+LANGUAGES = ("es", "en")
+STYLE = "/public/public.css"
+POLICY = (
+    "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'"
+)
+_MAX_HEADER = 200
+_STYLE_AGE_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is on a page; `texts` names a table of the texts."""
+
+    texts: str
+    values: Mapping[str, str]
+    lines: Sequence[str] = ("text",)
+    action: str = ""  # where its button posts to; empty: no button
+    button: str = "button"
+    fields: Sequence[tuple[str, str]] = ()
+    is_quiet: bool = False
+
+
+class PublicRenderer:
+    """Makes pages in the language of who asks."""
+
+    def __init__(self, language: str) -> None:
+        """`language` serves who does not say."""
+        folder = files("console.public")
+        self._texts = {
+            code: tomllib.loads((folder / "texts" / f"{code}.toml").read_text("utf-8"))
+            for code in LANGUAGES
+        }
+        self._language = language
+        self._style = (folder / "static" / "public.css").read_bytes()
+        environment = jinja2.Environment(
+            loader=jinja2.PackageLoader("console.public"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._template = environment.get_template("page.html")
+
+    def add_routes(self, app: web.Application) -> None:
+        """The style sheet."""
+        app.router.add_get(STYLE, self._show_style)
+
+    def page(self, request: web.Request, page: Page, status: int = 200) -> web.Response:
+        """The page as a response."""
+        code = self._language_of(request)
+        texts = self._texts[code][page.texts]
+        return self._response(
+            code,
+            status,
+            title=texts["title"],
+            lines=[texts[name].format_map(page.values) for name in page.lines],
+            action=page.action,
+            fields=page.fields,
+            button=texts.get(page.button, ""),
+            note=texts.get("note", ""),
+            is_quiet=page.is_quiet,
+        )
+
+    def failure(self, request: web.Request, status: int) -> web.Response:
+        """A page that says that it did not work."""
+        code = self._language_of(request)
+        kind = "failed" if status >= 500 else "missing" if status == 404 else "refused"
+        texts = self._texts[code]
+        return self._response(
+            code, status, title=texts["brand"], lines=[texts[kind]], action="", fields=(),
+            button="", note="", is_quiet=False,
+        )  # fmt: skip
+
+    def _response(self, code: str, status: int, **values: object) -> web.Response:
+        text = self._template.render(language=code, style=STYLE, **values)
+        response = web.Response(text=text, status=status, content_type="text/html")
+        response.headers["Content-Language"] = code
+        response.headers["Vary"] = "Accept-Language"
+        response.headers["Content-Security-Policy"] = POLICY
+        response.headers["Referrer-Policy"] = "no-referrer"  # the address holds a token
+        response.headers["X-Robots-Tag"] = "noindex"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    async def _show_style(self, _: web.Request) -> web.Response:
+        age = f"public, max-age={_STYLE_AGE_S}"
+        return web.Response(
+            body=self._style, content_type="text/css", headers={"Cache-Control": age}
+        )
+
+    def _language_of(self, request: web.Request) -> str:
+        header = request.headers.get("Accept-Language", "")[:_MAX_HEADER]
+        for item in header.split(","):  # browsers list what they like best first
+            code = item.partition(";")[0].strip().partition("-")[0].lower()
+            if code in LANGUAGES:
+                return code
+        return self._language
