@@ -10,10 +10,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from mta.dkim.keys import DkimKey, check_names
+from mta.dkim.keys import DkimKey, check_names, read_key
 from mta.model.address import parse_domain
 from mta.model.errors import AddressSyntaxError, ConfigurationError
 from mta.settings.whole_file import sync_folder, write_whole
+
+AWAITED = ".pem.new"  # suffix of keys whose record is not in the DNS yet
 
 
 class KeyType(StrEnum):
@@ -30,11 +32,13 @@ def generate_key(
     today: dt.date,
     selector: str = "",
     key_type: KeyType = KeyType.RSA2048,
+    is_awaited: bool = False,
 ) -> tuple[DkimKey, Path]:
     """Make a key and store it as `<directory>/<domain>/<selector>.pem`, mode 0600, on the disk for good.
 
     Without a selector it is `r202611` (Ed25519: `e202611`) after the month, `r202611b` if that is
-    taken. An existing key is never replaced. Run by root, the files belong to the owner of
+    taken. An existing key is never replaced. `is_awaited`: it is stored as `<selector>.pem.new`, and
+    signs nothing until `put_in_use`, when its record is in the DNS. Run by root, the files belong to the owner of
     `directory`, so that the server can read them. Raises `ConfigurationError`.
     """
     try:
@@ -49,7 +53,7 @@ def generate_key(
         if key_type is KeyType.ED25519
         else rsa.generate_private_key(65537, 2048)
     )
-    path = folder / f"{selector}.pem"
+    path = folder / f"{selector}{AWAITED if is_awaited else '.pem'}"
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
         _make_folder(directory, folder)
@@ -61,6 +65,29 @@ def generate_key(
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be written: {error.strerror}") from None
     return DkimKey(domain, selector, private), path
+
+
+def awaited_keys(directory: Path, domain: str) -> tuple[DkimKey, ...]:
+    """Keys of a domain that wait for their record. Raises `ConfigurationError`."""
+    paths = sorted((directory / domain).glob(f"*{AWAITED}"))
+    return tuple(read_key(path) for path in paths)
+
+
+def put_in_use(directory: Path, domain: str, selector: str) -> None:
+    """Let an awaited key sign from the next time the keys are read; again does nothing.
+
+    Raises `ConfigurationError` when another key has its name or the folder cannot be written.
+    """
+    folder = directory / domain
+    awaited, path = folder / f"{selector}{AWAITED}", folder / f"{selector}.pem"
+    if not awaited.exists():
+        return
+    try:
+        path.hardlink_to(awaited)  # unlike a rename it replaces nothing
+        awaited.unlink()
+        sync_folder(folder)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def _free_selector(folder: Path, key_type: KeyType, today: dt.date) -> str:

@@ -134,7 +134,7 @@ def read_key(path: Path) -> DkimKey:
     Raises `ConfigurationError` naming the file and the remedy: others can read it, it is no key, it
     is too weak, its names are none.
     """
-    domain, selector = path.parent.name, path.name.removesuffix(_SUFFIX)
+    domain, selector = path.parent.name, path.name.removesuffix(".new").removesuffix(_SUFFIX)
     check_names(domain, selector, str(path))
     private = _load(path, _read_private(path))
     return DkimKey(domain, selector, private)

@@ -148,7 +148,7 @@ class _Work:
             yield f"{CONFIG}relevo.toml", self._loaded.path
             for name in CONFIG_FILES[1:]:
                 yield CONFIG + name, self._loaded.path.with_name(name)
-        for path in sorted(server.dkim_dir.glob("*/*.pem")):
+        for path in sorted(server.dkim_dir.glob("*/*.pem*")):
             if not path.name.startswith("."):
                 yield f"{KEYS}{path.parent.name}/{path.name}", path
         yield SECRET, self._settings.console.secret_file

@@ -12,6 +12,7 @@ from console.accounts.sending.service import SendingDomains
 from console.accounts.sending.spf import spf_problem
 from console.accounts.sending.values import RecordKind
 from console.accounts.values import State
+from mta.dkim.keys import KeyRing
 from mta.dns.lookup import Lookup
 from mta.model.errors import PermanentError
 from tests.accounts_world import OPERATOR, open_world
@@ -254,3 +255,17 @@ async def test_spf_is_followed_as_receivers_do(record, problem):
     async with DnsServer(zone) as dns:
         found = await spf_problem(Lookup([dns.host_port]), "spf.example", [SOURCE])
         assert found == problem
+
+
+async def test_the_key_made_for_a_domain_signs_when_its_record_is_seen(ground, tmp_path):
+    read = []
+    ground.domains.on_key = lambda: read.append(KeyRing.load(tmp_path / "dkim_keys").domains)
+    status = await ground.domains.add(OPERATOR, NAME, ground.account)
+    assert KeyRing.load(tmp_path / "dkim_keys").keys(NAME) == ()
+    await ground.domains.check(OPERATOR, NAME)
+    assert read == []
+    ground.publish(status, RecordKind.DKIM)
+    await ground.domains.check(OPERATOR, NAME)
+    assert read == [(NAME,)]
+    (key,) = KeyRing.load(tmp_path / "dkim_keys").keys(NAME)
+    assert key.selector == status.selector

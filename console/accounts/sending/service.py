@@ -15,7 +15,7 @@ from console.accounts.permissions import Permission
 from console.accounts.sending.checking import DomainChecker
 from console.accounts.sending.values import DomainRecord, DomainStatus, RecordKind, RecordState
 from console.accounts.values import SendingDomain, State
-from mta.dkim.keyfiles import generate_key
+from mta.dkim.keyfiles import awaited_keys, generate_key, put_in_use
 from mta.dkim.keys import DkimKey, KeyRing
 from mta.events.record import event_row
 from mta.model.address import parse_domain
@@ -172,6 +172,7 @@ class SendingDomains:
         if is_gone or is_back:
             work.append(_event(after, is_back, now_ms))
         await self._store.submit(work)
+        await self._use_published(after)
         if becomes_active:
             await self._authenticator.refresh()
         if is_gone or is_back:
@@ -193,19 +194,49 @@ class SendingDomains:
 
     def _keys(self, domain: str) -> tuple[DkimKey, ...]:
         try:
-            return KeyRing.load(self._dkim_dir).keys(domain)
+            used = KeyRing.load(self._dkim_dir).keys(domain)
+        except ConfigurationError as error:
+            self._log.error("DKIM keys cannot be read", error=str(error))
+            return ()
+        return (*used, *self._awaited(domain))
+
+    def _awaited(self, domain: str) -> tuple[DkimKey, ...]:
+        try:
+            return awaited_keys(self._dkim_dir, domain)
         except ConfigurationError as error:
             self._log.error("DKIM keys cannot be read", error=str(error))
             return ()
 
     async def _make_key(self, domain: str) -> str:
-        """The selector of a new key; empty when the domain has one already."""
+        """The selector of a new key; empty when the domain has one already.
+
+        It signs when its record is there: a signature that cannot be verified is worth nothing.
+        """
         if self._keys(domain):
             return ""
         today = dt.datetime.fromtimestamp(self._clock.now_ms() / 1000, dt.UTC).date()
-        key, _ = await asyncio.to_thread(generate_key, self._dkim_dir, domain, today=today)
-        self.on_key()
-        return key.selector
+        selector = f"relevo{today:%Y%m}"
+        await asyncio.to_thread(
+            generate_key, self._dkim_dir, domain, today=today, selector=selector, is_awaited=True
+        )
+        return selector
+
+    async def _use_published(self, status: DomainStatus) -> None:
+        """Let the keys sign whose records were seen."""
+        seen = {
+            r.name
+            for r in status.records
+            if r.kind is RecordKind.DKIM and r.state is RecordState.VERIFIED
+        }
+        published = [k for k in self._awaited(status.name) if k.record_name in seen]
+        for key in published:
+            try:
+                await asyncio.to_thread(put_in_use, self._dkim_dir, key.domain, key.selector)
+            except ConfigurationError as error:
+                self._log.error("DKIM key cannot be put in use", error=str(error))
+        if published:
+            self._log.info("DKIM key signs", domain=status.name)
+            self.on_key()
 
 
 def _event(status: DomainStatus, is_back: bool, now_ms: int) -> Rows:
