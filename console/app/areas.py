@@ -1,4 +1,4 @@
-"""Areas that stand beside accounts and queue, put together: sending domains, webhooks, incidents."""
+"""Areas that stand beside accounts and queue, put together; each has its services."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -8,6 +8,7 @@ from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.incidents.operations import IncidentOperations
 from console.accounts.incidents.service import IncidentService
 from console.app.domains import DomainParts
+from console.app.suppressions import SuppressionParts
 from console.app.webhooks import WebhookParts
 from mta.engine.foundation import Foundation
 
@@ -30,9 +31,11 @@ class Areas:
         self.domains = DomainParts(foundation, trail, authenticator, key, find_account)
         self.webhooks = WebhookParts(foundation, trail, key, find_account)
         self.incidents = IncidentService(foundation.store, foundation.ids, foundation.clock, trail)
+        self.suppressions = SuppressionParts(foundation, trail, find_account)
         self.operations: Mapping[str, Operation] = {
             **self.domains.operations,
             **self.webhooks.operations,
+            **self.suppressions.operations,
             **IncidentOperations(self.incidents, find_account).operations(),
         }
 

@@ -1,0 +1,116 @@
+"""Suppression lists as CSV: reading what people bring, writing what opens safely in a spreadsheet.
+
+A file has one address a line, or a header that names the columns (English or Spanish). Separators
+comma, semicolon and tab are found out, also Excel's UTF-8 mark and Windows' own encoding. Cells that
+a spreadsheet would take for a formula are written with an apostrophe before them, which reading
+takes away again.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from mta.events.record import rfc3339
+from mta.suppression.values import Entry
+
+MAX_CELL = 1_000
+HEADER = ("address", "reason", "scope", "note", "created", "expires")
+_COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "address": "address", "email": "address", "e-mail": "address", "correo": "address",
+        "scope": "scope", "alcance": "scope",
+        "note": "note", "nota": "note", "motivo": "note",
+        "expires": "expires", "vence": "expires",
+    }
+)  # fmt: skip
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """One line of a file, as text."""
+
+    line: int
+    address: str
+    scope: str = ""
+    note: str = ""
+    expires: str = ""
+
+
+def decoded(data: bytes) -> str:
+    """The text of a file: UTF-8 with or without mark, else Windows-1252, in which all octets are."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
+
+
+def read_rows(lines: Iterable[str]) -> Iterator[FileRow]:
+    """The rows of a CSV; empty lines are left out, cells longer than `MAX_CELL` are cut."""
+    source = iter(lines)
+    first = next(source, "")
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(_chain(first, source), delimiter=delimiter)
+    columns: dict[str, int] = {"address": 0}
+    for cells in reader:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if reader.line_num == 1 and (named := _header(cells)):
+            columns = named
+            continue
+        yield FileRow(
+            reader.line_num, *(_cell(cells, columns, name) for name in FileRow.__slots__[1:])
+        )
+
+
+def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _header(cells: Sequence[str]) -> dict[str, int]:
+    """Where the columns are; empty when the line is none of names."""
+    found = {
+        _COLUMNS[name]: n
+        for n, cell in enumerate(cells)
+        if (name := cell.strip().lower()) in _COLUMNS
+    }
+    return found if "address" in found else {}
+
+
+def _cell(cells: Sequence[str], columns: Mapping[str, int], name: str) -> str:
+    place = columns.get(name, len(cells))
+    text = cells[place].strip()[:MAX_CELL] if place < len(cells) else ""
+    return text[1:] if text[:1] == "'" and text[1:2] in _FORMULA else text
+
+
+def read_day(text: str, zone: ZoneInfo) -> int:
+    """Milliseconds of a date or a date and time; 0 for nothing. Raises `ValueError`."""
+    if not text:
+        return 0
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+    return round(moment.timestamp() * 1000)
+
+
+def guarded(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    """One line of CSV with its end."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerow([guarded(cell) for cell in cells])
+    return text.getvalue()
+
+
+def entry_line(entry: Entry) -> str:
+    """An entry as a line of CSV, in the columns of `HEADER`."""
+    times = (rfc3339(at_ms) if at_ms else "" for at_ms in (entry.created_ms, entry.expires_ms))
+    return csv_line((entry.address, entry.reason.value, entry.scope.value, entry.note, *times))
