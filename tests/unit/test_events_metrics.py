@@ -124,6 +124,7 @@ def test_every_family_can_be_filled_and_scraped(metrics, registry):
     metrics.bounced(one, "policy")
     metrics.expired(one)
     metrics.suppressed(one)
+    metrics.feedback("bounce")
     metrics.cancelled(one, 3)
     metrics.uncertain(one)
     metrics.set_queue(one, "held", 1)

@@ -26,6 +26,7 @@ def test_codes_on_disk_never_change():
         "quota.low": 41,
         "quota.exhausted": 42,
         "quota.refunded": 43,
+        "domain.dns_changed": 44,
         "suppression.held": 50,
     }
 
