@@ -125,6 +125,7 @@ def test_every_family_can_be_filled_and_scraped(metrics, registry):
     metrics.expired(one)
     metrics.suppressed(one)
     metrics.feedback("bounce")
+    metrics.set_follower_lag("quota", 1)
     metrics.cancelled(one, 3)
     metrics.uncertain(one)
     metrics.set_queue(one, "held", 1)
