@@ -22,6 +22,7 @@ from console.api.problems import refused
 from console.api.reading import BodyReader
 from console.api.refusals import ApiRefusal
 from console.api.routes import Answer, Call, Route
+from console.api.usage_count import COUNTED
 from console.api.validation import read_body, read_query
 from mta.model.envelope import Identity, Origin
 from mta.model.errors import TransientError
@@ -102,8 +103,12 @@ class Endpoints:
         )
         if route.method in UNSAFE and (key := request.headers.get("Idempotency-Key")) is not None:
             call.idempotency_key = checked_key(key)
-            return await self._once(route, request, call, body)
-        return _response(await route.handler(call))
+            response = await self._once(route, request, call, body)
+        else:
+            response = _response(await route.handler(call))
+        if call.counted is not None:
+            request[COUNTED] = call.counted
+        return response
 
     def _let_in(self, route: Route, request: web.Request, identity: Identity) -> None:
         if route.scopes and not request[SCOPES].intersection(route.scopes):

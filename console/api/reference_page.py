@@ -12,6 +12,7 @@ from console.api.messages.endpoint import MessageEndpoints
 from console.api.openapi import STATUS_OF, codes_of
 from console.api.routes import Route
 from console.api.sandbox import SandboxEndpoints
+from console.api.usage import UsageEndpoints
 from console.api.wording import texts
 
 _HEAD = """\
@@ -85,6 +86,7 @@ def all_groups() -> Sequence[RouteGroup]:
     nothing: Any = None
     return (
         MessageEndpoints(nothing, nothing, nothing),
+        UsageEndpoints(nothing, nothing),
         SandboxEndpoints(None),
     )
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from console.accounts.values import Scope
 from console.api.pagination import Paged
+from console.api.usage_count import Counted
 from mta.model.envelope import Identity, Origin
 from mta.store.work import Rows
 
@@ -47,6 +48,7 @@ class Call:
     language: str
     request_id: str
     idempotency_key: str = ""
+    counted: Counted | None = None  # set by a handler that has sent something
     keep: Keep | None = None  # set when a key was given; not called: the answer is kept afterwards
 
     def content(self, model: type[Model]) -> Model:

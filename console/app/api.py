@@ -7,6 +7,7 @@ from console.api.messages.endpoint import MessageEndpoints
 from console.api.messages.log import MessageLog
 from console.api.messages.service import SendService
 from console.api.sandbox import SandboxEndpoints
+from console.api.usage import UsageEndpoints
 from console.app.services import Services
 from mta.engine.engine import Engine
 from mta.model.errors import InternalError
@@ -35,6 +36,7 @@ def build_api(engine: Engine, services: Services, simulator: Simulator | None) -
     send = build_send_service(engine, services)
     groups: list[RouteGroup] = [
         MessageEndpoints(send, log, services.queue.operations["queue.cancel"]),
+        UsageEndpoints(services.usage_reports, services.actors),
         SandboxEndpoints(None if simulator is None else simulator.inbox),
     ]
     return Api(

@@ -24,7 +24,9 @@ from console.accounts.service import AccountService
 from console.accounts.signin.service import SignIn
 from console.accounts.signin.sessions import Sessions
 from console.accounts.usage.counters import UsageCounters
+from console.accounts.usage.operations import usage_operations
 from console.accounts.usage.recorder import UsageRecorder
+from console.accounts.usage.service import UsageService
 from console.app.areas import Areas
 from console.app.quota import make_quota, make_quota_sealer
 from mta.engine.foundation import Foundation, open_foundation
@@ -104,6 +106,7 @@ class Services:
         self.approvals = ApprovalService(store, foundation.ids, clock, self.trail)
         self.usage = UsageCounters(clock, foundation.loaded.settings.server.timezone)
         self.usage_recorder = UsageRecorder(store, self.usage)
+        self.usage_reports = UsageService(store, self.usage, self.usage_recorder.flush)
         self.areas = Areas(foundation, self.trail, self.authenticator, key, self._find_account)
         self.queue = QueueOperations(
             store=store,
@@ -165,7 +168,12 @@ class Services:
 
 def _operations() -> dict[str, Callable[[Any, Mapping[str, Any]], Awaitable[object]]]:
     """Those that are functions of the services and their arguments."""
-    return {**account_operations(), **audit_operations(), **quota_operations()}
+    return {
+        **account_operations(),
+        **audit_operations(),
+        **quota_operations(),
+        **usage_operations(),
+    }
 
 
 def run_without_server(loaded: Loaded, name: str, arguments: Mapping[str, Any]) -> object:

@@ -25,6 +25,7 @@ from console.cli.quota import contract, quota, training
 from console.cli.send import send
 from console.cli.server import check, init, sandbox, serve, version
 from console.cli.suppressions import suppression
+from console.cli.usage import usage
 from console.cli.users import user
 from console.cli.webhooks import webhook
 from mta.model.errors import RelevoError
@@ -77,6 +78,7 @@ for _command in (
     webhook,
     contract,
     quota,
+    usage,
     training,
     suppression,
     dkim,

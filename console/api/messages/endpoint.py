@@ -11,6 +11,7 @@ from console.api.messages.result import SendResult
 from console.api.messages.schemas import Cancelled, DeliveryPage, Message, MessageFilter, Taken
 from console.api.messages.service import JoinedAnswer, SendService
 from console.api.routes import Answer, Call, Route
+from console.api.usage_count import Counted
 from mta.store.work import Rows
 
 ACCEPTED = 202
@@ -76,6 +77,7 @@ class MessageEndpoints:
             idempotency_key=call.idempotency_key,
             joined=joined,
         )
+        call.counted = Counted(result.accepted, result.rejected)
         return _taken(result)
 
     async def list(self, call: Call) -> Answer:
