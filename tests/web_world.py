@@ -10,11 +10,15 @@ from pathlib import Path
 import aiohttp
 import aiosmtplib
 
+from console.accounts.mailer import compose
+from console.accounts.ports import SystemMail
 from console.accounts.values import Role
 from console.api.application import Api
 from console.api.sandbox import SandboxEndpoints
+from console.app.people import PeopleParts
 from console.web.application import Area, ConsoleServer
 from mta.engine.health import Health
+from mta.model.address import parse_address
 from mta.sandbox.simulator import Simulator
 from mta.settings.loading import load_settings
 from mta.settings.schema import Settings
@@ -23,6 +27,19 @@ from tests.accounts_world import OPERATOR, World, open_world
 EMAIL = "ana@example.org"
 PASSWORD = "correcto caballo"
 _TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
+
+
+class Outbox:
+    """A `Mailer` that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.mails: list[SystemMail] = []
+
+    async def send(self, mail: SystemMail) -> int:
+        """As `Mailer.send`."""
+        compose(mail, parse_address("relevo@example.org"))
+        self.mails.append(mail)
+        return len(self.mails)
 
 
 @dataclass
@@ -35,6 +52,8 @@ class WebWorld:
     console: ConsoleServer
     url: str
     api_key: str
+    outbox: Outbox
+    people: PeopleParts
 
     @asynccontextmanager
     async def browser(self, **headers: str) -> AsyncIterator[aiohttp.ClientSession]:
@@ -50,6 +69,10 @@ class WebWorld:
             response = await sign_in(browser)
             assert response.status == 303, await response.text()
             yield browser
+
+    async def settle(self) -> None:
+        """Return when the resets that were asked for are mailed."""
+        await self.people.settle()
 
     async def deliver(self, message: EmailMessage, *, to: str = "ok@example.com") -> None:
         """Hand a mail to the simulator over SMTP."""
@@ -90,6 +113,11 @@ async def open_web(
         if simulator is not None:
             await simulator.start()
         api = empty_api(world, simulator)
+        outbox = Outbox()
+        people = PeopleParts(
+            loaded.settings, world.store, world.clock, world.accounts, world.sign_in
+        )
+        people.invitations.mailer = outbox
         console = ConsoleServer(
             loaded.settings,
             health,
@@ -98,14 +126,21 @@ async def open_web(
             simulator,
             api,
             clock=world.clock,
-            areas=areas(world, loaded.settings),
+            areas=[people.area, *areas(world, loaded.settings)],
         )
         await console.start()
         host, port = console.addresses[0]
         scheme = "https" if loaded.settings.console.tls_certificate else "http"
         try:
             yield WebWorld(
-                world, health, simulator, console, f"{scheme}://{host}:{port}/", credential.secret
+                world,
+                health,
+                simulator,
+                console,
+                f"{scheme}://{host}:{port}/",
+                credential.secret,
+                outbox,
+                people,
             )
         finally:
             await console.close()

@@ -1,6 +1,7 @@
 """What accounts need from parts that stand beside them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from console.accounts.actor import Actor
@@ -49,3 +50,37 @@ class NoSessions:
 
     def ended(self, user: int) -> None:
         """Nothing to forget."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailAttachment:
+    """A file that goes along."""
+
+    name: str
+    content_type: str  # "application/pdf"
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemMail:
+    """A mail that Relevo itself writes to a person."""
+
+    to: str
+    language: str  # es | en
+    subject: str
+    text: str = field(repr=False)  # may hold a one-time link
+    html: str = field(default="", repr=False)  # a whole document
+    attachments: tuple[MailAttachment, ...] = ()
+    kind: str = "notice"  # what it is about; a tag of the message
+
+
+class Mailer(Protocol):
+    """Who sends such mail, free of charge."""
+
+    async def send(self, mail: SystemMail) -> int:
+        """Hand it in; gives the message's id once it is durable.
+
+        Raises `TransientError` when it could not be taken now, `PermanentError` for an address or
+        content that never can.
+        """
+        ...

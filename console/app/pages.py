@@ -17,4 +17,4 @@ def page_areas(services: Services, settings: Settings) -> Sequence[Area]:
     def support(app: web.Application, renderer: Renderer) -> None:
         SupportPages(renderer, services.areas.incidents, settings.support).add_routes(app)
 
-    return (support,)
+    return (support, services.people.area)

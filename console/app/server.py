@@ -230,6 +230,7 @@ class Server:
         simulator = self.simulator if self.settings.delivery.mode == "sandbox" else None
         self.public = PublicFace(engine)
         await self.public.start()
+        self.services.people.start(engine.intake)
         self.console = ConsoleServer(
             self.settings,
             engine.health,

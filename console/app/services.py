@@ -28,6 +28,7 @@ from console.accounts.usage.operations import usage_operations
 from console.accounts.usage.recorder import UsageRecorder
 from console.accounts.usage.service import UsageService
 from console.app.areas import Areas
+from console.app.people import PeopleParts
 from console.app.quota import make_quota, make_quota_sealer
 from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.operations import QueueOperations
@@ -102,6 +103,7 @@ class Services:
         self.sign_in = SignIn(
             store, clock, self._accounts.users, self.hasher, self.trail, sessions, key=key
         )
+        self.people = PeopleParts(settings, store, clock, self._accounts, self.sign_in)
         self.actors = Actors(store, self.authenticator)
         self.approvals = ApprovalService(store, foundation.ids, clock, self.trail)
         self.usage = UsageCounters(clock, foundation.loaded.settings.server.timezone)
@@ -139,6 +141,8 @@ class Services:
         operation = _operations().get(name)
         if operation is not None:
             return await operation(self, arguments)
+        if name in self.people.operations:
+            return await self.people.operations[name](arguments)
         if name in self.areas.operations:
             return await self.areas.operations[name](arguments)
         queue = self.queue.operations.get(name)
@@ -157,7 +161,12 @@ class Services:
     @property
     def names(self) -> list[str]:
         """Every operation there is."""
-        return [*_operations(), *self.areas.operations, *self.queue.operations]
+        return [
+            *_operations(),
+            *self.people.operations,
+            *self.areas.operations,
+            *self.queue.operations,
+        ]
 
     async def _find_account(self, name: str | None) -> int:
         """By name or id; None: the only main account."""

@@ -40,17 +40,42 @@ _password_option = click.option(
 @click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
 @account_option("Where the role holds; may be left out if there is one main account.")
 @_password_option
+@click.option(
+    "--invite",
+    is_flag=True,
+    help="Mail a new person a link to choose a password, with the guide of the role; "
+    "needs a running server.",
+)
+@click.option("--name", default="", help="With --invite: what the person is called.")
+@click.option(
+    "--language",
+    type=click.Choice(["es", "en"]),
+    help="With --invite: the language of the mail.  [default: the server's]",
+)
 @json_option
 @config_option
 def user_add(
-    email: str, role: str, account: str | None, password_stdin: bool, as_json: bool, config: Path
+    email: str,
+    role: str,
+    account: str | None,
+    password_stdin: bool,
+    invite: bool,
+    name: str,
+    language: str | None,
+    as_json: bool,
+    config: Path,
 ) -> None:
     """Give a person a role in an account.
 
-    A new person gets a password, made up unless --password-stdin is given, and shown once. A person
-    who has roles in other accounts keeps them and the password.
+    A new person gets a password, made up unless --password-stdin is given, and shown once; with
+    --invite, a mail with a link instead. A person who has roles in other accounts keeps them and the
+    password.
     """
     arguments = {"email": email, "role": role, "account": account}
+    if invite:
+        invited = {**arguments, "name": name, "language": language}
+        print_one(ask(config, "user.invite", invited), as_json, config)
+        return
     made = ask(config, "user.add", {**arguments, "password": _password(password_stdin)})
     print_one(made, as_json, config)
 
@@ -114,10 +139,18 @@ def user_unlock(email: str, config: Path) -> None:
 @user.command("reset")
 @click.argument("email")
 @_password_option
+@click.option(
+    "--mail",
+    is_flag=True,
+    help="Mail a link to choose one instead, good for an hour; needs a running server.",
+)
 @json_option
 @config_option
-def user_reset(email: str, password_stdin: bool, as_json: bool, config: Path) -> None:
+def user_reset(email: str, password_stdin: bool, mail: bool, as_json: bool, config: Path) -> None:
     """Give a person a new password; also ends a lock."""
+    if mail:
+        print_one(ask(config, "user.reset_link", {"email": email}), as_json, config)
+        return
     arguments = {"email": email, "password": _password(password_stdin)}
     print_one(ask(config, "user.reset", arguments), as_json, config)
 

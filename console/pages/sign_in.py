@@ -137,7 +137,7 @@ class SignInPages:
             "wait_s": wait_s,
             "email": email,
             "next": local_path(request.query.get("next", "/")),
-            "told": request.query.get("out", ""),
+            "told": "ready" if "ready" in request.query else request.query.get("out", ""),
         }
         response = self._renderer.page(request, template, values, status=status)
         keep_token(request, response, token)

@@ -102,7 +102,7 @@ def draft(
         klass,
         ExpiryKind.RELAY if relay else _KINDS[klass],
         campaign or identity.name,
-        "campaign" if campaign else "application",
+        "campaign" if campaign else "system" if identity.is_free else "application",
         release_at_ms if release_at_ms > now_ms else 0,
         joined,
     )

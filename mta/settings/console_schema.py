@@ -29,6 +29,11 @@ class Console(Table):
         "", "PEM file with the certificate chain; empty: plain HTTP (behind a proxy, or loopback)."
     )
     tls_key: OptionalPath = setting("", "PEM file with the certificate's private key.")
+    mail_from: OptionalAddress = setting(
+        "",
+        "Sender of what Relevo itself writes to people: invitations, resets, warnings. "
+        "Empty: relevo@ the server's hostname.",
+    )
     trusted_proxies: Annotated[tuple[Network, ...], AsTuple] = setting(
         [],
         "Networks whose X-Forwarded-For and X-Forwarded-Proto headers are believed.",

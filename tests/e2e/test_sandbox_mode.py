@@ -20,3 +20,21 @@ def test_sandbox_mail_goes_to_the_simulator_inside_tls(ground) -> None:
     assert delivered["type"] == "message.delivered"
     assert delivered["data"]["tls"].startswith("TLSv1."), delivered
     assert "kept by the sandbox" in delivered["data"]["reply"]
+
+
+def test_T_k_an_invitation_made_by_command_is_delivered(ground) -> None:
+    simulator = f"127.0.0.1:{free_port()}"
+    modes = {"DELIVERY__MODE": "sandbox", "SANDBOX__LISTEN": simulator}
+    add = ("user", "add", "eva@nowhere.invalid", "--role", "viewer", "--invite", "--language", "es")
+    with RelevoServer(ground, name="inviting", **modes) as server:
+        server.start()
+        invited = server.cli(*add)
+        until(lambda: server.states(invited["message"]) == ["delivered"], "the simulator has it")
+        shown = server.cli("queue", "show", invited["message"])
+        reset = server.cli("user", "reset", "eva@nowhere.invalid", "--mail")
+        until(lambda: server.states(reset["message"]) == ["delivered"], "the simulator has it")
+        server.stop()
+        assert server.errors() == []
+    assert shown["message"]["tags"] == ["invitation"]
+    assert shown["message"]["account"] == "0"  # nobody finds the link in a log
+    assert "password" not in invited

@@ -1,0 +1,227 @@
+"""Invitations and resets by mail: a one-time link, and with an invitation the guide of the role.
+
+The guide is made for the person: it tells what the role may do in that account, its domains and
+limits, and leaves out the rest. It goes along as PDF, or as HTML where no PDF can be made.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import jinja2
+
+from console.accounts.actor import Actor, NotPermitted
+from console.accounts.permissions import PERMISSIONS, Permission
+from console.accounts.ports import MailAttachment, Mailer, SystemMail
+from console.accounts.service import AccountService
+from console.accounts.signin.links import LinkKind
+from console.accounts.signin.profiles import Profile, put_profile
+from console.accounts.signin.service import SignIn
+from console.accounts.values import Account, Role, State, User
+from console.pages.pdf import make_pdf
+from console.pages.texts import Texts, load_texts
+from mta.model.errors import PermanentError
+from mta.store.base import Store
+
+_SYSTEM = Actor.system("invitations")
+
+
+class Installation(Protocol):
+    """What a guide says of the installation."""
+
+    @property
+    def url(self) -> str:
+        """Where the console is, without a slash at the end."""
+        ...
+
+    @property
+    def language(self) -> str:
+        """Of people who have chosen none."""
+        ...
+
+    @property
+    def submission(self) -> str:
+        """HOST:PORT for SMTP."""
+        ...
+
+    @property
+    def support(self) -> str:
+        """Who helps, in one line; may be empty."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """What became of an invitation."""
+
+    user: int
+    email: str
+    message: int  # the mail; 0: the person has a password already, none was sent
+
+
+class Invitations:
+    """Sends them; `mailer` is None while no server runs."""
+
+    def __init__(
+        self,
+        store: Store,
+        accounts: AccountService,
+        sign_in: SignIn,
+        installation: Installation,
+        *,
+        quota_of: Callable[[int], Awaitable[str]] | None = None,
+    ) -> None:
+        """`quota_of` tells what an account may send, for its guide."""
+        self._store = store
+        self._accounts = accounts
+        self._sign_in = sign_in
+        self._about = installation
+        self._quota_of = quota_of
+        self._texts = load_texts()
+        self._environment = jinja2.Environment(
+            loader=jinja2.PackageLoader("console.pages", "guides"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+        )
+        self.mailer: Mailer | None = None
+
+    async def invite(
+        self, actor: Actor, email: str, role: Role, account: int, *, name: str, language: str
+    ) -> Invited:
+        """Give a person a role; who is new gets a mail with a link to choose a password.
+
+        Raises `PermanentError` (also when no server runs that could send), `TransientError`.
+        """
+        mailer = self._required()
+        profile = Profile(name.strip(), language)
+        put_profile(0, profile)  # refused before anything is done
+        user, made = await self._accounts.users.add(actor, email, role, account)
+        if not made:
+            return Invited(user, email, 0)
+        # The password that was made up is told to nobody: the link sets one.
+        await self._store.submit([put_profile(user, profile)])
+        return Invited(user, email, await self._mail(mailer, user, email, role, account, profile))
+
+    async def resend(self, actor: Actor, email: str) -> Invited:
+        """The invitation once more, with a new link; the one before is worth nothing any more."""
+        mailer = self._required()
+        user = await self._accounts.users.get(actor, email)
+        if user.id not in await self._sign_in.links.invitations():
+            raise PermanentError(f"{email} waits for no invitation")
+        member = next(
+            (m for m in user.memberships if actor.may(Permission.USER_MANAGE, m.account)), None
+        )
+        if member is None:
+            raise PermanentError(f"{email} has no role that you may give")
+        profile = await self._sign_in.profiles.get(user.id)
+        message = await self._mail(
+            mailer, user.id, user.email, member.role, member.account, profile
+        )
+        return Invited(user.id, user.email, message)
+
+    async def forgot(self, email: str) -> None:
+        """Mail a link for a new password, if there is such a person; nobody is told whether."""
+        mailer = self._required()
+        for user in await self._accounts.users.list(_SYSTEM):
+            if user.email == email.strip().lower() and user.state is State.ACTIVE:
+                await self._mail_reset(mailer, user)
+
+    async def reset(self, actor: Actor, email: str) -> int:
+        """Mail a link for a new password to a person that the actor manages."""
+        user = await self._accounts.users.get(actor, email)
+        if not any(actor.may(Permission.USER_MANAGE, m.account) for m in user.memberships):
+            raise NotPermitted(f"{actor.name} manages no role of {email}")
+        return await self._mail_reset(self._required(), user)
+
+    async def guide(self, email: str, role: Role, account: Account, texts: Texts) -> MailAttachment:
+        """The guide of a role in an account."""
+        title = texts("invitation.guide_title", role=texts(f"role.{role}.name"))
+        html = self._environment.get_template("frame.html").render(
+            await self._about_role(email, role, account, texts), title=title
+        )
+        pdf = await make_pdf(html)
+        name = texts("invitation.guide_file")
+        if pdf is None:
+            return MailAttachment(f"{name}.html", "text/html", html.encode())
+        return MailAttachment(f"{name}.pdf", "application/pdf", pdf)
+
+    async def _about_role(
+        self, email: str, role: Role, account: Account, texts: Texts
+    ) -> Mapping[str, object]:
+        held = PERMISSIONS[role]
+        return {
+            "language": texts.language,
+            "email": email,
+            "account": account.name,
+            "role_name": texts(f"role.{role}.name"),
+            "role_text": texts(f"role.{role}.text"),
+            "may": lambda permission: Permission(permission) in held,
+            "url": self._about.url,
+            "submission": self._about.submission,
+            "support": self._about.support,
+            "domains": [d.domain for d in await self._accounts.domains.list(_SYSTEM, account.id)],
+            "quota": await self._quota_of(account.id) if self._quota_of else "",
+        }
+
+    async def _mail(
+        self, mailer: Mailer, user: int, email: str, role: Role, account: int, profile: Profile
+    ) -> int:
+        texts = self._texts_of(profile)
+        found = await self._accounts.get(_SYSTEM, str(account))
+        guide = await self.guide(email, role, found, texts)
+        token = await self._sign_in.new_link(user, LinkKind.INVITATION)
+        values = {
+            "name": profile.name or email,
+            "account": found.name,
+            "role": texts(f"role.{role}.name"),
+            "link": f"{self._about.url}/link/{token}",
+        }
+        message = await mailer.send(
+            SystemMail(
+                email,
+                texts.language,
+                texts("invitation.subject", account=found.name),
+                texts("invitation.text", **values),
+                self._html(texts, texts("invitation.button"), "invitation.text", values),
+                (guide,),
+                "invitation",
+            )
+        )
+        await self._sign_in.links.sent(token, message)
+        return message
+
+    async def _mail_reset(self, mailer: Mailer, user: User) -> int:
+        texts = self._texts_of(await self._sign_in.profiles.get(user.id))
+        token = await self._sign_in.new_link(user.id, LinkKind.RESET)
+        values = {"link": f"{self._about.url}/link/{token}", "email": user.email}
+        message = await mailer.send(
+            SystemMail(
+                user.email,
+                texts.language,
+                texts("reset.subject"),
+                texts("reset.text", **values),
+                self._html(texts, texts("reset.button"), "reset.text", values),
+                (),
+                "reset",
+            )
+        )
+        await self._sign_in.links.sent(token, message)
+        return message
+
+    def _html(self, texts: Texts, button: str, key: str, values: Mapping[str, str]) -> str:
+        before, _, after = texts(key, **{**values, "link": "\0"}).partition("\0")
+        return self._environment.get_template("mail.html").render(
+            language=texts.language,
+            before=before.strip().split("\n\n"),
+            after=after.strip().split("\n\n"),
+            button=button,
+            link=values["link"],
+        )
+
+    def _texts_of(self, profile: Profile) -> Texts:
+        return self._texts[profile.language or self._about.language]
+
+    def _required(self) -> Mailer:
+        if self.mailer is None:
+            raise PermanentError("no server is running that could send the mail: start it first")
+        return self.mailer
