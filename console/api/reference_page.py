@@ -12,6 +12,7 @@ from console.api.messages.endpoint import MessageEndpoints
 from console.api.openapi import STATUS_OF, codes_of
 from console.api.routes import Route
 from console.api.sandbox import SandboxEndpoints
+from console.api.suppressions import SuppressionEndpoints
 from console.api.usage import UsageEndpoints
 from console.api.wording import texts
 
@@ -87,6 +88,7 @@ def all_groups() -> Sequence[RouteGroup]:
     return (
         MessageEndpoints(nothing, nothing, nothing),
         UsageEndpoints(nothing, nothing),
+        SuppressionEndpoints(nothing, nothing),
         SandboxEndpoints(None),
     )
 

@@ -7,6 +7,7 @@ from console.api.messages.endpoint import MessageEndpoints
 from console.api.messages.log import MessageLog
 from console.api.messages.service import SendService
 from console.api.sandbox import SandboxEndpoints
+from console.api.suppressions import SuppressionEndpoints
 from console.api.usage import UsageEndpoints
 from console.app.services import Services
 from mta.engine.engine import Engine
@@ -37,6 +38,10 @@ def build_api(engine: Engine, services: Services, simulator: Simulator | None) -
     groups: list[RouteGroup] = [
         MessageEndpoints(send, log, services.queue.operations["queue.cancel"]),
         UsageEndpoints(services.usage_reports, services.actors),
+        SuppressionEndpoints(
+            services.areas.suppressions.service,
+            lambda call: services.actors.of_identity(call.identity, address=call.origin.peer),
+        ),
         SandboxEndpoints(None if simulator is None else simulator.inbox),
     ]
     return Api(
