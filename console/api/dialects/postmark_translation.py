@@ -15,8 +15,7 @@ from console.api.dialects.postmark_schema import (
     TemplatedEmail,
 )
 from console.api.messages import request as native
-from console.api.messages.mailbox_text import read_mailbox
-from console.api.messages.request import Mailbox, MailClass, MessageRequest, Track
+from console.api.messages.request import Mailbox, MailClass, MessageRequest, Track, read_mailbox
 from mta.model.address import parse_address
 from mta.model.errors import AddressSyntaxError
 

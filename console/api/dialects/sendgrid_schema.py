@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, Field
 
 from console.api.dialects.faults import Schema
-from console.api.messages.request import MAX_BODY, MAX_NAME, MAX_RECIPIENTS
+from console.api.messages.mailbox_text import MAX_NAME
+from console.api.messages.request import MAX_BODY, MAX_RECIPIENTS
 
 MAX_PERSONALIZATIONS = 1_000
 MAX_CATEGORIES = 10

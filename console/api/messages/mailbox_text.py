@@ -6,7 +6,8 @@ second address, no controls.
 
 import re
 
-from console.api.messages.request import MAX_ADDRESS, MAX_NAME, Mailbox
+MAX_ADDRESS = 320
+MAX_NAME = 200
 
 _WHOLE = re.compile(
     r'(?:"(?P<quoted>(?:[^"\\\x00-\x1f\x7f]|\\[ -~])*)"|(?P<plain>[^"<>()\[\]\\,;:@\x00-\x1f\x7f]*))'
@@ -16,16 +17,16 @@ _BARE = re.compile(r'[^<>()",;:\s]+@[^<>()",;:\s]+\Z')
 _ESCAPE = re.compile(r"\\(.)")
 
 
-def read_mailbox(text: str) -> Mailbox | None:
-    """The mailbox of a text, None if it is not exactly one; the address itself is checked later."""
+def split_mailbox(text: str) -> tuple[str, str] | None:
+    """Address and name, None if it is not exactly one; the address itself is checked later."""
     text = text.strip(" ")
     if len(text) > MAX_ADDRESS + MAX_NAME:
         return None
     if _BARE.match(text):
-        return Mailbox(email=text)
+        return text, ""
     match = _WHOLE.match(text)
     if match is None:
         return None
     quoted = match["quoted"]
     name = _ESCAPE.sub(r"\1", quoted) if quoted is not None else match["plain"].strip()
-    return Mailbox(email=match["email"], name=name[:MAX_NAME])
+    return match["email"], name[:MAX_NAME]

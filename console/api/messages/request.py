@@ -8,14 +8,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
+from console.api.messages.mailbox_text import MAX_ADDRESS, MAX_NAME, split_mailbox
 from mta.intake.steering import MAX_TAGS, MAX_VALUE
 from mta.model.traffic import TrafficClass
 
 MAX_RECIPIENTS = 1_000
-MAX_ADDRESS = 320
-MAX_NAME = 200
 MAX_SUBJECT = 900
 MAX_BODY = 10 * 1024 * 1024
 MAX_ATTACHMENTS = 100
@@ -53,6 +59,39 @@ class Mailbox(Schema):
 
     email: Address
     name: Name = ""
+
+
+def read_mailbox(text: str) -> Mailbox | None:
+    """The mailbox of `Ana Quispe <ana@example.org>` or of a bare address, None if it is not one."""
+    found = split_mailbox(text)
+    return None if found is None else Mailbox(email=found[0], name=found[1])
+
+
+def _mailbox(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = split_mailbox(value)
+    if found is None:
+        raise ValueError("invalid_address")
+    return {"email": found[0], "name": found[1]}
+
+
+def _mailboxes(value: object) -> object:
+    return [value] if isinstance(value, str | dict) else value
+
+
+MailboxText = Annotated[
+    str,
+    Field(max_length=MAX_ADDRESS + MAX_NAME, examples=["Ana Quispe <ana@example.org>"]),
+]
+AnyMailbox = Annotated[
+    Mailbox, BeforeValidator(_mailbox, json_schema_input_type=Mailbox | MailboxText)
+]
+AnyMailboxes = Annotated[
+    list[AnyMailbox],
+    Field(max_length=MAX_RECIPIENTS),
+    BeforeValidator(_mailboxes, json_schema_input_type=list[AnyMailbox] | Mailbox | MailboxText),
+]
 
 
 class PersonalRecipient(Schema):
@@ -99,16 +138,16 @@ class Track(Schema):
 class MessageRequest(Schema):
     """One message: to the people in `to`, `cc`, `bcc`, or personalised, to each of `recipients`."""
 
-    sender: Mailbox = Field(alias="from")
-    to: list[Mailbox] = Field(default_factory=list, max_length=MAX_RECIPIENTS)
-    cc: list[Mailbox] = Field(default_factory=list, max_length=MAX_RECIPIENTS)
-    bcc: list[Mailbox] = Field(default_factory=list, max_length=MAX_RECIPIENTS)
+    sender: AnyMailbox = Field(alias="from")
+    to: AnyMailboxes = Field(default_factory=list)
+    cc: AnyMailboxes = Field(default_factory=list)
+    bcc: AnyMailboxes = Field(default_factory=list)
     recipients: list[PersonalRecipient] = Field(
         default_factory=list,
         max_length=MAX_RECIPIENTS,
         description='Each gets a mail of their own. Texts may hold {{ field | default: "…" }}.',
     )
-    reply_to: Mailbox | None = None
+    reply_to: AnyMailbox | None = None
     subject: str = Field(default="", max_length=MAX_SUBJECT)
     text: str = Field(default="", max_length=MAX_BODY)
     html: str = Field(default="", max_length=MAX_BODY)

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from console.api.messages.request import MAX_ADDRESS, MailClass
+from console.api.messages.mailbox_text import MAX_ADDRESS
+from console.api.messages.request import MailClass
 from console.api.messages.result import ItemStatus
 from console.api.pagination import Paged
 from mta.intake.steering import MAX_VALUE
