@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from console.api.application import RouteGroup
+from console.api.domains import DomainEndpoints
 from console.api.messages.endpoint import MessageEndpoints
 from console.api.openapi import STATUS_OF, codes_of
 from console.api.routes import Route
 from console.api.sandbox import SandboxEndpoints
 from console.api.suppressions import SuppressionEndpoints
 from console.api.usage import UsageEndpoints
+from console.api.webhooks import WebhookEndpoints
 from console.api.wording import texts
 
 _HEAD = """\
@@ -89,6 +91,8 @@ def all_groups() -> Sequence[RouteGroup]:
         MessageEndpoints(nothing, nothing, nothing),
         UsageEndpoints(nothing, nothing),
         SuppressionEndpoints(nothing, nothing),
+        WebhookEndpoints(nothing, nothing),
+        DomainEndpoints(nothing, nothing),
         SandboxEndpoints(None),
     )
 

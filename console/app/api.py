@@ -2,13 +2,17 @@
 
 from importlib import metadata
 
+from console.accounts.actor import Actor
 from console.api.application import Api, RouteGroup
+from console.api.domains import DomainEndpoints
 from console.api.messages.endpoint import MessageEndpoints
 from console.api.messages.log import MessageLog
 from console.api.messages.service import SendService
+from console.api.routes import Call
 from console.api.sandbox import SandboxEndpoints
 from console.api.suppressions import SuppressionEndpoints
 from console.api.usage import UsageEndpoints
+from console.api.webhooks import WebhookEndpoints
 from console.app.services import Services
 from mta.engine.engine import Engine
 from mta.model.errors import InternalError
@@ -35,6 +39,10 @@ def build_api(engine: Engine, services: Services, simulator: Simulator | None) -
     settings = engine.settings
     log = MessageLog(store, QueueReader(store, clock))
     send = build_send_service(engine, services)
+
+    def actor_of(call: Call) -> Actor:
+        return services.actors.of_identity(call.identity, address=call.origin.peer)
+
     groups: list[RouteGroup] = [
         MessageEndpoints(send, log, services.queue.operations["queue.cancel"]),
         UsageEndpoints(services.usage_reports, services.actors),
@@ -42,6 +50,8 @@ def build_api(engine: Engine, services: Services, simulator: Simulator | None) -
             services.areas.suppressions.service,
             lambda call: services.actors.of_identity(call.identity, address=call.origin.peer),
         ),
+        WebhookEndpoints(services.areas.webhooks.service, actor_of),
+        DomainEndpoints(services.areas.domains.service, actor_of),
         SandboxEndpoints(None if simulator is None else simulator.inbox),
     ]
     return Api(

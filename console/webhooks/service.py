@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
-from console.accounts.actor import Actor
+from console.accounts.actor import Actor, NotVisible
 from console.accounts.audit import AuditTrail
 from console.accounts.permissions import Permission
 from console.webhooks.batches import BATCH_TYPE, TEST_TYPE, body_of, event_of
@@ -27,7 +27,7 @@ OVERLAP_S = 24 * 3600.0  # for which the secret before a rotation signs too
 PAGE = 50
 
 
-class NoSuchWebhook(PermanentError):
+class NoSuchWebhook(NotVisible):
     """There is none with that id, or not for this actor: 404."""
 
 
