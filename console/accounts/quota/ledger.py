@@ -44,10 +44,13 @@ class Ledger:
         actor.require(Permission.QUOTA_VIEW, account)
         main = meter.main_of(account).id
         contracts = [c.id for c in meter.contracts.values() if c.account == main]
+        accounts = [account]
+        if account == main:
+            accounts = [a for a in meter.accounts if meter.main_of(a).id == main]
         rows = await self._books.store.read(
-            "quota_entries_of_bags",
+            "quota_entries",
+            accounts=orjson.dumps(accounts).decode(),
             bags=orjson.dumps(list(meter.balances_of(contracts))).decode(),
-            account=0 if account == main else account,
             kind=kind.value if kind is not None else "",
             before=before,
             from_ms=from_ms,

@@ -51,7 +51,6 @@ class QuotaPolicy:
             return line.refusal
         if not line.bag:
             return ()
-        self._meter.on_change()
         return _rows("quota_consume", line.bag, line.payer, message_id, charged, now_ms, flow)
 
     def guard_refusal(self, identity: Identity, charged: int) -> Reply:  # noqa: ARG002
@@ -70,7 +69,6 @@ class QuotaPolicy:
             return ()
         held = self._meter.reservations.get(flow)
         if held is not None:
-            self._meter.on_change()
             rows = _rows(
                 "quota_consume_reserved",
                 held.bag,
@@ -86,7 +84,6 @@ class QuotaPolicy:
             return line.refusal
         if not line.bag:
             return ()
-        self._meter.on_change()
         return _rows("quota_consume", line.bag, line.payer, message_id, charged, now_ms, flow)
 
 

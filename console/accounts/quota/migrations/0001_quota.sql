@@ -65,9 +65,9 @@ CREATE TABLE quota_entry (
     seq        INTEGER UNIQUE,                            -- place in the chain; NULL: not sealed yet
     hash       TEXT
 );
-CREATE INDEX quota_entry_bag ON quota_entry (bag, id);
+-- Few indexes, because every commit that takes mail adds a row: what has no place in the chain yet is
+-- found by that of `seq`, and what one balance holds by its last checkpoint.
 CREATE INDEX quota_entry_account ON quota_entry (account, id);
-CREATE INDEX quota_entry_unsealed ON quota_entry (id) WHERE seq IS NULL;
 
 CREATE TRIGGER quota_entry_moves AFTER INSERT ON quota_entry
 BEGIN

@@ -26,15 +26,18 @@ FROM quota_reservation WHERE rest > 0 ORDER BY id;
 SELECT id, bag, account, reference, flow, size, rest, created_ms
 FROM quota_reservation WHERE reference = :reference;
 
--- name: quota_entries_of_bags
--- A page of the ledger, the newest first. bags: a JSON array of ids
-SELECT id, at_ms, bag, account, kind, available, reserved, consumed, flow, reference, reason,
-       actor_kind, actor_id, actor_name, seq, hash
-FROM quota_entry
-WHERE id < :before AND bag IN (SELECT value FROM json_each(:bags))
-  AND (:account = 0 OR account = :account) AND (:kind = '' OR kind = :kind)
-  AND at_ms >= :from_ms AND at_ms < :until_ms
-ORDER BY id DESC LIMIT :count;
+-- name: quota_entries
+-- A page of the ledger of some accounts, the newest first. accounts, bags: JSON arrays of ids
+SELECT e.id, e.at_ms, e.bag, e.account, e.kind, e.available, e.reserved, e.consumed, e.flow,
+       e.reference, e.reason, e.actor_kind, e.actor_id, e.actor_name, e.seq, e.hash
+FROM json_each(:accounts) AS a
+JOIN quota_entry AS e ON e.id IN (
+    SELECT p.id FROM quota_entry AS p
+    WHERE p.account = a.value AND p.id < :before
+      AND p.bag IN (SELECT value FROM json_each(:bags))
+      AND (:kind = '' OR p.kind = :kind) AND p.at_ms >= :from_ms AND p.at_ms < :until_ms
+    ORDER BY p.id DESC LIMIT :count)
+ORDER BY e.id DESC LIMIT :count;
 
 -- name: quota_balance_at
 -- A balance at a moment: the last checkpoint before it, and what came between.
