@@ -7,8 +7,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from console.accounts.actor import Actor
+from console.accounts.approvals.service import ApprovalService
+from console.accounts.audit.chain import ChainKey
+from console.accounts.audit.trail import AuditTrail
 from console.accounts.quota.contracts import ContractView
 from console.accounts.quota.service import QuotaService
+from console.app.quota import connect_refunds
 from mta.intake.ports import Receipt
 from mta.model.clock import ManualClock
 from mta.model.envelope import Identity
@@ -21,7 +25,13 @@ from tests.intake_stand import BAG, CONTENT, Stand, submission
 OPERATOR = Actor.command()
 MAIN, SUB, OTHER, TRAINING, LONE = 10, 11, 12, 13, 20
 LIMA = ZoneInfo("America/Lima")
-PACKAGES = ("mta.spool", "console.accounts", "console.accounts.quota")
+PACKAGES = (
+    "mta.spool",
+    "console.accounts",
+    "console.accounts.audit",
+    "console.accounts.approvals",
+    "console.accounts.quota",
+)
 ACCOUNTS = (
     (MAIN, None, "Agencia", "normal"),
     (SUB, MAIN, "Prensa", "normal"),
@@ -39,6 +49,10 @@ class QuotaWorld:
         self.clock = ManualClock()
         self.ids = IdGenerator(clock_ns=lambda: self.clock.now_ms() * 1_000_000)
         self.quota = QuotaService(store, self.ids, self.clock, LIMA)
+        trail = AuditTrail(store, self.ids, self.clock, ChainKey(b"k" * 32))
+        self.approvals = ApprovalService(store, self.ids, self.clock, trail)
+        self.quota.books.audited_by(trail)
+        connect_refunds(self.quota, self.approvals)
         self.stand = Stand(store, policy=self.quota.policy, clock=self.clock)
 
     async def begin(

@@ -2,8 +2,11 @@
 
 from zoneinfo import ZoneInfo
 
+from console.accounts.approvals.service import ApprovalService
+from console.accounts.approvals.values import ApprovalKind, KindRules
 from console.accounts.audit.chain import Chain, ChainKey
 from console.accounts.audit.sealer import Sealer
+from console.accounts.permissions import Permission
 from console.accounts.quota.releases import FOLLOWER, TYPES, release
 from console.accounts.quota.service import QuotaService
 from mta.engine.foundation import Foundation
@@ -22,6 +25,13 @@ def make_quota(foundation: Foundation) -> QuotaService:
 def make_quota_sealer(store: Store, key: ChainKey) -> Sealer:
     """Seals the ledger; woken by the commits that add to it."""
     return Sealer(store, key, QUOTA_CHAIN)
+
+
+def connect_refunds(quota: QuotaService, approvals: ApprovalService) -> None:
+    """A refund is asked for and confirmed as everything that takes a second person."""
+    quota.refunds.approved_by(approvals)
+    ask, decide = Permission.REFUND_PROPOSE, Permission.REFUND_CONFIRM
+    approvals.register(ApprovalKind.REFUND, KindRules(ask, decide, quota.refunds))
 
 
 def make_releases(foundation: Foundation) -> EventFollower:

@@ -29,7 +29,7 @@ from console.accounts.usage.recorder import UsageRecorder
 from console.accounts.usage.service import UsageService
 from console.app.areas import Areas
 from console.app.people import PeopleParts
-from console.app.quota import make_quota, make_quota_sealer
+from console.app.quota import connect_refunds, make_quota, make_quota_sealer
 from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.operations import QueueOperations
 from mta.engine.port import DispatcherPort
@@ -106,6 +106,7 @@ class Services:
         self.people = PeopleParts(settings, store, clock, self._accounts, self.sign_in)
         self.actors = Actors(store, self.authenticator)
         self.approvals = ApprovalService(store, foundation.ids, clock, self.trail)
+        connect_refunds(self.quota, self.approvals)
         self.usage = UsageCounters(clock, foundation.loaded.settings.server.timezone)
         self.usage_recorder = UsageRecorder(store, self.usage)
         self.usage_reports = UsageService(store, self.usage, self.usage_recorder.flush)

@@ -13,6 +13,7 @@ from console.accounts.quota.keeper import Keeper
 from console.accounts.quota.ledger import Ledger
 from console.accounts.quota.meter import Meter
 from console.accounts.quota.policy import QuotaPolicy
+from console.accounts.quota.refunds import RefundService
 from console.accounts.quota.reservations import ReservationService
 from console.accounts.quota.shares import ShareService
 from console.accounts.quota.training import TrainingService
@@ -43,8 +44,9 @@ class QuotaService:
         self.reservations = ReservationService(self.books)
         self.training = TrainingService(self.books)
         self.policy = QuotaPolicy(self.meter, clock, self.training.addresses)
+        self.refunds = RefundService(self.books)
         self.alerts = Alerts(self.books)
-        self.keeper = Keeper(self.books, self.ledger, self.alerts)
+        self.keeper = Keeper(self.books, self.ledger, self.alerts, self.refunds)
 
     async def load(self) -> None:
         """Read what is kept in memory. Raises `StoreError`."""

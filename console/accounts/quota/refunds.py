@@ -1,0 +1,267 @@
+"""Puts sends that failed by a fault of ours back into the bag (T-q).
+
+Somebody, or Relevo itself, proposes: the list of deliveries is made and stored. A second person
+confirms. Then the list is put back, part by part, each in one transaction with its entries of the
+ledger, so a crash repeats nothing; a delivery is put back once, ever, whatever refunds name it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import orjson
+import structlog
+
+from console.accounts.actor import Actor, ActorKind
+from console.accounts.approvals.service import ApprovalService
+from console.accounts.approvals.values import Approval, ApprovalKind, ApprovalState
+from console.accounts.permissions import Permission
+from console.accounts.quota.books import Books, checked_reason
+from console.accounts.quota.refund_values import (
+    Refund,
+    RefundItem,
+    RefundScope,
+    RefundState,
+    Subject,
+)
+from mta.events.record import event_row
+from mta.model.errors import JobRefused, PermanentError
+from mta.model.traffic import EventType
+from mta.store.work import Rows
+
+PART = 500  # deliveries put back by one job
+PAGE = 1_000
+
+
+class Resender(Protocol):
+    """Who hands in mail again."""
+
+    async def resend(self, refund: Refund, items: Sequence[RefundItem]) -> int:
+        """Send to these recipients again; gives how many messages. The same call again does nothing."""
+        ...
+
+
+class RefundService:
+    """Part of `QuotaService`; also the effect of approvals of kind refund."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._approvals: ApprovalService | None = None
+        self._rejected: set[int] = set()  # decided so, and not written yet
+        self.resender: Resender | None = None
+        self.on_confirmed: Callable[[], None] = lambda: None  # the keeper's `wake`
+        self._log = structlog.get_logger("relevo.quota")
+
+    def approved_by(self, approvals: ApprovalService) -> None:
+        """Where a second person confirms."""
+        self._approvals = approvals
+
+    # -- proposing -----------------------------------------------------------------------------
+
+    async def propose(
+        self,
+        actor: Actor,
+        account: int,
+        subject: Subject,
+        reason: str,
+        *,
+        scope: RefundScope = RefundScope.ALL,
+        resend: bool = False,
+    ) -> Refund:
+        """Make the list of what the account and those below it sent, and ask a second person.
+
+        Raises `PermanentError` when nothing of it can be put back.
+        """
+        books = self._books
+        await books.meter.refresh()
+        actor.require(Permission.REFUND_PROPOSE, account)
+        subject.check()
+        reason = checked_reason(reason)
+        if not reason:
+            raise PermanentError("say why: the reason stands in the ledger")
+        number = books.ids.new()
+        row = (
+            number, account, subject.text(), scope.value, int(resend), reason,
+            books.clock.now_ms(), "system" if actor.kind is ActorKind.SYSTEM else actor.name,
+        )  # fmt: skip
+        await books.store.submit([Rows("quota_refund_insert", [row])])
+        if not await self._collect(number, account, subject, scope):
+            await self._move(number, RefundState.COLLECTING, RefundState.REJECTED)
+            raise PermanentError("nothing of it cost anything, or all was given back before")
+        await self._move(number, RefundState.COLLECTING, RefundState.PROPOSED)
+        refund = await self._read(number)
+        await self._ask(actor, refund)
+        return refund
+
+    async def _collect(
+        self, number: int, account: int, subject: Subject, scope: RefundScope
+    ) -> bool:
+        """Store the list; whether anything is on it."""
+        meter = self._books.meter
+        accounts = [a for a in meter.accounts if any(m.id == account for m in meter.path(a))]
+        after = after_message = 0
+        while True:
+            rows = await self._books.store.read(
+                "quota_refundable",
+                accounts=orjson.dumps(accounts).decode(),
+                from_id=subject.from_ms * 1_000_000,
+                until_id=min(subject.until_ms * 1_000_000, 2**63 - 1),
+                flow=subject.flow,
+                message=subject.message,
+                failed=int(scope is RefundScope.FAILED),
+                after=after,
+                after_message=after_message,
+                count=PAGE,
+            )
+            items = [(number, *row) for row in rows]
+            if items:
+                await self._books.store.submit([Rows("quota_refund_item_insert", items)], bulk=True)
+                after, after_message = rows[-1][0], rows[-1][1]
+            if len(rows) < PAGE:
+                return bool(items) or after > 0
+
+    async def _ask(self, actor: Actor, refund: Refund) -> None:
+        if self._approvals is None:
+            return
+        data = {"deliveries": refund.n, **refund.told()}
+        await self._approvals.request(
+            actor, ApprovalKind.REFUND, refund.account, str(refund.id), data
+        )
+
+    # -- deciding: the effect of the approval ----------------------------------------------------
+
+    async def approved(self, actor: Actor, approval: Approval) -> Sequence[Rows]:
+        """The refund is confirmed in the transaction of the approval."""
+        refund = await self._read(int(approval.object))
+        if refund.state is not RefundState.PROPOSED:
+            raise PermanentError(f"refund {refund.id} is {refund.state} already")
+        row = (refund.id, "proposed", "confirmed", actor.name, 0)
+        return (Rows("quota_refund_state", [row], expect=1),)
+
+    def settled(self, approval: Approval) -> None:
+        """The decision is durable: the keeper goes on."""
+        self._log.info("refund_decided", refund=approval.object, state=approval.state)
+        if approval.state is ApprovalState.REJECTED:
+            self._rejected.add(int(approval.object))
+        self.on_confirmed()
+
+    async def decide(self, actor: Actor, refund: int, *, confirm: bool, reason: str = "") -> Refund:
+        """Confirm or reject as the second person; what is confirmed is put back before it returns."""
+        found = await self.get(actor, refund)
+        if self._approvals is None:
+            raise PermanentError("nobody can confirm here")
+        for approval in await self._approvals.list(actor, pending_only=True, count=1_000):
+            if approval.kind is ApprovalKind.REFUND and approval.object == str(refund):
+                break
+        else:
+            raise PermanentError(f"refund {refund} is {found.state}: nothing is to be decided")
+        if confirm:
+            await self._approvals.approve(actor, approval.id, reason)
+        else:
+            await self._approvals.reject(actor, approval.id, reason)
+        await self.carry_on()
+        return await self._read(refund)
+
+    # -- putting back ----------------------------------------------------------------------------
+
+    async def carry_on(self) -> None:
+        """Put back what was confirmed, from where an earlier call came to. Raises `StoreError`."""
+        async with self._books.lock:
+            while self._rejected:
+                number = self._rejected.pop()
+                if (await self._read(number)).state is RefundState.PROPOSED:
+                    await self._move(number, RefundState.PROPOSED, RefundState.REJECTED)
+            for row in await self._books.store.read("quota_refunds_confirmed"):
+                await self._give(Refund.of(row))
+
+    async def _give(self, refund: Refund) -> None:
+        books, place = self._books, refund.place
+        while True:
+            ((upto,),) = await books.store.read(
+                "quota_refund_part", refund=refund.id, after=place, count=PART
+            )
+            if upto is None:
+                break
+            part = (refund.id, place, upto)
+            booked = (*part, books.clock.now_ms(), refund.reason, refund.confirmed_by)
+            await books.store.submit(
+                [
+                    Rows("quota_refund_advance", [part], expect=1),
+                    Rows("quota_refund_give", [booked]),
+                    Rows("quota_refund_mark", [part]),
+                ],
+                bulk=True,
+            )
+            place = upto
+        if refund.resend and self.resender is not None:
+            await self._send_again(refund, self.resender)
+        await self._finish(await self._read(refund.id))
+
+    async def _send_again(self, refund: Refund, resender: Resender) -> None:
+        after, total = 0, 0
+        while rows := await self._items(refund.id, after, PAGE):
+            total += await resender.resend(refund, rows)
+            after = rows[-1].delivery
+        if total > refund.sent_again:
+            more = total - refund.sent_again
+            await self._books.store.submit([Rows("quota_refund_sent", [(refund.id, more)])])
+
+    async def _finish(self, refund: Refund) -> None:
+        books, now_ms = self._books, self._books.clock.now_ms()
+        data = {"refund": str(refund.id), "deliveries": refund.given, "reason": refund.reason}
+        event = event_row(
+            0, EventType.QUOTA_REFUNDED, now_ms, refund.account, refund.subject.flow, 0, 0, data
+        )
+        told = {**refund.told(), "given": refund.given, "sent_again": refund.sent_again}
+        actor = Actor.system("quota")
+        try:
+            await books.commit(
+                [
+                    Rows(
+                        "quota_refund_state",
+                        [(refund.id, "confirmed", "done", None, now_ms)],
+                        expect=1,
+                    ),
+                    Rows("event_insert", [event[1:]]),
+                    *books.audit(actor, "quota.refunded", refund.account, refund.id, None, told),
+                ]
+            )
+        except JobRefused:
+            return
+
+    # -- showing ---------------------------------------------------------------------------------
+
+    async def list(self, actor: Actor, count: int = 100) -> list[Refund]:
+        """Refunds of accounts that the actor sees, the newest first."""
+        seen = actor.accounts(Permission.QUOTA_VIEW)
+        rows = await self._books.store.read("quota_refunds", count=count)
+        found = map(Refund.of, rows)
+        return [refund for refund in found if seen is None or refund.account in seen]
+
+    async def get(self, actor: Actor, refund: int) -> Refund:
+        """One refund. Raises `PermanentError`."""
+        found = await self._read(refund)
+        actor.require(Permission.QUOTA_VIEW, found.account)
+        return found
+
+    async def items(
+        self, actor: Actor, refund: int, after: int = 0, count: int = PAGE
+    ) -> Sequence[RefundItem]:
+        """A page of its list, by delivery."""
+        await self.get(actor, refund)
+        return await self._items(refund, after, count)
+
+    async def _items(self, refund: int, after: int, count: int) -> Sequence[RefundItem]:
+        rows = await self._books.store.read(
+            "quota_refund_items", refund=refund, after=after, count=count
+        )
+        return [RefundItem(*row) for row in rows]
+
+    async def _move(self, refund: int, old: RefundState, new: RefundState) -> None:
+        row = (refund, old.value, new.value, None, 0)
+        await self._books.store.submit([Rows("quota_refund_state", [row], expect=1)])
+
+    async def _read(self, refund: int) -> Refund:
+        rows = await self._books.store.read("quota_refund_by_id", id=refund)
+        if not rows:
+            raise PermanentError(f"there is no refund {refund}")
+        return Refund.of(rows[0])

@@ -1,0 +1,57 @@
+-- What is asked of refunds.
+
+-- name: quota_refundable
+-- Deliveries of accounts that cost something which was not given back yet, by key: of messages from
+-- `from_id` until before `until_id`; `flow` and `message` 0: any. What ended untried costs nothing.
+SELECT d.id, m.id, d.flow, c.bag, c.account, d.address, d.state
+FROM message AS m
+JOIN quota_charge AS c ON c.message = m.id
+JOIN delivery AS d ON d.message = m.id
+WHERE m.account IN (SELECT value FROM json_each(:accounts))
+  AND m.id >= :from_id AND m.id < :until_id
+  AND (:flow = 0 OR m.flow = :flow) AND (:message = 0 OR m.id = :message)
+  AND m.id >= :after_message AND (m.id, d.id) > (:after_message, :after)
+  AND NOT (d.state IN (13, 14) AND d.attempts = 0 AND (d.flags & 1) = 0)
+  AND (:failed = 0 OR d.state IN (11, 12, 14))
+  AND NOT EXISTS (SELECT 1 FROM quota_back AS b WHERE b.delivery = d.id)
+ORDER BY m.id, d.id LIMIT :count;
+
+-- name: quota_refund_by_id
+SELECT id, account, subject, scope, resend, reason, state, n, given, place, sent_again, created_ms,
+       done_ms, proposed_by, confirmed_by
+FROM quota_refund WHERE id = :id;
+
+-- name: quota_refunds
+SELECT id, account, subject, scope, resend, reason, state, n, given, place, sent_again, created_ms,
+       done_ms, proposed_by, confirmed_by
+FROM quota_refund ORDER BY id DESC LIMIT :count;
+
+-- name: quota_refunds_confirmed
+-- Confirmed and not yet all put back.
+SELECT id, account, subject, scope, resend, reason, state, n, given, place, sent_again, created_ms,
+       done_ms, proposed_by, confirmed_by
+FROM quota_refund WHERE state = 'confirmed' ORDER BY id;
+
+-- name: quota_refund_part
+-- Where the next part of a list ends.
+SELECT max(delivery) FROM (SELECT delivery FROM quota_refund_item
+                           WHERE refund = :refund AND delivery > :after
+                           ORDER BY delivery LIMIT :count);
+
+-- name: quota_refund_items
+SELECT delivery, message, flow, account, address, state FROM quota_refund_item
+WHERE refund = :refund AND delivery > :after ORDER BY delivery LIMIT :count;
+
+-- name: quota_charge_old
+-- What messages cost that are gone: they go in the order of their ids.
+SELECT message FROM quota_charge
+WHERE message < (SELECT coalesce(min(id), 0) FROM message) ORDER BY message LIMIT :count;
+
+-- name: quota_back_old
+SELECT delivery FROM quota_back
+WHERE delivery < (SELECT coalesce(min(id), 0) FROM message) ORDER BY delivery LIMIT :count;
+
+-- name: quota_refund_open
+-- The proposal of the system itself for a flow that waits for a decision.
+SELECT id FROM quota_refund
+WHERE account = :account AND subject = :subject AND state = 'proposed' AND proposed_by = 'system';

@@ -1,0 +1,150 @@
+"""Sends that failed by our fault are put back into the bag (clause T-q)."""
+
+import asyncio
+
+import pytest
+
+from console.accounts.actor import Actor, ActorKind, NotPermitted
+from console.accounts.permissions import Permission
+from console.accounts.quota.refund_values import RefundScope, RefundState, Subject
+from console.accounts.quota.releases import release
+from mta.model.errors import PermanentError
+from mta.model.traffic import DeliveryState, EventType
+from mta.spool.follower import FollowedEvent
+from mta.store.work import Rows
+from tests.quota_world import MAIN, OPERATOR, SUB, open_quota
+
+ALL = frozenset(Permission)
+ANA = Actor(ActorKind.USER, 1, "ana@example.org", {MAIN: ALL, SUB: ALL})
+LUIS = Actor(ActorKind.USER, 2, "luis@example.org", {MAIN: ALL, SUB: ALL})
+WHY = "el servidor se quedó sin disco"
+
+
+@pytest.fixture
+async def world(tmp_path):
+    async with open_quota(tmp_path) as made:
+        await made.begin(100)
+        yield made
+        await made.verify()
+
+
+async def sent(world, *states, account=MAIN):
+    """A message with a recipient in each of these states; its flow, and its deliveries."""
+    to = [f"u{n}@example.net" for n in range(len(states))]
+    message = (await world.send(account, *to)).message_id
+    found = [d for d in await world.stand.deliveries() if d["message"] == message]
+    rows = [
+        (d["id"], 1, int(state), 0, 1, 5, 0, 9, 0, "", "250 ok", "")
+        for d, state in zip(found, states, strict=True)
+    ]
+    await world.store.submit([Rows("delivery_settle", rows)])
+    return found[0]["flow"], found
+
+
+async def events_of(world, kind):
+    rows = await world.store.read("test_events")
+    return [row for row in rows if row[0] == kind]
+
+
+D, B, X = DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.EXPIRED
+
+
+async def test_T_q_all_sends_of_a_campaign_are_put_back_when_a_second_person_confirms(world):
+    flow, _ = await sent(world, D, B, X)
+    refund = await world.quota.refunds.propose(ANA, MAIN, Subject(flow=flow), WHY)
+    assert (refund.state, refund.n, await world.left()) == (RefundState.PROPOSED, 3, 97)
+    with pytest.raises(NotPermitted):
+        await world.quota.refunds.decide(ANA, refund.id, confirm=True)
+    assert await world.left() == 97
+    done = await world.quota.refunds.decide(LUIS, refund.id, confirm=True)
+    assert (done.state, done.given, done.confirmed_by) == (RefundState.DONE, 3, "luis@example.org")
+    assert await world.left() == 100
+    assert (await world.entries())[-1] == ("refund", 3, 0, 0)
+    assert len(await events_of(world, 43)) == 1
+
+
+async def test_T_q_only_those_that_failed_can_be_put_back(world):
+    flow, _ = await sent(world, D, B, X, D)
+    refund = await world.quota.refunds.propose(
+        ANA, MAIN, Subject(flow=flow), WHY, scope=RefundScope.FAILED
+    )
+    await world.quota.refunds.decide(LUIS, refund.id, confirm=True)
+    assert await world.left() == 98
+
+
+async def test_T_q_a_delivery_is_put_back_once_whatever_names_it(world):
+    flow, deliveries = await sent(world, D, B)
+    message = deliveries[0]["message"]
+    first = await world.quota.refunds.propose(ANA, MAIN, Subject(flow=flow), WHY)
+    second = await world.quota.refunds.propose(ANA, MAIN, Subject(message=message), WHY)
+    for refund in (first, second):
+        await world.quota.refunds.decide(LUIS, refund.id, confirm=True)
+    assert (await world.quota.refunds.get(ANA, second.id)).given == 0
+    event = FollowedEvent(1, EventType.CANCELLED, 5, MAIN, flow, message, deliveries[0]["id"], "")
+    await world.store.submit(await release([event]))
+    assert await world.left() == 100
+    with pytest.raises(PermanentError, match="given back before"):
+        await world.quota.refunds.propose(ANA, MAIN, Subject(flow=flow), WHY)
+
+
+async def test_T_q_what_was_released_is_not_put_back_again(world):
+    flow, deliveries = await sent(world, D, B)
+    gone = deliveries[1]
+    event = FollowedEvent(1, EventType.CANCELLED, 5, MAIN, flow, gone["message"], gone["id"], "")
+    await world.store.submit(await release([event]))
+    refund = await world.quota.refunds.propose(ANA, MAIN, Subject(flow=flow), WHY)
+    assert refund.n == 1
+    await world.quota.refunds.decide(LUIS, refund.id, confirm=True)
+    assert await world.left() == 100
+
+
+async def test_T_q_a_time_range_holds_mail_of_sub_accounts_too(world):
+    began = world.clock.now_ms()
+    await sent(world, D)
+    world.clock.advance(60)
+    await sent(world, D, D, account=SUB)
+    world.clock.advance(60)
+    later = Subject(from_ms=began + 30_000, until_ms=world.clock.now_ms())
+    refund = await world.quota.refunds.propose(ANA, MAIN, later, WHY)
+    items = await world.quota.refunds.items(ANA, refund.id)
+    assert [item.account for item in items] == [SUB, SUB]
+    assert [item.address for item in items] == ["u0@example.net", "u1@example.net"]
+
+
+async def test_T_q_a_rejected_refund_puts_nothing_back(world):
+    flow, _ = await sent(world, D)
+    refund = await world.quota.refunds.propose(ANA, MAIN, Subject(flow=flow), WHY)
+    rejected = await world.quota.refunds.decide(LUIS, refund.id, confirm=False, reason="no")
+    assert (rejected.state, await world.left()) == (RefundState.REJECTED, 99)
+
+
+async def test_T_q_a_refund_that_a_crash_interrupted_goes_on_and_counts_nothing_twice(world):
+    flow, deliveries = await sent(world, D, D, B)
+    refund = await world.quota.refunds.propose(ANA, MAIN, Subject(flow=flow), WHY)
+    part = (refund.id, 0, deliveries[1]["id"])
+    await world.store.submit(
+        [Rows("quota_refund_state", [(refund.id, "proposed", "confirmed", "l", 0)])]
+    )
+    booked = (*part, world.clock.now_ms(), WHY, "l")
+    await world.store.submit(
+        [
+            Rows("quota_refund_advance", [part], expect=1),
+            Rows("quota_refund_give", [booked]),
+            Rows("quota_refund_mark", [part]),
+        ]
+    )
+    await asyncio.gather(world.quota.refunds.carry_on(), world.quota.refunds.carry_on())
+    done = await world.quota.refunds.get(ANA, refund.id)
+    assert (done.state, done.given, await world.left()) == (RefundState.DONE, 3, 100)
+
+
+async def test_T_q_training_and_free_mail_has_nothing_to_put_back(world):
+    receipt = await world.send(MAIN, is_free=True)
+    with pytest.raises(PermanentError):
+        await world.quota.refunds.propose(OPERATOR, MAIN, Subject(message=receipt.message_id), WHY)
+
+
+async def test_who_may_not_propose_is_told_so(world):
+    viewer = Actor(ActorKind.USER, 3, "eva", {MAIN: frozenset({Permission.QUOTA_VIEW})})
+    with pytest.raises(NotPermitted):
+        await world.quota.refunds.propose(viewer, MAIN, Subject(flow=1), WHY)
