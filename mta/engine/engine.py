@@ -242,7 +242,10 @@ class Engine:
         )
         self.unsubscribe = UnsubscribeLinks.of(settings, self.installation_key)
         classifier = Classifier.load(_beside(config_dir, "bounce_rules.toml"))
-        self.feedback = Feedback(base, settings, self.installation_key, self.metrics, classifier)
+        self.feedback = Feedback(
+            base, settings, self.installation_key, self.metrics, classifier, notices,
+            lambda told, due_ms: self.delivery.dispatcher.accepted(told, due_ms),
+        )  # fmt: skip
         self.delivery = assemble_delivery(
             settings,
             store=base.store,

@@ -9,7 +9,7 @@ from mta.bounces.classifier import Classifier
 from mta.engine.foundation import Foundation
 from mta.events.metrics import Metrics
 from mta.feedback.addresses import FeedbackAddresses
-from mta.feedback.effects import FeedbackEffects
+from mta.feedback.effects import Accepted, FeedbackEffects, NoticeWriter
 from mta.feedback.letters import Letters
 from mta.feedback.server import FeedbackServer
 from mta.settings.schema import Settings
@@ -25,9 +25,11 @@ class Feedback:
         key: bytes,
         metrics: Metrics,
         classifier: Classifier,
+        notices: NoticeWriter,
+        accepted: Accepted,
     ) -> None:
-        """`key`: the installation's secret."""
-        self.effects = FeedbackEffects(base.store, base.clock, classifier)
+        """`key`: the installation's secret. `accepted`: has notices to applications sent."""
+        self.effects = FeedbackEffects(base.store, base.clock, classifier, notices, accepted)
         self.server: FeedbackServer | None = None
         self._tls: Callable[[], ssl.SSLContext | None] = lambda: None
         inbound = settings.inbound

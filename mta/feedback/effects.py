@@ -5,19 +5,20 @@ have one effect. Quota is not touched: what was taken by the other side was sent
 follow the events (`message.bounced` with `late`, `message.complained`, `message.unsubscribed`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from mta.bounces.classifier import Classifier
 from mta.model.clock import Clock
 from mta.model.errors import JobRefused
-from mta.model.outcome import Phase
+from mta.model.outcome import Outcome, OutcomeKind, Phase
 from mta.model.reply import Reply
 from mta.model.traffic import DeliveryState, EventType
+from mta.spool.inspection import rows_of
 from mta.spool.jobs import JobBuilder
-from mta.spool.rows import DeliveryFlag
+from mta.spool.rows import DeliveryFlag, QueuedDelivery
 from mta.store.base import Store
 
 MAX_TEXT = 500
@@ -55,14 +56,46 @@ class LateBounce:
     reporter: str = ""  # the server that says so, at most a name
 
 
+class NoticeWriter(Protocol):
+    """Writes the notice that an application gets for relay mail into the job it tells of."""
+
+    def settled(
+        self,
+        job: JobBuilder,
+        delivery: QueuedDelivery,
+        state: DeliveryState,
+        outcome: Outcome,
+        now_ms: int,
+        due_ms: int = 0,
+    ) -> QueuedDelivery | None:
+        """Add a notice if the sender is to get one; gives its delivery."""
+        ...
+
+
+Accepted = Callable[[Sequence[QueuedDelivery], int], None]
+
+
 class FeedbackEffects:
     """Writes what came back."""
 
-    def __init__(self, store: Store, clock: Clock, classifier: Classifier) -> None:
-        """`classifier` sorts late bounces."""
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        classifier: Classifier,
+        notices: NoticeWriter | None = None,
+        accepted: Accepted = lambda _d, _m: None,
+    ) -> None:
+        """`classifier` sorts late bounces.
+
+        The return path is ours, so an application would not hear of them: `notices` tells it, and
+        `accepted` has its notice sent.
+        """
         self._store = store
         self._clock = clock
         self._classifier = classifier
+        self._notices = notices
+        self._accepted = accepted
 
     async def find(self, delivery_id: int) -> Subject | None:
         """The delivery, if it is still known. Raises `StoreError`."""
@@ -97,7 +130,23 @@ class FeedbackEffects:
         }
         if bounce.reporter:
             data["host"] = bounce.reporter[:MAX_TEXT]
-        return await self._write(job, EventType.BOUNCED, subject, now_ms, data)
+        notice = await self._notice(job, subject, bounce, now_ms)
+        effect = await self._write(job, EventType.BOUNCED, subject, now_ms, data)
+        if effect is Effect.DONE and notice is not None:
+            self._accepted((notice,), 0)
+        return effect
+
+    async def _notice(
+        self, job: JobBuilder, subject: Subject, bounce: LateBounce, now_ms: int
+    ) -> QueuedDelivery | None:
+        """What the application is told, as part of the job."""
+        if self._notices is None:
+            return None
+        rows = rows_of(await self._store.read("row_of_id", id=subject.delivery))
+        if not rows:
+            return None
+        outcome = Outcome(OutcomeKind.BOUNCED, bounce.reply, Phase.RCPT, bounce.reporter)
+        return self._notices.settled(job, rows[0].delivery, DeliveryState.BOUNCED, outcome, now_ms)
 
     async def complained(self, subject: Subject, kind: str, reporter: str) -> Effect:
         """The recipient called the mail spam; `kind` is the report's Feedback-Type."""
@@ -153,7 +202,7 @@ class FeedbackEffects:
             data=data,
         )
         try:
-            await self._store.submit(job.work(now_ms))
+            await self._store.submit(job.work(now_ms), job.contents)
         except JobRefused:  # somebody was faster, or it had been said before
             return Effect.REPEATED
         return Effect.DONE

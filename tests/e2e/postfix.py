@@ -104,14 +104,21 @@ class Postfix:
     """Postfix at 127.0.0.NUMBER, called mxNUMBER.test, for some domains."""
 
     def __init__(
-        self, ground: Ground, number: int, *domains: str, requires_tls: bool = False
+        self,
+        ground: Ground,
+        number: int,
+        *domains: str,
+        requires_tls: bool = False,
+        further: str = "",
     ) -> None:
+        """`further`: more lines of main.cf."""
         self.ground = ground
         self.address = f"127.0.0.{number}"
         self.host = f"mx{number}.test"
         self.domains = domains
         self.directory = ground.directory / f"postfix{number}"
         self._requires_tls = requires_tls
+        self._further = further
         ground.dns.set(self.host, A=self.address)
         for domain in domains:
             ground.domain(domain, self.host)
@@ -152,6 +159,7 @@ class Postfix:
         if self._requires_tls:
             leaf = self.ground.certificate(self.host)
             text += TLS_CF.format(certificate=leaf.certificate, key=leaf.key)
+        text += self._further
         etc = self.directory / "etc"
         (etc / "main.cf").write_text(text)
         (etc / "master.cf").write_text(

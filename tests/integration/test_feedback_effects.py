@@ -6,8 +6,10 @@ import orjson
 import pytest
 
 from mta.bounces.classifier import Classifier
+from mta.delivery.notices import DsnNotices, NoticeFlows
 from mta.events.record import EVENT_TYPES
 from mta.feedback.effects import Effect, FeedbackEffects, LateBounce
+from mta.intake.trace import TraceWriter
 from mta.model.reply import Reply
 from mta.model.traffic import DeliveryState, EventType
 from mta.spool.jobs import JobBuilder
@@ -59,6 +61,29 @@ async def test_a_late_bounce_reverses_delivered(stand, effects):
     assert data["status"] == "5.1.1"
     assert data["address"] == "user0@example.org"
     assert data["reply"] == "550 5.1.1 No such user"
+
+
+async def test_an_application_hears_of_a_late_bounce_once(stand):
+    """The return path is ours, so nobody else would tell it."""
+    told = []
+    notice_flows = NoticeFlows(stand.flows, stand.ids)
+    notices = DsnNotices(
+        ids=stand.ids, reserve=stand.store.reserve, trace=TraceWriter("relevo.example.org"),
+        site_of=lambda _: 0, flows=notice_flows, flow_of=stand.flows.get, delay_notice_s=0,
+    )  # fmt: skip
+    effects = FeedbackEffects(
+        stand.store, stand.clock, Classifier.load(), notices, lambda d, _: told.extend(d)
+    )
+    _, delivery = await delivered(stand)
+    subject = await effects.find(delivery.id)
+    assert await effects.bounced(subject, UNKNOWN_USER) is Effect.DONE
+    assert await effects.bounced(subject, UNKNOWN_USER) is Effect.REPEATED
+    (notice,) = told
+    assert notice.address == "ana@sender.example"
+    content = await stand.store.read_content(notice.message.ref)
+    assert b"Final-Recipient: rfc822; user0@example.org" in content
+    assert b"Status: 5.1.1" in content
+    assert (await effects.find(notice.id)).state is DeliveryState.READY
 
 
 async def test_notices_at_the_same_time_have_one_effect(stand, effects):
