@@ -30,6 +30,7 @@ PACKAGES = (
     "console.accounts.sending",
     "console.accounts.incidents",
     "console.accounts.signin",
+    "console.webhooks",
 )
 OPERATOR = Actor.command()
 SECRET = bytes(32)  # the installation's

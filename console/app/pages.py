@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from console.app.services import Services
+from console.pages.domains import DomainPages
 from console.pages.rendering import Renderer
 from console.pages.support import SupportPages
+from console.pages.webhooks import WebhookPages
 from console.web.application import Area
 from mta.settings.schema import Settings
 
@@ -17,4 +19,8 @@ def page_areas(services: Services, settings: Settings) -> Sequence[Area]:
     def support(app: web.Application, renderer: Renderer) -> None:
         SupportPages(renderer, services.areas.incidents, settings.support).add_routes(app)
 
-    return (support, services.people.area)
+    def sending(app: web.Application, renderer: Renderer) -> None:
+        WebhookPages(renderer, services.areas.webhooks.service).add_routes(app)
+        DomainPages(renderer, services.areas.domains.service).add_routes(app)
+
+    return (support, sending, services.people.area)

@@ -50,6 +50,13 @@ SECTIONS = (
         (MenuItem("sandbox", "/sandbox", "inbox", is_sandbox_only=True),),
     ),
     MenuSection(
+        "relay",
+        (
+            MenuItem("webhooks", "/webhooks", "webhook", "webhook.view"),
+            MenuItem("domains", "/domains", "world", "domain.view"),
+        ),
+    ),
+    MenuSection(
         "system",
         (
             MenuItem("status", "/status", "activity"),
