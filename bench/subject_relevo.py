@@ -31,6 +31,8 @@ class RelevoSubject:
         self.roots: tuple[int, ...] = ()
         self.target = ""
         self.credentials = ""
+        self.api_key = ""
+        self.console = ""
         self.notes: list[str] = []
         self._ground = ground
         self._template = ground.directory / "relevo-template"
@@ -40,6 +42,11 @@ class RelevoSubject:
         self._account = ""
         self._server: Child | None = None
         self._environment: dict[str, str] = {}
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self.roots[0]
 
     def obstacle(self, case: Case) -> str:  # noqa: ARG002
         return ""
@@ -120,6 +127,7 @@ class RelevoSubject:
         self._command("domain", "add", SIGNED_FROM, "--json")
         self._command("dkim", "new", SIGNED_FROM, "--json")
         made = json.loads(self._command("credential", "add", "--name", "bench", "--json"))
+        self.api_key = made["api_key"]
         secret = f"\0{made['username']}\0{made['password']}"
         self.credentials = base64.b64encode(secret.encode()).decode()
 
@@ -132,6 +140,7 @@ class RelevoSubject:
         port, monitor, console = free_port(), free_port(), free_port()
         self.target = f"127.0.0.1:{port}"
         self._monitor = f"127.0.0.1:{monitor}"
+        self.console = f"127.0.0.1:{console}"
         keys = "dkim_keys" if is_signed else "no_keys"
         (directory / keys).mkdir(exist_ok=True)
         (directory / "relevo.toml").write_text(

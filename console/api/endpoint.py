@@ -14,6 +14,7 @@ import orjson
 import structlog
 from aiohttp import web
 
+from console.accounts.actor import NotPermitted, NotVisible
 from console.api.bearer import IDENTITY, SCOPES
 from console.api.idempotency import Claim, Idempotency, checked_key
 from console.api.language import preferred
@@ -25,7 +26,7 @@ from console.api.routes import Answer, Call, Route
 from console.api.usage_count import COUNTED
 from console.api.validation import read_body, read_query
 from mta.model.envelope import Identity, Origin
-from mta.model.errors import TransientError
+from mta.model.errors import PermanentError, TransientError
 
 RETRY_S = 5
 UNSAFE = frozenset(("POST", "PUT", "PATCH", "DELETE"))
@@ -64,6 +65,13 @@ class Endpoints:
             response = await self._answer(route, request, language, request_id)
         except ApiRefusal as refusal:
             response = refused(refusal, language, request_id)
+        except NotVisible:
+            response = refused(ApiRefusal(404, "not_found"), language, request_id)
+        except NotPermitted as error:
+            denied = ApiRefusal(403, "not_permitted", str(error))
+            response = refused(denied, language, request_id)
+        except PermanentError as error:
+            response = refused(ApiRefusal(409, "conflict", str(error)), language, request_id)
         except TransientError as error:
             self._log.warning("request not answered", path=route.path, error=str(error))
             busy = ApiRefusal(503, "unavailable", headers={"Retry-After": str(RETRY_S)})
@@ -140,7 +148,7 @@ class Endpoints:
     async def _kept(self, route: Route, call: Call, claim: Claim) -> web.Response:
         try:
             answer = await route.handler(call)
-        except ApiRefusal:
+        except (ApiRefusal, PermanentError):
             await self._idempotency.forget(claim)
             raise
         body = answer.body.decode() or encoded(_without(answer.value, route.secret_fields))

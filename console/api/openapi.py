@@ -20,6 +20,7 @@ STATUS_OF: Mapping[str, int] = MappingProxyType(
         "malformed_json": 400, "idempotency_key_invalid": 400, "unauthorized": 401,
         "quota_exhausted": 402, "quota_expired": 402, "quota_pending": 402,
         "not_permitted": 403, "sender_not_allowed": 403, "class_not_allowed": 403,
+        "training_recipient_not_allowed": 403,
         "not_found": 404, "not_sandbox": 404, "method_not_allowed": 405, "request_timeout": 408,
         "conflict": 409, "idempotency_in_progress": 409, "idempotency_unknown": 409,
         "campaign_cancelled": 409, "too_large": 413, "unsupported_media_type": 415,

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from console.accounts.actor import Actor, NotPermitted, NotVisible
 from console.accounts.values import Scope as KeyScope
 from console.api.messages.schemas import Id, Time
+from console.api.moment import Moment
 from console.api.pagination import Paged, Query, page, place_of
 from console.api.refusals import ApiRefusal, Violation, invalid
 from console.api.routes import Answer, Call, Route
@@ -61,7 +62,7 @@ class NewSuppressions(BaseModel):
     addresses: Annotated[list[_Email], Field(min_length=1, max_length=MAX_ADDED)]
     scope: Scope = Scope.ALL
     note: Annotated[str, Field(max_length=500)] = ""
-    expires: AwareDatetime | None = None
+    expires: Moment | None = None
 
 
 class Added(BaseModel):

@@ -1,7 +1,6 @@
 """`/api/v1/usage`: what keys did at the doors, day by day."""
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -11,6 +10,7 @@ from console.accounts.usage.counters import BUCKETS
 from console.accounts.usage.operations import groups_of, report_value
 from console.accounts.usage.service import BadUsageQuery, UsageQuery, UsageService
 from console.accounts.values import Scope
+from console.api.moment import Day
 from console.api.pagination import Query
 from console.api.refusals import Violation, invalid
 from console.api.routes import Answer, Call, Route
@@ -21,10 +21,10 @@ _PATH = "/api/v1/usage"
 class UsageFilter(Query):
     """Which days, and what rows are told apart by."""
 
-    first: date | None = Field(
+    first: Day | None = Field(
         default=None, alias="from", description="The first day; left out: 30 days."
     )
-    last: date | None = Field(default=None, alias="to", description="The last; left out: today.")
+    last: Day | None = Field(default=None, alias="to", description="The last; left out: today.")
     group: Annotated[
         str,
         Field(

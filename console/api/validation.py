@@ -79,6 +79,8 @@ def _violation(error: Mapping[str, Any]) -> Violation:
         )
     if kind.startswith(("datetime", "timezone")):
         return Violation(field, "invalid_time")
+    if kind.startswith("date"):
+        return Violation(field, "invalid_day")
     expected = next((text for name, text in _TYPES.items() if kind.startswith(name)), "")
     if expected:
         return Violation(field, "wrong_type", {"expected": expected})

@@ -1,8 +1,11 @@
 """Builds the API over the running engine and the services."""
 
+from functools import partial
 from importlib import metadata
 
 from console.accounts.actor import Actor
+from console.accounts.quota.meter import Meter
+from console.accounts.quota.policy import is_free
 from console.api.application import Api, RouteGroup
 from console.api.domains import DomainEndpoints
 from console.api.messages.endpoint import MessageEndpoints
@@ -15,6 +18,8 @@ from console.api.usage import UsageEndpoints
 from console.api.webhooks import WebhookEndpoints
 from console.app.services import Services
 from mta.engine.engine import Engine
+from mta.model.clock import Clock
+from mta.model.envelope import Identity
 from mta.model.errors import InternalError
 from mta.sandbox.simulator import Simulator
 from mta.settings.schema import Settings
@@ -30,7 +35,18 @@ def build_send_service(engine: Engine, services: Services) -> SendService:
         engine.batches,
         services.foundation.store,
         max_message_bytes=int(engine.settings.submission.max_message_bytes),
+        remaining=partial(_remaining, services.quota.meter, services.foundation.clock),
     )
+
+
+def _remaining(meter: Meter, clock: Clock, identity: Identity) -> int | None:
+    """What is left of the bag, as far as memory knows."""
+    if is_free(identity):
+        return None
+    line = meter.line(identity.account_id, clock.now_ms())
+    if not line.bag:
+        return None
+    return line.free if line.limit is None else min(line.free, line.limit)
 
 
 def build_api(engine: Engine, services: Services, simulator: Simulator | None) -> Api:

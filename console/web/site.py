@@ -1,6 +1,7 @@
 """One HTTP listener: an application, an address, and a certificate that changes while it runs."""
 
 import asyncio
+import logging
 import ssl
 from pathlib import Path
 
@@ -49,6 +50,7 @@ class Site:
             access_log=None,
             shutdown_timeout=SHUTDOWN_S,
             auto_decompress=self._inflates,
+            logger=_quiet(),
         )
         await self._runner.setup()
         listen = self._listen
@@ -95,6 +97,16 @@ class Site:
                 f'tls_key = "{self._key}": {error}; '
                 "expected a PEM chain, leaf first, and its private key without a password"
             ) from error
+
+
+def _quiet() -> logging.Logger:
+    """For aiohttp's own log: what is no HTTP is a client's fault and no error of ours.
+
+    What goes wrong in a handler is logged by `Failures` and the API.
+    """
+    logger = logging.getLogger("relevo.http")
+    logger.setLevel(logging.CRITICAL)
+    return logger
 
 
 def _tls_context() -> ssl.SSLContext:

@@ -13,6 +13,7 @@ from mta.intake.trace import TraceWriter
 from mta.model.address import Address
 from mta.model.envelope import SIMULATOR_DOMAIN, Identity, Recipient, Submission
 from mta.model.ids import IdGenerator
+from mta.model.reply import Reply
 from mta.model.traffic import DeliveryState, TrafficClass
 from mta.settings.delivery_schema import Queue
 from mta.spool.flows import Flow
@@ -20,6 +21,8 @@ from mta.spool.rows import ExpiryKind, MessageFlag, QueuedDelivery, QueuedMessag
 from mta.store.work import Content, Rows
 
 MAX_RELEASE_MS = 60 * 24 * 3600 * 1000  # RFC 4865: we offer 5,184,000 seconds
+
+URGENT_REFUSED = Reply.of(550, "5.7.1", "This credential may not send class urgent")
 
 # A job of the store has at most 2,000 rows, some of which tell of the message as a whole.
 MAX_RECIPIENTS = 1_900
@@ -90,7 +93,7 @@ def draft(
     if klass is None:
         klass = identity.default_class
     if klass is TrafficClass.URGENT and not identity.may_send_urgent:
-        raise ContentRefused(550, "5.7.1", "this credential may not send class urgent")
+        raise ContentRefused(URGENT_REFUSED.code, URGENT_REFUSED.enhanced, URGENT_REFUSED.text)
     relay = over_smtp and steering.klass is None and klass is TrafficClass.TRANSACTIONAL
     release_at_ms = envelope.release_at_ms or steering.send_at_ms
     if release_at_ms > now_ms + MAX_RELEASE_MS:

@@ -14,6 +14,7 @@ from mta.intake.admission import (
     MAX_RECIPIENTS,
     MAX_RELEASE_MS,
     SEGMENTS,
+    URGENT_REFUSED,
     Admission,
     Joined,
     check_sender,
@@ -191,7 +192,7 @@ class BatchIntake:
         except PermanentError as error:
             return Reply.of(554, "5.6.0", str(error).encode("ascii", "replace").decode())
         if batch.klass is TrafficClass.URGENT and not identity.may_send_urgent:
-            return Reply.of(550, "5.7.1", "this credential may not send class urgent")
+            return URGENT_REFUSED
         return None
 
     def _draft(self, batch: BatchSubmission, flow: Flow, now_ms: int) -> _Drafted:

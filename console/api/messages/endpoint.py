@@ -15,6 +15,11 @@ from console.api.usage_count import Counted
 from mta.store.work import Rows
 
 ACCEPTED = 202
+SEND_ERRORS = (
+    "quota_exhausted", "quota_expired", "quota_pending", "sender_not_allowed",
+    "class_not_allowed", "training_recipient_not_allowed", "campaign_cancelled",
+    "message_refused", "too_many_recipients",
+)  # fmt: skip
 
 
 # The queue operation `cancel`: cancels what `id` names, its answer has `changed`.
@@ -36,7 +41,7 @@ class MessageEndpoints:
             Route(
                 "POST", "/api/v1/messages", "sendMessage", "Send a message", self.send,
                 (Scope.SEND,), Taken, MessageRequest, status=ACCEPTED, tag="messages",
-                errors=("quota_exhausted", "sender_not_allowed", "campaign_cancelled"),
+                errors=SEND_ERRORS,
                 commits_key=True, is_paced=False,
                 description="One message to the people in `to`, `cc` and `bcc`, or personalised, "
                 "to up to 1,000 `recipients`. All of it is accepted durably, or nothing.",

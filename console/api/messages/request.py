@@ -8,16 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from console.api.messages.mailbox_text import MAX_ADDRESS, MAX_NAME, split_mailbox
+from console.api.moment import Moment
 from mta.intake.steering import MAX_TAGS, MAX_VALUE
 from mta.model.traffic import TrafficClass
 
@@ -163,7 +157,7 @@ class MessageRequest(Schema):
     klass: MailClass | None = Field(
         default=None, alias="class", description="Left out: the class of the credential."
     )
-    send_at: AwareDatetime | None = Field(
+    send_at: Moment | None = Field(
         default=None, description="When to send, at most 60 days ahead (RFC 3339 with an offset)."
     )
     campaign: str = Field(default="", max_length=MAX_CAMPAIGN)

@@ -3,11 +3,12 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from console.api.messages.mailbox_text import MAX_ADDRESS
 from console.api.messages.request import MailClass
 from console.api.messages.result import ItemStatus
+from console.api.moment import Moment
 from console.api.pagination import Paged
 from mta.intake.steering import MAX_VALUE
 
@@ -119,6 +120,6 @@ class MessageFilter(Paged):
     status: Status | None = None
     recipient: Annotated[str, Field(max_length=MAX_ADDRESS)] = ""
     tag: Annotated[str, Field(max_length=MAX_VALUE)] = ""
-    since: AwareDatetime | None = None
+    since: Moment | None = None
     klass: MailClass | None = Field(default=None, alias="class")
     idempotency_key: Annotated[str, Field(max_length=256)] = ""
