@@ -298,3 +298,15 @@ def test_a_thousand_personalizations_are_one_transaction(client, host):
     answer = client.client.mail.send.post(request_body=body)
     assert host.mail("sg-k999@sandbox.test")["Subject"] == "Aviso 999"
     assert len(host.relay.states(answer.headers["X-Message-Id"])) == 1000
+
+
+def test_mail_of_a_test_key_goes_to_the_built_in_simulator_and_not_out(host):
+    made = host.relay.cli(
+        "credential", "add", "--account", host.relay.account, "--name", "prueba",
+        "--scopes", "mail.send,mail.test",
+    )  # fmt: skip
+    client = sendgrid.SendGridAPIClient(made["api_key"], host=host.url)
+    number = client.send(simple(sg.To("sg-test-key@sandbox.test"))).headers["X-Message-Id"]
+    host.relay.wait_states(number, "delivered")
+    assert made["api_key"].startswith("test_")
+    assert host.sandbox.messages("sg-test-key@sandbox.test") == []
