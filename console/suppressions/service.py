@@ -101,8 +101,14 @@ class SuppressionService:
         `account` None: of all accounts that the actor may see; `search`: the beginning of an
         address. Raises `NotPermitted`, `NotVisible`, `StoreError`.
         """
+        accounts = self._accounts(actor, account, Permission.SUPPRESSION_VIEW)
+        return await self._page(accounts, search, reason, before, limit)
+
+    async def _page(
+        self, accounts: str, search: str, reason: Reason | None, before: int, limit: int
+    ) -> list[Entry]:
         parameters: dict[str, Any] = {
-            "accounts": self._accounts(actor, account, Permission.SUPPRESSION_VIEW),
+            "accounts": accounts,
             "reason": reason.value if reason else "",
             "before": before or _FOREVER,
             "count": min(limit, MAX_PAGE),
@@ -274,14 +280,14 @@ class SuppressionService:
         before: int = 0,
     ) -> tuple[str, int | None]:
         """A piece of the export, and where the next begins; the first has the header."""
-        self._accounts(actor, account, Permission.EXPORT)
+        accounts = self._accounts(actor, account, Permission.EXPORT)
         text = ""
         if not before:
             await self._trail.note(
                 actor, "suppression.exported", account or 0, "all" if account is None else account
             )
             text = csv_line(HEADER)
-        page = await self.entries(actor, account, reason=reason, before=before, limit=MAX_PAGE)
+        page = await self._page(accounts, "", reason, before, MAX_PAGE)
         text += "".join(map(entry_line, page))
         return text, page[-1].id if len(page) == MAX_PAGE else None
 

@@ -1,0 +1,198 @@
+"""Suppressions, webhooks, domains, incidents."""
+
+from console.accounts.incidents.values import Category, IncidentState
+from console.accounts.permissions import Permission
+from console.suppressions.files import FileRow
+from tests.accounts_world import OPERATOR
+from tests.matrix.stand import Row, Stand
+
+WITHOUT_ACTOR = {"IncidentService.observe_ids": "at the start, gives nothing away"}
+
+INSIDE = {"IncidentService.may_move": "a question without effect"}
+
+ADDRESS = "gone@example.com"
+
+
+async def _suppressed(stand: Stand, account: int) -> str:
+    address = f"gone-from-{account}@example.com"
+    await stand.services.areas.suppressions.service.add(OPERATOR, account, [address])
+    return address
+
+
+async def _removed(stand: Stand, account: int):
+    address = await _suppressed(stand, account)
+    service = stand.services.areas.suppressions.service
+    return await service.remove(OPERATOR, account, address, "by mistake")
+
+
+async def _hook(stand: Stand, account: int) -> int:
+    async def make() -> int:
+        hooks = stand.services.areas.webhooks.service
+        return (await hooks.add(OPERATOR, account, "https://hooks.example.org/")).webhook.id
+
+    return await stand.once(f"hook {account}", make)
+
+
+async def _lone_hook(stand: Stand, account: int) -> int:
+    hooks = stand.services.areas.webhooks.service
+    for hook in await hooks.all(OPERATOR, account):
+        await hooks.remove(OPERATOR, hook.id)
+    stand.forget(f"hook {account}")
+    return await _hook(stand, account)
+
+
+async def _domain(stand: Stand, account: int) -> str:
+    async def make() -> str:
+        domains = stand.services.areas.domains.service
+        return (await domains.add(OPERATOR, stand.domain(), account)).name
+
+    return await stand.once(f"domain {account}", make)
+
+
+async def _lone_domain(stand: Stand, account: int) -> str:
+    return (await stand.services.areas.domains.service.add(OPERATOR, stand.domain(), account)).name
+
+
+async def _incident(stand: Stand, account: int) -> int:
+    incidents = stand.services.areas.incidents
+    opened = await incidents.open(OPERATOR, account, Category.OTHER, "x", "x", "x")
+    return opened.number
+
+
+def _suppression(verb: str, *arguments, **named):
+    return lambda s, a, n, _: getattr(s.services.areas.suppressions.service, verb)(
+        a, n, *arguments, **named
+    )
+
+
+def _webhook(verb: str, *arguments):
+    return lambda s, a, _n, made: getattr(s.services.areas.webhooks.service, verb)(
+        a, made, *arguments
+    )
+
+
+def _domains(verb: str):
+    return lambda s, a, _n, made: getattr(s.services.areas.domains.service, verb)(a, made)
+
+
+def _incidents(verb: str, *arguments):
+    return lambda s, a, _n, made: getattr(s.services.areas.incidents, verb)(a, made, *arguments)
+
+
+async def _entries_shown(stand, actor, account, _):
+    entries = await stand.services.areas.suppressions.service.entries(actor)
+    return any(entry.account == account for entry in entries)
+
+
+async def _exported(stand, actor, _account, address):
+    text, _ = await stand.services.areas.suppressions.service.export_page(actor)
+    return address in text
+
+
+async def _pieces(stand, actor, account, _):
+    service = stand.services.areas.suppressions.service
+    return [piece async for piece in service.export(actor, account)]
+
+
+async def _hooks_shown(stand, actor, _account, hook):
+    return any(h.id == hook for h in await stand.services.areas.webhooks.service.all(actor))
+
+
+async def _domain_shown(stand, actor, _account, domain):
+    return any(d.name == domain for d in await stand.services.areas.domains.service.all(actor))
+
+
+async def _incident_shown(stand, actor, _account, number):
+    return any(i.number == number for i in await stand.services.areas.incidents.list(actor))
+
+
+ROWS = (
+    Row(
+        "SuppressionService.entries",
+        Permission.SUPPRESSION_VIEW,
+        _entries_shown,
+        make=_suppressed,
+        lists=True,
+    ),
+    Row("SuppressionService.entries", Permission.SUPPRESSION_VIEW, _suppression("entries")),
+    Row("SuppressionService.counts", Permission.SUPPRESSION_VIEW, _suppression("counts")),
+    Row("SuppressionService.held", Permission.SUPPRESSION_VIEW, _suppression("held")),
+    Row("SuppressionService.add", Permission.SUPPRESSION_MANAGE, _suppression("add", [ADDRESS])),
+    Row(
+        "SuppressionService.import_rows",
+        Permission.SUPPRESSION_MANAGE,
+        _suppression("import_rows", [FileRow(1, ADDRESS)]),
+    ),
+    Row(
+        "SuppressionService.remove",
+        Permission.SUPPRESSION_MANAGE,
+        _suppression("remove", ADDRESS, "asked for it"),
+        make=_suppressed,
+    ),
+    Row(
+        "SuppressionService.decide_held",
+        Permission.SUPPRESSION_MANAGE,
+        _suppression("decide_held", suppress=True),
+    ),
+    Row(
+        "SuppressionService.export_page",
+        Permission.EXPORT,
+        _exported,
+        make=_suppressed,
+        lists=True,
+    ),
+    Row("SuppressionService.export_page", Permission.EXPORT, _suppression("export_page")),
+    Row("SuppressionService.export", Permission.EXPORT, _pieces),
+    Row(
+        "SuppressionService.put_back",
+        Permission.SUPPRESSION_MANAGE,
+        lambda s, a, n, entries: s.services.areas.suppressions.service.put_back(a, n, entries),
+        make=_removed,
+    ),
+    Row("WebhookService.all", Permission.WEBHOOK_VIEW, _hooks_shown, make=_hook, lists=True),
+    Row("WebhookService.get", Permission.WEBHOOK_VIEW, _webhook("get"), make=_hook),
+    Row("WebhookService.deliveries", Permission.WEBHOOK_VIEW, _webhook("deliveries"), make=_hook),
+    Row(
+        "WebhookService.add",
+        Permission.WEBHOOK_MANAGE,
+        lambda s, a, n, _: s.services.areas.webhooks.service.add(a, n, "https://x.example.org/"),
+    ),
+    Row("WebhookService.change", Permission.WEBHOOK_MANAGE, _webhook("change"), make=_hook),
+    Row("WebhookService.pause", Permission.WEBHOOK_MANAGE, _webhook("pause"), make=_hook),
+    Row("WebhookService.enable", Permission.WEBHOOK_MANAGE, _webhook("enable"), make=_hook),
+    Row("WebhookService.rotate", Permission.WEBHOOK_MANAGE, _webhook("rotate"), make=_hook),
+    Row("WebhookService.test", Permission.WEBHOOK_MANAGE, _webhook("test"), make=_hook),
+    Row("WebhookService.replay", Permission.WEBHOOK_MANAGE, _webhook("replay", 1), make=_hook),
+    Row("WebhookService.remove", Permission.WEBHOOK_MANAGE, _webhook("remove"), make=_lone_hook),
+    Row("SendingDomains.all", Permission.DOMAIN_VIEW, _domain_shown, make=_domain, lists=True),
+    Row("SendingDomains.get", Permission.DOMAIN_VIEW, _domains("get"), make=_domain),
+    Row("SendingDomains.check", Permission.DOMAIN_VIEW, _domains("check"), make=_domain),
+    Row(
+        "SendingDomains.add",
+        Permission.DOMAIN_MANAGE,
+        lambda s, a, n, _: s.services.areas.domains.service.add(a, s.domain(), n),
+    ),
+    Row("SendingDomains.remove", Permission.DOMAIN_MANAGE, _domains("remove"), make=_lone_domain),
+    Row(
+        "IncidentService.open",
+        Permission.ACCOUNT_VIEW,
+        lambda s, a, n, _: s.services.areas.incidents.open(a, n, Category.OTHER, "x", "x", "x"),
+    ),
+    Row(
+        "IncidentService.list", Permission.ACCOUNT_VIEW, _incident_shown, make=_incident, lists=True
+    ),
+    Row("IncidentService.get", Permission.ACCOUNT_VIEW, _incidents("get"), make=_incident),
+    Row("IncidentService.notes", Permission.ACCOUNT_VIEW, _incidents("notes"), make=_incident),
+    Row(
+        "IncidentService.add_note",
+        Permission.ACCOUNT_VIEW,
+        _incidents("add_note", "more"),
+        make=_incident,
+    ),
+    Row(
+        "IncidentService.move",
+        Permission.SETTINGS_MANAGE,
+        _incidents("move", IncidentState.CLOSED, "done"),
+        make=_incident,
+    ),
+)
