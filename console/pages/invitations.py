@@ -112,7 +112,7 @@ class Invitations:
             (m for m in user.memberships if actor.may(Permission.USER_MANAGE, m.account)), None
         )
         if member is None:
-            raise PermanentError(f"{email} has no role that you may give")
+            raise NotPermitted(f"{email} has no role that you may give")
         profile = await self._sign_in.profiles.get(user.id)
         message = await self._mail(
             mailer, user.id, user.email, member.role, member.account, profile

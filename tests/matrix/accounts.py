@@ -45,7 +45,7 @@ async def _key(stand: Stand, account: int):
 
 async def _request(stand: Stand, account: int) -> int:
     approval = await stand.services.approvals.request(
-        OPERATOR, ApprovalKind.REFUND, account, stand.name(), {}
+        OPERATOR, ApprovalKind.CAMPAIGN_SEND, account, stand.name(), {}
     )
     return approval.id
 
@@ -195,31 +195,33 @@ ROWS = (
     ),
     Row(
         "ApprovalService.request",
-        Permission.REFUND_PROPOSE,
-        lambda s, a, n, _: s.services.approvals.request(a, ApprovalKind.REFUND, n, s.name(), {}),
+        Permission.CAMPAIGN_EDIT,
+        lambda s, a, n, _: s.services.approvals.request(
+            a, ApprovalKind.CAMPAIGN_SEND, n, s.name(), {}
+        ),
     ),
     Row(
         "ApprovalService.list",
-        Permission.REFUND_PROPOSE,
+        Permission.CAMPAIGN_EDIT,
         lambda s, a, n, _: _shown(s.services.approvals.list(a), n),
         make=_request,
         lists=True,
     ),
     Row(
         "ApprovalService.get",
-        Permission.REFUND_PROPOSE,
+        Permission.CAMPAIGN_EDIT,
         lambda s, a, _n, number: s.services.approvals.get(a, number),
         make=_request,
     ),
     Row(
         "ApprovalService.approve",
-        Permission.REFUND_CONFIRM,
+        Permission.CAMPAIGN_SEND,
         lambda s, a, _n, number: s.services.approvals.approve(a, number),
         make=_request,
     ),
     Row(
         "ApprovalService.reject",
-        Permission.REFUND_CONFIRM,
+        Permission.CAMPAIGN_SEND,
         lambda s, a, _n, number: s.services.approvals.reject(a, number, "no"),
         make=_request,
     ),

@@ -3,10 +3,13 @@
 from datetime import datetime
 
 from console.accounts.permissions import Permission
+from console.accounts.quota.refund_values import Subject
+from mta.store.work import Rows
 from tests.accounts_world import OPERATOR
 from tests.matrix.stand import Row, Stand
 
 WITHOUT_ACTOR = {
+    "RefundService.carry_on": "the system goes on with what was confirmed",
     "Books.commit": "below the services, which ask",
     "Ledger.balance_at": "for checks and reports within",
     "Ledger.checkpoint": "housekeeping, gives nothing away",
@@ -14,6 +17,7 @@ WITHOUT_ACTOR = {
 }
 
 INSIDE = {
+    "RefundService.approved": "called by ApprovalService, which has asked",
     "ContractService.get": "what `list` gives, if it has that name",
     "Books.audit": "rows for a job of a service that has asked",
     "Books.entry": "as audit",
@@ -50,6 +54,20 @@ async def _reserved(stand: Stand, account: int) -> str:
     reference = stand.name()
     await stand.services.quota.reservations.reserve(OPERATOR, account, 1, reference)
     return reference
+
+
+async def _refund(stand: Stand, account: int) -> int:
+    """One whose list is empty: a real one takes mail that was sent."""
+    refunds = stand.services.quota.refunds
+    books = stand.services.quota.books
+    number = books.ids.new()
+    row = (number, account, "{}", "all", 0, "why", books.clock.now_ms(), "ana")
+    await stand.services.foundation.store.submit([Rows("quota_refund_insert", [row])])
+    return (await refunds.get(OPERATOR, number)).id
+
+
+async def _refund_shown(stand, actor, _account, number):
+    return any(r.id == number for r in await stand.services.quota.refunds.list(actor))
 
 
 async def _shown(stand, actor, _account, contract):
@@ -123,6 +141,25 @@ ROWS = (
         "ReservationService.reserve",
         Permission.CAMPAIGN_SEND,
         lambda s, a, n, _: s.services.quota.reservations.reserve(a, n, 1, s.name()),
+    ),
+    Row(
+        "RefundService.propose",
+        Permission.REFUND_PROPOSE,
+        _quota("refunds", "propose", Subject(from_ms=1), "why"),
+    ),
+    Row("RefundService.list", Permission.QUOTA_VIEW, _refund_shown, make=_refund, lists=True),
+    *(
+        Row(
+            f"RefundService.{verb}",
+            Permission.QUOTA_VIEW,  # for `decide`: to find it; who may decide asks ApprovalService
+            lambda s, a, _n, made, call=call: call(s.services.quota.refunds, a, made),
+            make=_refund,
+        )
+        for verb, call in (
+            ("get", lambda refunds, a, made: refunds.get(a, made)),
+            ("items", lambda refunds, a, made: refunds.items(a, made)),
+            ("decide", lambda refunds, a, made: refunds.decide(a, made, confirm=True)),
+        )
     ),
     Row("TrainingService.list", Permission.ACCOUNT_VIEW, _quota("training", "list")),
     Row(

@@ -10,6 +10,7 @@ import argon2
 
 from console.accounts.actor import Actor, ActorKind, expand_grants
 from console.accounts.permissions import Permission
+from console.accounts.ports import MailAttachment, SystemMail
 from console.accounts.values import Role
 from console.app.services import PACKAGES, Services
 from mta.engine.foundation import open_foundation
@@ -93,6 +94,18 @@ async def _no_key(_: str) -> str:
     return ""
 
 
+async def _no_guide(*_: object) -> MailAttachment:
+    """Without making a PDF."""
+    return MailAttachment("guide.pdf", "application/pdf", b"")
+
+
+class Post:
+    """Takes system mail and throws it away."""
+
+    async def send(self, mail: SystemMail) -> int:
+        return 1
+
+
 @asynccontextmanager
 async def open_stand(folder: Path) -> AsyncIterator[Stand]:
     """Everything that a server is made of, without a listener."""
@@ -113,6 +126,8 @@ async def open_stand(folder: Path) -> AsyncIterator[Stand]:
     services.areas.webhooks.poster.post = _offline
     services.areas.domains.service._checker.look = _offline
     services.areas.domains.service._make_key = _no_key  # RSA keys take their time
+    services.people.invitations.mailer = Post()
+    services.people.invitations.guide = _no_guide
     try:
         await services.load()
         accounts = services.accounts

@@ -1,0 +1,53 @@
+"""Invitations and reports of the doors' use."""
+
+from console.accounts.permissions import Permission
+from console.accounts.usage.service import UsageQuery
+from console.accounts.values import Role
+from tests.accounts_world import OPERATOR
+from tests.matrix.stand import Row, Stand
+
+WITHOUT_ACTOR = {
+    "Invitations.forgot": "anybody may ask for a link; it goes to the person, the answer is the same",
+    "Invitations.guide": "the guide of a role, for a mail of a service that has asked",
+}
+
+INSIDE: dict[str, str] = {}
+
+
+def _email(stand: Stand) -> str:
+    return f"i{stand.name().split()[1]}@example.org"
+
+
+async def _invited(stand: Stand, account: int) -> str:
+    email = _email(stand)
+    invitations = stand.services.people.invitations
+    await invitations.invite(OPERATOR, email, Role.VIEWER, account, name="Ana", language="es")
+    return email
+
+
+ROWS = (
+    Row(
+        "Invitations.invite",
+        Permission.USER_MANAGE,
+        lambda s, a, n, _: s.services.people.invitations.invite(
+            a, _email(s), Role.VIEWER, n, name="Ana", language="es"
+        ),
+    ),
+    Row(
+        "Invitations.resend",
+        Permission.USER_MANAGE,
+        lambda s, a, _n, email: s.services.people.invitations.resend(a, email),
+        make=_invited,
+    ),
+    Row(
+        "Invitations.reset",
+        Permission.USER_MANAGE,
+        lambda s, a, _n, email: s.services.people.invitations.reset(a, email),
+        make=_invited,
+    ),
+    Row(
+        "UsageService.report",
+        Permission.REPORT_VIEW,
+        lambda s, a, n, _: s.services.usage_reports.report(a, UsageQuery(account=n)),
+    ),
+)
