@@ -8,6 +8,7 @@ from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.incidents.operations import IncidentOperations
 from console.accounts.incidents.service import IncidentService
 from console.app.domains import DomainParts
+from console.app.privacy import PrivacyParts
 from console.app.suppressions import SuppressionParts
 from console.app.webhooks import WebhookParts
 from mta.engine.foundation import Foundation
@@ -32,10 +33,12 @@ class Areas:
         self.webhooks = WebhookParts(foundation, trail, key, find_account)
         self.incidents = IncidentService(foundation.store, foundation.ids, foundation.clock, trail)
         self.suppressions = SuppressionParts(foundation, trail, find_account)
+        self.privacy = PrivacyParts(foundation, trail, find_account)
         self.operations: Mapping[str, Operation] = {
             **self.domains.operations,
             **self.webhooks.operations,
             **self.suppressions.operations,
+            **self.privacy.operations,
             **IncidentOperations(self.incidents, find_account).operations(),
         }
 

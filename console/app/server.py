@@ -76,6 +76,7 @@ class Server:
             ],
             closers=[self._close],
             finishers=[self._finish],
+            chores=[lambda: self.services.areas.privacy.tidy()],
             usage=lambda: self.services.usage,
             renderer=Renderer(),
             policy=self._make_policy,

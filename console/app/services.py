@@ -50,6 +50,7 @@ PACKAGES = (
     "console.accounts.sending",
     "console.accounts.usage",
     "console.api",
+    "console.privacy",
     "console.webhooks",
 )
 

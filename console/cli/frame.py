@@ -21,6 +21,7 @@ from console.cli.incidents import incident
 from console.cli.keeping import backup, restore, verify
 from console.cli.mailqueue import queue, trace
 from console.cli.output import escape
+from console.cli.privacy import person
 from console.cli.quota import contract, quota, training
 from console.cli.send import send
 from console.cli.server import check, init, sandbox, serve, version
@@ -81,6 +82,7 @@ for _command in (
     usage,
     training,
     suppression,
+    person,
     dkim,
     queue,
     trace,

@@ -7,6 +7,7 @@ from pydantic import model_validator
 from mta.settings.table import Table, setting
 from mta.settings.values import (
     AsTuple,
+    Duration,
     FilePath,
     Flag,
     Listen,
@@ -84,6 +85,21 @@ class Webhooks(Table):
         False,
         "Let webhooks go to loopback and private addresses and over plain HTTP (tests, intranets); "
         "whoever may add a webhook then reaches what this machine reaches.",
+    )
+
+
+class Retention(Table):
+    """How long personal data is kept; contents and histories: `[queue]`."""
+
+    dialogues: Duration = setting(
+        "30d",
+        "How long the words and names of receiving servers are kept; then their codes stay. "
+        "0: as long as the history.",
+    )
+    addresses: Duration = setting(
+        "90d",
+        "How long the IP addresses and programs of clients and readers are kept; then their "
+        "network stays (/24, /48). 0: as long as the history.",
     )
 
 

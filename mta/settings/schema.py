@@ -15,6 +15,7 @@ from mta.settings.console_schema import (
     Log,
     Metrics,
     Public,
+    Retention,
     Support,
     Webhooks,
 )
@@ -192,6 +193,7 @@ class Settings(Table):
     console: Console = table("Admin pages and API.")
     public: Public = table("A listener of its own for what the public reaches.")
     webhooks: Webhooks = table("Events that are POSTed to applications.")
+    retention: Retention = table("How long personal data is kept.")
     alerts: Alerts = table("Who is told when something is wrong.")
     support: Support = table("What the support page of the console shows.")
     metrics: Metrics = table("Figures and health for monitoring.")

@@ -1,0 +1,34 @@
+"""Puts together what concerns personal data."""
+
+from collections.abc import Mapping
+
+from console.accounts.audit import AuditTrail
+from console.privacy.operations import AccountFinder, Operation, PersonOperations
+from console.privacy.persons import PersonService
+from console.privacy.retention import Retention
+from mta.engine.foundation import Foundation
+
+
+class PrivacyParts:
+    """The service, what commands ask of it, and what is done once a minute."""
+
+    def __init__(
+        self, foundation: Foundation, trail: AuditTrail, find_account: AccountFinder
+    ) -> None:
+        kept = foundation.loaded.settings.retention
+        store, clock = foundation.store, foundation.clock
+        self.persons = PersonService(store, clock, foundation.suppression, trail)
+        self._retention = Retention(
+            store,
+            clock,
+            dialogues_s=float(kept.dialogues),
+            addresses_s=float(kept.addresses),
+        )
+        self.operations: Mapping[str, Operation] = PersonOperations(
+            self.persons, find_account
+        ).operations()
+
+    async def tidy(self) -> None:
+        """One pass. Raises `StoreError`."""
+        await self.persons.overwrite()
+        await self._retention.run()
