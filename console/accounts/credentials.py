@@ -14,7 +14,7 @@ from console.accounts.keys import (
     username_of,
 )
 from console.accounts.names import checked_name
-from console.accounts.permissions import Permission
+from console.accounts.permissions import Permission, permissions_of_scopes
 from console.accounts.values import Credential, Limits, NewCredential, Scope, State
 from mta.events.record import rfc3339
 from mta.model.clock import Clock
@@ -23,6 +23,9 @@ from mta.model.ids import IdGenerator
 from mta.model.traffic import TrafficClass
 from mta.store.base import Store
 from mta.store.work import Rows
+
+# Scopes that whoever manages keys may give.
+_OF_EVERY_KEY = frozenset((Permission.MAIL_SEND, Permission.MAIL_VIEW))
 
 OVERLAP_S = 24 * 3600.0  # after a rotation both secrets work for a day
 
@@ -56,8 +59,7 @@ class CredentialService:
         """A new credential with its secret, which nobody can read again."""
         actor.require(Permission.CREDENTIAL_MANAGE, account)
         limits = limits or Limits()
-        if Scope.ANY_SENDER in limits.scopes and not actor.is_operator:
-            raise NotPermitted(f"only an operator gives the scope {Scope.ANY_SENDER}")
+        _require_scopes(actor, account, limits)
         urgent = limits.default_class is TrafficClass.URGENT
         if urgent and Scope.SEND_URGENT not in limits.scopes:
             raise PermanentError(f"the class urgent needs the scope {Scope.SEND_URGENT}")
@@ -108,8 +110,7 @@ class CredentialService:
     ) -> NewCredential:
         """A successor with the same limits; the old secret works until the overlap is over."""
         actor.require(Permission.CREDENTIAL_MANAGE, old.account)
-        if Scope.ANY_SENDER in old.limits.scopes and not actor.is_operator:
-            raise NotPermitted(f"only an operator gives the scope {Scope.ANY_SENDER}")
+        _require_scopes(actor, old.account, old.limits)
         now_ms = self._clock.now_ms()
         if old.state is not State.ACTIVE or 0 < old.expires_ms <= now_ms:
             raise PermanentError(f"{old.username} does not work any more: add a new credential")
@@ -173,6 +174,15 @@ class CredentialService:
             replaced_by=None,
         )
         return NewCredential(credential, secret)
+
+
+def _require_scopes(actor: Actor, account: int, limits: Limits) -> None:
+    """Nobody gets a key that may do more than he may himself; sending is what keys are for."""
+    if Scope.ANY_SENDER in limits.scopes and not actor.is_operator:
+        raise NotPermitted(f"only an operator gives the scope {Scope.ANY_SENDER}")
+    for permission in sorted(permissions_of_scopes(limits.scopes)):
+        if permission not in _OF_EVERY_KEY and not actor.may(permission, account):
+            raise NotPermitted(f"{actor.name} may not {permission}, and cannot give it to a key")
 
 
 def _told(credential: Credential) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from console.app.services import Services
+from console.pages.credentials import CredentialPages
 from console.pages.domains import DomainPages
 from console.pages.rendering import Renderer
 from console.pages.support import SupportPages
@@ -23,4 +24,17 @@ def page_areas(services: Services, settings: Settings) -> Sequence[Area]:
         WebhookPages(renderer, services.areas.webhooks.service).add_routes(app)
         DomainPages(renderer, services.areas.domains.service).add_routes(app)
 
-    return (support, sending, services.people.area)
+    def credentials(app: web.Application, renderer: Renderer) -> None:
+        CredentialPages(renderer, services.accounts.credentials, _facts(settings)).add_routes(app)
+
+    return (support, sending, credentials, services.people.area)
+
+
+def _facts(settings: Settings) -> dict[str, str]:
+    """What an application has to be told."""
+    listen = next(iter(settings.submission.listen), None)
+    port = listen.port if listen is not None else 587
+    is_local = listen is not None and str(listen.host).startswith("127.")
+    host = "127.0.0.1" if is_local else settings.server.hostname
+    url = str(settings.server.public_url).rstrip("/") or f"http://{settings.console.listen}"
+    return {"server": f"{host}:{port}", "url": url, "zone": settings.server.timezone}

@@ -52,6 +52,7 @@ SECTIONS = (
     MenuSection(
         "relay",
         (
+            MenuItem("credentials", "/credentials", "key", "credential.view"),
             MenuItem("webhooks", "/webhooks", "webhook", "webhook.view"),
             MenuItem("domains", "/domains", "world", "domain.view"),
         ),

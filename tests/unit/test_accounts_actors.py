@@ -1,6 +1,8 @@
 """The actor of a request: a person's roles or a credential's scopes, as they are now."""
 
-from console.accounts.actor import ActorKind
+import pytest
+
+from console.accounts.actor import Actor, ActorKind, NotPermitted
 from console.accounts.actors import Actors
 from console.accounts.permissions import PERMISSIONS, Permission
 from console.accounts.values import Limits, Role, Scope
@@ -40,3 +42,23 @@ async def test_a_credential_acts_in_its_own_account_alone(tmp_path):
         assert not actor.sees(sub.id)
         await world.accounts.credentials.revoke(OPERATOR, new.credential)
         assert not actors.of_identity(identity).grants
+
+
+async def test_nobody_gives_a_key_what_he_may_not_do_himself(tmp_path):
+    async with open_world(tmp_path) as world:
+        account = await world.accounts.add(OPERATOR, "Shop")
+        integrator = Actor(
+            ActorKind.USER, 7, "i@example.org", {account.id: PERMISSIONS[Role.INTEGRATOR]}
+        )
+        credentials = world.accounts.credentials
+        for scope in (Scope.USER_MANAGE, Scope.QUOTA_MOVE, Scope.EXPORT, Scope.ANY_SENDER):
+            strong = Limits(scopes=frozenset({Scope.SEND, scope}))
+            with pytest.raises(NotPermitted):
+                await credentials.add(integrator, account.id, "x", strong)
+        own = Limits(scopes=frozenset({Scope.SEND, Scope.WEBHOOK_MANAGE}))
+        made = await credentials.add(integrator, account.id, "own", own)
+        assert made.credential.limits.scopes == own.scopes
+        strong = Limits(scopes=frozenset({Scope.USER_MANAGE}))
+        by_operator = await credentials.add(OPERATOR, account.id, "strong", strong)
+        with pytest.raises(NotPermitted):  # its successor's secret would be his
+            await credentials.rotate(integrator, by_operator.credential)
