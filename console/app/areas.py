@@ -7,11 +7,14 @@ from console.accounts.audit import AuditTrail
 from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.incidents.operations import IncidentOperations
 from console.accounts.incidents.service import IncidentService
+from console.accounts.ports import Mailer
 from console.app.domains import DomainParts
 from console.app.privacy import PrivacyParts
 from console.app.suppressions import SuppressionParts
 from console.app.webhooks import WebhookParts
+from console.pages.area_mails import AreaMails
 from mta.engine.foundation import Foundation
+from mta.spool.follower import FollowerMetrics
 
 Operation = Callable[[Mapping[str, Any]], Awaitable[object]]
 AccountFinder = Callable[[str | None], Awaitable[int]]  # by name or id; None: the only one
@@ -29,6 +32,7 @@ class Areas:
         find_account: AccountFinder,
     ) -> None:
         """`key`: the installation's secret."""
+        self._foundation = foundation
         self.domains = DomainParts(foundation, trail, authenticator, key, find_account)
         self.webhooks = WebhookParts(foundation, trail, key, find_account)
         self.incidents = IncidentService(foundation.store, foundation.ids, foundation.clock, trail)
@@ -41,6 +45,21 @@ class Areas:
             **self.privacy.operations,
             **IncidentOperations(self.incidents, find_account).operations(),
         }
+
+    async def start(
+        self, mailer: Mailer, metrics: FollowerMetrics, on_key: Callable[[], None]
+    ) -> None:
+        """The server runs: send webhooks, ask for DNS records. Raises `StoreError`.
+
+        `on_key` is called when a DKIM key is to be used.
+        """
+        server = self._foundation.loaded.settings.server
+        mails = AreaMails(
+            self._foundation.store, mailer, language=server.language,
+            url=str(server.public_url).rstrip("/"),
+        )  # fmt: skip
+        await self.webhooks.start(mails.webhook_disabled, metrics)
+        self.domains.start(on_key, mails.domain_changed)
 
     async def close(self) -> None:
         """End what runs."""

@@ -15,7 +15,6 @@ import structlog
 import uvloop
 
 from console.accounts.quota.service import QuotaService
-from console.accounts.sending.values import DomainStatus
 from console.app.api import build_api
 from console.app.dialects import dialect_doors
 from console.app.pages import page_areas
@@ -25,7 +24,6 @@ from console.app.sandbox_returns import SandboxReturns
 from console.app.services import PACKAGES, Services
 from console.content.rendering import Renderer
 from console.web.application import ConsoleServer
-from console.webhooks.values import Webhook
 from mta.dkim import record_text
 from mta.engine.control import SOCKET_NAME, ControlServer
 from mta.engine.dispatch_view import DispatchView
@@ -69,8 +67,7 @@ class Server:
             authenticator=self._make_services,
             services=[
                 self._start_simulator,
-                self._start_webhooks,
-                self._start_domains,
+                self._start_areas,
                 self._start_control,
                 self._start_console,
             ],
@@ -197,23 +194,15 @@ class Server:
                 return record_text(key).encode()
         return None
 
-    async def _start_webhooks(self, engine: Engine) -> None:
-        async def told(webhook: Webhook) -> None:
-            self._log.warning("webhook disabled", webhook=str(webhook.id), reason=webhook.reason)
-
-        await self.services.areas.webhooks.start(told, engine.metrics)
-
-    async def _start_domains(self, engine: Engine) -> None:
-        async def told(status: DomainStatus, is_back: bool) -> None:
-            self._log.warning("records of a domain", domain=status.name, are_back=is_back)
-
+    async def _start_areas(self, engine: Engine) -> None:
         def read_keys() -> None:
             try:
                 engine.delivery.signing.ring.reload()
             except ConfigurationError as error:
                 self._log.error("DKIM keys were not read anew", error=str(error))
 
-        self.services.areas.domains.start(read_keys, told)
+        mailer = self.services.people.start(engine.intake)
+        await self.services.areas.start(mailer, engine.metrics, read_keys)
 
     async def _start_control(self, _: Engine) -> None:
         handlers: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {
@@ -231,7 +220,6 @@ class Server:
         simulator = self.simulator if self.settings.delivery.mode == "sandbox" else None
         self.public = PublicFace(engine)
         await self.public.start()
-        self.services.people.start(engine.intake)
         self.console = ConsoleServer(
             self.settings,
             engine.health,

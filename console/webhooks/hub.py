@@ -80,10 +80,12 @@ class Hub:
         self._woken.set()
 
     def lag(self) -> int:
-        """Events between the newest and the slowest endpoint whose receiver answers."""
+        """Events that an endpoint waits for though no receiver keeps us from sending them."""
         reached = [
             courier.reached for courier in self._couriers.values()
-            if courier.webhook.state is WebhookState.ACTIVE and not courier.webhook.attempts
+            if courier.webhook.state is WebhookState.ACTIVE
+            and not courier.webhook.attempts
+            and courier.webhook.id not in self._running
         ]  # fmt: skip
         return max(0, self._newest - min(reached, default=self._newest))
 

@@ -1,6 +1,6 @@
 """The numbers operators watch: one method per thing that happens, each well under a microsecond."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -173,6 +173,11 @@ class Metrics:
     def past_deadline(self) -> float:
         """Deliveries that should have ended."""
         return self._past_deadline[()]
+
+    @property
+    def follower_lags(self) -> Mapping[str, float]:
+        """How many events each follower has still before it."""
+        return {str(name): lag for (name,), lag in self._follower_lag.items()}
 
     def oldest_due_s(self, traffic_class: TrafficClass) -> float:
         """For how long the longest waiting delivery of a class has been due."""

@@ -171,6 +171,7 @@ class EventFollower:
             "events_after", after=self._position, span=SPAN, types=self._types, count=self._size
         )
         upto, self._newest = rows[0][:2]
+        self._tell()  # now: if this fails, it stays behind
         events = [
             FollowedEvent(row[2], EVENT_TYPES[row[3]], *row[4:])
             for row in rows

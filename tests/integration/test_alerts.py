@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from mta.engine.alerts import conditions
 from mta.engine.alerts.book import Condition
 from mta.engine.alerts.conditions import CertificateEnds, NothingLeaves
+from mta.events.metrics import Metrics
 from mta.model.clock import ManualClock, SystemClock
 from mta.sandbox.simulator import Simulator
 from tests.e2e.server import RELEVO
@@ -188,3 +190,12 @@ def test_a_certificate_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     clock = ManualClock()
     assert "cannot be read" in CertificateEnds("x", tmp_path / "broken.pem", clock)()
     assert "cannot be read" in CertificateEnds("x", tmp_path / "missing.pem", clock)()
+
+
+def test_a_follower_that_stands_is_told_with_how_far_it_is_behind() -> None:
+    metrics = Metrics(CollectorRegistry())
+    ask = conditions.followers_stand(metrics)
+    metrics.set_follower_lag("quota", 0)
+    assert ask() == ""
+    metrics.set_follower_lag("quota", 12)
+    assert ask() == "followers of the events are behind: quota by 12 events"

@@ -206,3 +206,14 @@ async def test_more_rows_than_a_job_holds_are_made_of_fewer_events(ground):
     await ground.pulse.until(lambda: follower.position >= 30)
     await follower.stop()
     assert len(await ground.count(EventType.EXPIRED)) == 30 * 300
+
+
+async def test_while_it_fails_it_shows_how_far_it_is_behind(ground):
+    async def handle(_):
+        raise ValueError("cannot be handled")
+
+    follower = ground.follower(handle)
+    await follower.start()
+    await ground.tell(EventType.DELIVERED, *range(1, 8))
+    await ground.pulse.until(lambda: ground.pulse.lag.get("test") == 7)
+    await follower.stop()

@@ -42,6 +42,11 @@ class Figures(Protocol):
         """Deliveries that should have ended."""
         ...
 
+    @property
+    def follower_lags(self) -> Mapping[str, float]:
+        """How many events each follower of the events has still before it."""
+        ...
+
     def oldest_due_s(self, traffic_class: TrafficClass) -> float:
         """For how long the longest waiting delivery of a class has been due."""
         ...
@@ -50,6 +55,7 @@ class Figures(Protocol):
 QUEUE = Condition("queue", hold_s=60.0, breaks_mail=True)
 NOTHING_LEAVES = Condition("sending", hold_s=0.0, breaks_mail=True)
 PAST_DEADLINE = Condition("deadlines", hold_s=120.0)
+FOLLOWERS = Condition("followers", Severity.WARNING, hold_s=600.0)
 CERTIFICATE_SEVERITY = Severity.WARNING
 
 
@@ -78,6 +84,17 @@ def deadlines_missed(figures: Figures) -> Question:
     def ask() -> str:
         count = int(figures.past_deadline)
         return f"{count} deliveries are past their deadline and have not ended" if count else ""
+
+    return ask
+
+
+def followers_stand(figures: Figures) -> Question:
+    """What follows the events (quota, suppression, webhooks, …) and does not get to their end."""
+
+    def ask() -> str:
+        behind = {name: int(lag) for name, lag in figures.follower_lags.items() if lag > 0}
+        told = ", ".join(f"{name} by {lag} events" for name, lag in sorted(behind.items()))
+        return f"followers of the events are behind: {told}" if told else ""
 
     return ask
 

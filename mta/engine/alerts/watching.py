@@ -15,12 +15,13 @@ STORE = Condition("store", hold_s=0.0, breaks_mail=True)
 def watch_all(
     alerts: AlertService, settings: Settings, health: Health, figures: Figures, clock: Clock
 ) -> None:
-    """Disk, store, queue, deadlines, certificates."""
+    """Disk, store, queue, deadlines, followers, certificates."""
     alerts.watch(DISK, _of_health(health, "disk"))
     alerts.watch(STORE, _of_health(health, "store"))
     alerts.watch(conditions.QUEUE, conditions.queue_waits(figures))
     alerts.watch(conditions.NOTHING_LEAVES, NothingLeaves(figures, clock))
     alerts.watch(conditions.PAST_DEADLINE, conditions.deadlines_missed(figures))
+    alerts.watch(conditions.FOLLOWERS, conditions.followers_stand(figures))
     for name, path in (
         ("submission", settings.submission.tls_certificate),
         ("console", settings.console.tls_certificate),

@@ -1,0 +1,92 @@
+"""The people who look after an account hear when a webhook is disabled or a domain's records go."""
+
+from dataclasses import replace
+
+import pytest
+
+from console.accounts.ports import SystemMail
+from console.accounts.sending.values import (
+    DomainRecord,
+    DomainStatus,
+    RecordKind,
+    RecordState,
+)
+from console.accounts.values import Role, SendingDomain, State
+from console.pages.area_mails import AreaMails
+from console.webhooks.values import Webhook, WebhookState
+from mta.model.errors import TransientError
+from tests.accounts_world import OPERATOR, open_world
+
+
+class Outbox:
+    """Keeps system mail; can refuse it."""
+
+    def __init__(self) -> None:
+        self.mails: list[SystemMail] = []
+        self.refused: set[str] = set()
+
+    async def send(self, mail: SystemMail) -> int:
+        if mail.to in self.refused:
+            raise TransientError("disk low")
+        self.mails.append(mail)
+        return len(self.mails)
+
+
+@pytest.fixture
+async def ground(tmp_path):
+    async with open_world(tmp_path) as world:
+        account = (await world.accounts.add(OPERATOR, "Ministerio")).id
+        other = (await world.accounts.add(OPERATOR, "Otra")).id
+        for email, role, where in (
+            ("ada@example.org", Role.ADMINISTRATOR, account),
+            ("ivan@example.org", Role.INTEGRATOR, account),
+            ("eva@example.org", Role.VIEWER, account),
+            ("otra@example.org", Role.OWNER, other),
+        ):
+            await world.accounts.users.add(OPERATOR, email, role, where, "correcto caballo")
+        outbox = Outbox()
+        mails = AreaMails(world.store, outbox, language="es", url="https://c.example.org")
+        yield account, mails, outbox
+
+
+async def test_owners_administrators_and_integrators_hear_of_a_disabled_webhook(ground):
+    account, mails, outbox = ground
+    hook = Webhook(
+        7, account, "https://app.example.org/x", "ERP", (), WebhookState.DISABLED, "failing", 1,
+        0, 0, 0, 0, 0, 0, 0,
+    )  # fmt: skip
+    await mails.webhook_disabled(hook)
+    assert [mail.to for mail in outbox.mails] == ["ada@example.org", "ivan@example.org"]
+    mail = outbox.mails[0]
+    assert mail.subject == "Un webhook se desactivó"
+    assert "«ERP»" in mail.text
+    assert "no respondió durante tres días" in mail.text
+    assert "https://c.example.org/webhooks/7" in mail.text
+
+
+async def test_administrators_hear_which_records_went_and_that_they_are_back(ground):
+    account, mails, outbox = ground
+    record = DomainRecord(
+        RecordKind.SPF, "example.org", "TXT", "v=spf1 …", True, RecordState.FAILING, (),
+        "there is no SPF record",
+    )  # fmt: skip
+    domain = SendingDomain("example.org", account, True, State.ACTIVE, 0)
+    status = DomainStatus(domain, "", 0, 0, 1, 1, (record,))
+    await mails.domain_changed(status, False)
+    (mail,) = outbox.mails
+    assert mail.to == "ada@example.org"
+    assert mail.subject == "Faltan registros DNS de example.org"
+    assert "- example.org (TXT): there is no SPF record" in mail.text
+    await mails.domain_changed(replace(status, records=()), True)
+    assert outbox.mails[1].subject == "Los registros DNS de example.org están completos"
+
+
+async def test_a_mail_that_is_not_taken_keeps_nobody_else_from_theirs(ground):
+    account, mails, outbox = ground
+    outbox.refused = {"ada@example.org"}
+    hook = Webhook(
+        7, account, "https://app.example.org/x", "", (), WebhookState.DISABLED, "gone", 1,
+        0, 0, 0, 0, 0, 0, 0,
+    )  # fmt: skip
+    await mails.webhook_disabled(hook)
+    assert [mail.to for mail in outbox.mails] == ["ivan@example.org"]
