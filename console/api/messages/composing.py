@@ -119,6 +119,7 @@ def _plain(
             klass=_class_of(request, identity),
             campaign=request.campaign,
             track=tracked(request.track),
+            unsubscribe=request.unsubscribe,
         )
     )
 
@@ -163,6 +164,7 @@ def _batch(
         tags=orjson.dumps(head.tags).decode() if head.tags else "",
         metadata=head.metadata,
         track=tracked(request.track),
+        unsubscribe=request.unsubscribe,
         source=origin.peer,
         door=origin.door,
     )

@@ -166,6 +166,11 @@ class MessageRequest(Schema):
         default_factory=dict, description="Handed back with each event; at most 4,096 characters."
     )
     track: Track = Track()
+    unsubscribe: bool | None = Field(
+        default=None,
+        description="Add List-Unsubscribe and List-Unsubscribe-Post, for each recipient their own. "
+        "Left out: for class campaign.",
+    )
 
     @property
     def addressed(self) -> list[Mailbox]:
