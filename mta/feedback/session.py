@@ -1,7 +1,7 @@
 """The SMTP side of the feedback listener, on aiosmtpd: our own addresses, small mails, no relay.
 
-aiosmtpd ends a mail at CRLF.CRLF only and drops what was sent in clear before TLS. What it lacks
-is here: limits on connections, recipients and errors, no AUTH, no second STARTTLS.
+aiosmtpd drops what was sent in clear before TLS. What it lacks is here: limits on connections,
+recipients and errors, contents read in large pieces, no AUTH, no second STARTTLS.
 """
 
 import asyncio
@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mta.feedback.addresses import Mailbox
+from mta.feedback.body import read_content
 from mta.feedback.desk import Answer, FeedbackDesk
 
 MAX_COMMAND_CHARS = 1_024  # RFC 5321 §4.5.3.1.4: 512, and room for parameters
-MAX_LINE = 64 * 1024  # of a mail; notices bring back what others have written too long
+MAX_LINE = 4 * 1024  # of a command, before it is called too long; half of what the reader buffers
 CLOSE_TIMEOUT_S = 2.0  # for a client to answer TLS's goodbye
 
 _UNKNOWN = "550 5.1.1 No such address here"
@@ -199,6 +200,27 @@ class FeedbackProtocol(SMTP):
                 await super().push("421 4.7.0 Too many errors")
                 if self.transport is not None:
                     self.transport.close()
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802  # aiosmtpd's name
+        """The content, and what becomes of it (RFC 5321 §4.1.1.4)."""
+        if await self.check_helo_needed():
+            return
+        envelope = self.envelope
+        if envelope is None or not envelope.rcpt_tos:
+            await self.push("503 5.5.1 Need a recipient first")
+            return
+        if arg:
+            await self.push("501 5.5.4 DATA takes no parameter")
+            return
+        await self.push("354 End data with <CR><LF>.<CR><LF>")
+        content = await read_content(self._reader, self._limits.max_message_bytes)
+        if content is None:
+            status = "552 5.3.4 Message too large"
+        else:
+            envelope.content = envelope.original_content = content
+            status = await self._call_handler_hook("DATA")
+        self._set_post_data_state()  # type: ignore[no-untyped-call]  # aiosmtpd
+        await self.push(status)
 
     async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802  # aiosmtpd's name
         """Once in a session (RFC 3207 §4.2)."""

@@ -11,7 +11,7 @@ from mta.model.outcome import Phase
 # (Status, Diagnostic-Code without its type, class)
 NOTICES = [
     ("5.1.1", "550 5.1.1 <a@x.test>: Recipient address rejected: User unknown", B.BAD_MAILBOX),
-    ("5.1.1", "unknown user: \"a@x.test\"", B.BAD_MAILBOX),
+    ("5.1.1", 'unknown user: "a@x.test"', B.BAD_MAILBOX),
     ("5.0.0", "550 No Such User Here", B.BAD_MAILBOX),
     ("5.1.10", "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient a@x.test not found by SMTP address lookup", B.BAD_MAILBOX),
     ("5.1.2", "Host or domain name not found. Name service error for name=x.test type=A: Host not found", B.BAD_DOMAIN),
