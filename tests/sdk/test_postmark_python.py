@@ -179,3 +179,27 @@ def test_a_template_that_does_not_exist_is_postmark_s_1101(client):
 def test_whose_token_it_is_can_be_asked(client, host):
     account = client.server.get().ID
     assert account == host.relay.account
+
+
+def test_without_a_key_of_one_s_own_no_large_body_is_read(host):
+    answer = requests.post(
+        f"{host.url}/email",
+        data=b'{"TextBody": "' + b"x" * 300_000 + b'"}',
+        headers={"X-Postmark-Server-Token": "POSTMARK_API_TEST"},
+        timeout=30,
+    )
+    assert (answer.status_code, answer.json()["ErrorCode"]) == (413, 300)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"7", b'{"From": null}', b"[" * 5000, b"\xff"])
+def test_whatever_is_sent_the_answer_has_postmark_s_form(host, body):
+    for path in ("/email", "/email/batch", "/email/batchWithTemplates"):
+        answer = requests.post(
+            host.url + path, data=body, headers={"X-Postmark-Server-Token": host.key}, timeout=30
+        )
+        told = answer.json()
+        assert answer.status_code in (200, 422), told
+        codes = (
+            [one["ErrorCode"] for one in told] if isinstance(told, list) else [told["ErrorCode"]]
+        )
+        assert set(codes) <= {300, 402}

@@ -4,6 +4,7 @@ import base64
 import time
 
 import pytest
+import requests
 import sendgrid
 from python_http_client.exceptions import (
     BadRequestsError,
@@ -310,3 +311,54 @@ def test_mail_of_a_test_key_goes_to_the_built_in_simulator_and_not_out(host):
     host.relay.wait_states(number, "delivered")
     assert made["api_key"].startswith("test_")
     assert host.sandbox.messages("sg-test-key@sandbox.test") == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"7", b'{"from": null}', b"[" * 5000, b"\xff"])
+def test_whatever_is_sent_the_answer_has_sendgrid_s_form(host, body):
+    answer = requests.post(
+        f"{host.url}/v3/mail/send",
+        data=body,
+        headers={"Authorization": f"Bearer {host.key}"},
+        timeout=30,
+    )
+    assert answer.status_code == 400
+    assert {"message", "field", "help"} == set(answer.json()["errors"][0])
+
+
+@pytest.mark.parametrize("place", ["subject", "name", "header", "substitution", "filename"])
+def test_no_value_adds_a_header_field(host, place):
+    evil = "x\r\nBcc: victim@sandbox.test\r\nX-Evil: 1"
+    body = {
+        "personalizations": [{"to": [{"email": "sg-evil@sandbox.test"}]}] * 2,
+        "from": {"email": SENDER},
+        "subject": "-s-",
+        "content": [{"type": "text/plain", "value": "t"}],
+    }
+    if place == "subject":
+        body["subject"] = evil
+    elif place == "name":
+        body["from"] = {"email": SENDER, "name": evil}
+    elif place == "header":
+        body["headers"] = {"X-A": evil}
+    elif place == "substitution":
+        body["personalizations"] = [
+            {"to": [{"email": f"sg-evil{n}@sandbox.test"}], "substitutions": {"-s-": evil}}
+            for n in range(2)
+        ]
+    else:
+        content = base64.b64encode(b"x").decode()
+        body["attachments"] = [{"content": content, "filename": evil}]
+        body["personalizations"] = [{"to": [{"email": "sg-evil-file@sandbox.test"}]}]
+    answer = requests.post(
+        f"{host.url}/v3/mail/send",
+        json=body,
+        headers={"Authorization": f"Bearer {host.key}"},
+        timeout=30,
+    )
+    if answer.status_code == 202:
+        recipient = {"substitution": "sg-evil0", "filename": "sg-evil-file"}[place]
+        mail = host.mail(f"{recipient}@sandbox.test")
+        assert mail["Bcc"] is None
+        assert mail["X-Evil"] is None
+    else:
+        assert answer.status_code == 400, answer.text

@@ -15,8 +15,9 @@ import orjson
 
 from console.content.fields import Field, TemplateError, parse
 
+MAX_DEPTH = 8  # levels of objects whose values have names of their own
 MAX_TAGS = 1_000  # different ones in a request
-MAX_EFFORT = 100_000_000  # tags times characters: about a second
+MAX_EFFORT = 10_000_000  # tags times characters: about a tenth of a second
 _BRACE = re.compile(r"\{\{|\{(?=%)|\{\Z")  # what a template would take for a field, or make one of
 _MARKUP = re.compile("[<>&]")
 
@@ -111,12 +112,12 @@ def has_braces(text: str) -> bool:
     return _BRACE.search(text) is not None
 
 
-def flat(data: Mapping[str, object]) -> dict[str, object]:
-    """Nested objects by dotted names too, as in `{{ user.name }}`."""
+def flat(data: Mapping[str, object], depth: int = MAX_DEPTH) -> dict[str, object]:
+    """Nested objects by dotted names too, as in `{{ user.name }}`; `depth` levels of them."""
     found: dict[str, object] = dict(data)
     for name, value in data.items():
-        if isinstance(value, Mapping):
-            found |= {f"{name}.{inner}": one for inner, one in flat(value).items()}
+        if depth and isinstance(value, Mapping):
+            found |= {f"{name}.{inner}": one for inner, one in flat(value, depth - 1).items()}
     return found
 
 
