@@ -40,11 +40,12 @@ class Sealer:
         told_s = loop.time() - HEAD_EVERY_S
         while True:
             try:
+                self._head = self._head or await self._read_head()
                 sealed = await self.seal()
             except StoreError as error:
                 self._log.warning("chain_not_sealed", chain=self._chain.name, error=str(error))
                 sealed = 0
-            if loop.time() - told_s >= HEAD_EVERY_S and self._head is not None:
+            if loop.time() - told_s >= HEAD_EVERY_S and self._head is not None and self._head.seq:
                 told_s = loop.time()
                 self._tell_head(self._head)
             if not sealed:
