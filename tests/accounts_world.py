@@ -24,6 +24,7 @@ from mta.store.statements import StatementPackage
 
 PACKAGES = (
     "mta.spool",
+    "mta.suppression",
     "console.accounts",
     "console.accounts.approvals",
     "console.accounts.audit",

@@ -9,6 +9,7 @@ from console.pages.credentials import CredentialPages
 from console.pages.domains import DomainPages
 from console.pages.rendering import Renderer
 from console.pages.support import SupportPages
+from console.pages.suppressions import SuppressionPages
 from console.pages.webhooks import WebhookPages
 from console.web.application import Area
 from mta.settings.schema import Settings
@@ -22,6 +23,7 @@ def page_areas(services: Services, settings: Settings) -> Sequence[Area]:
 
     def sending(app: web.Application, renderer: Renderer) -> None:
         WebhookPages(renderer, services.areas.webhooks.service).add_routes(app)
+        SuppressionPages(renderer, services.areas.suppressions.service).add_routes(app)
         DomainPages(renderer, services.areas.domains.service).add_routes(app)
 
     def credentials(app: web.Application, renderer: Renderer) -> None:

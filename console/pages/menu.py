@@ -53,6 +53,7 @@ SECTIONS = (
         "relay",
         (
             MenuItem("credentials", "/credentials", "key", "credential.view"),
+            MenuItem("suppressions", "/suppressions", "ban", "suppression.view"),
             MenuItem("webhooks", "/webhooks", "webhook", "webhook.view"),
             MenuItem("domains", "/domains", "world", "domain.view"),
         ),

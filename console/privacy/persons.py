@@ -141,7 +141,7 @@ class PersonService:
     async def _entries(self, person: Address, accounts: frozenset[int] | None) -> list[Entry]:
         key = person.key
         rows = await self._store.read(
-            "suppression_of_digest", folded=key, digest=self._lists.digest.of_key(key)
+            "suppression_of_digest", digest=self._lists.digest.of_key(key)
         )
         entries = [Entry.of(row) for row in rows]
         return [e for e in entries if accounts is None or e.account in accounts]

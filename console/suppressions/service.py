@@ -256,7 +256,7 @@ class SuppressionService:
 
     async def _of(self, account: int, key: str) -> list[Entry]:
         rows = await self._store.read(
-            "suppression_of_digest", folded=key, digest=self._lists.digest.of_key(key)
+            "suppression_of_digest", digest=self._lists.digest.of_key(key)
         )
         return [entry for row in rows if (entry := Entry.of(row)).account == account]
 

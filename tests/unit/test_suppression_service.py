@@ -52,7 +52,7 @@ class Stand:
 @asynccontextmanager
 async def opened(folder) -> AsyncIterator[Stand]:
     clock = ManualClock()
-    packages = ("mta.suppression", "console.accounts.audit")
+    packages = ("mta.spool", "mta.suppression", "console.accounts.audit", "console.privacy")
     store = await SqliteStore.open(folder, [StatementPackage.of(name) for name in packages])
     lists = SuppressionLists(store, clock, bytes(32))
     await lists.load()
@@ -225,7 +225,7 @@ async def test_what_is_held_is_suppressed_or_forgotten_as_decided(stand):
 async def test_an_erased_address_stays_suppressed_whoever_adds_it_again(stand):
     await stand.service.add(OPERATOR, ACCOUNT, ["ana@x.org"], note="Ana Pérez")
     digest = stand.lists.digest.of("ana@x.org")
-    await stand.store.submit([Rows("suppression_erase", [(digest,)])])
+    await stand.store.submit([Rows("privacy_forget_suppression", [(ACCOUNT, digest)])])
     (entry,) = await stand.service.entries(OPERATOR)
     assert (entry.address, entry.note) == ("", "")
     assert stand.stops("Ana@x.org") == "manual"

@@ -38,17 +38,11 @@ WHERE (account, digest, reason) IN
 SELECT account, digest, reason FROM suppression
 WHERE expires_ms > 0 AND expires_ms <= :now_ms LIMIT :count;
 
--- name: suppression_erase
--- order: 62
--- The person is forgotten, the decision is not. rows: digest
-UPDATE suppression SET address = '', folded = '', note = ''
-WHERE digest IN (SELECT value->>0 FROM json_each(:rows));
-
 -- name: suppression_of_digest
 -- All entries of one address.
 SELECT id, account, address, reason, scope, note, message, delivery, created_by, created_ms,
        expires_ms
-FROM suppression WHERE folded = :folded OR digest = :digest ORDER BY id;
+FROM suppression WHERE digest = :digest ORDER BY id;
 
 -- name: suppression_page
 -- Entries of some accounts (a JSON array; empty: all), newest first, from a place on.

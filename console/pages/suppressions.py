@@ -1,0 +1,210 @@
+"""`/suppressions`: who gets no mail from the account; adding, importing, exporting, removing, undo."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+
+from console.accounts.actor import NotPermitted, NotVisible
+from console.accounts.permissions import Permission
+from console.pages.account_switch import current_account
+from console.pages.rendering import Renderer
+from console.pages.sessions import session_of
+from console.suppressions.files import decoded, read_rows
+from console.suppressions.service import RowError, SuppressionService
+from mta.model.errors import AddressSyntaxError, PermanentError
+from mta.suppression.values import Entry, Reason, Scope
+
+PAGE_SIZE = 50
+SHOWN_ERRORS = 20
+MAX_SEARCH = 320
+
+
+class SuppressionPages:
+    """For those who may see the lists; the service checks each step again."""
+
+    def __init__(self, renderer: Renderer, service: SuppressionService) -> None:
+        self._renderer = renderer
+        self._service = service
+
+    def add_routes(self, app: web.Application) -> None:
+        """All of them."""
+        app.router.add_get("/suppressions", self.show)
+        app.router.add_post("/suppressions", self.add)
+        app.router.add_post("/suppressions/remove", self.remove)
+        app.router.add_post("/suppressions/undo", self.undo)
+        app.router.add_post("/suppressions/import", self.import_file)
+        app.router.add_get("/suppressions/export", self.export)
+        app.router.add_post("/suppressions/held", self.decide)
+
+    async def show(self, request: web.Request) -> web.Response:
+        """The list, narrowed by the query."""
+        return await self._page(request)
+
+    async def add(self, request: web.Request) -> web.StreamResponse:
+        """Addresses that were typed in, one a line."""
+        session, form = session_of(request), await request.post()
+        values = {name: str(form.get(name, "")) for name in ("addresses", "scope", "note")}
+        addresses = values["addresses"].replace(",", " ").replace(";", " ").split()
+        try:
+            await self._service.add(
+                session.actor, _account(request), addresses,
+                scope=_choice(Scope, values["scope"]), note=values["note"],
+            )  # fmt: skip
+        except (NotPermitted, NotVisible):
+            raise web.HTTPForbidden from None
+        except AddressSyntaxError as error:
+            problem = self._renderer.texts(request)("suppressions.no_address", detail=str(error))
+            return await self._page(request, {"form": values, "problem": problem}, status=422)
+        except PermanentError:
+            problem = self._renderer.texts(request)("suppressions.unfit")
+            return await self._page(request, {"form": values, "problem": problem}, status=422)
+        session.tell(self._renderer.texts(request).count("suppressions.added", len(addresses)))
+        raise web.HTTPSeeOther("/suppressions")
+
+    async def remove(self, request: web.Request) -> web.StreamResponse:
+        """Take one address off, for a reason; the page that follows can undo it."""
+        session, form = session_of(request), await request.post()
+        try:
+            removed = await self._service.remove(
+                session.actor,
+                _account(request),
+                str(form.get("address", "")),
+                str(form.get("why", "")),
+                reason=_choice(Reason, str(form.get("reason", ""))),
+            )
+        except (NotPermitted, NotVisible):
+            raise web.HTTPForbidden from None
+        except PermanentError:
+            problem = self._renderer.texts(request)("suppressions.not_removed")
+            return await self._page(request, {"problem": problem}, status=422)
+        return await self._page(request, {"removed": removed})
+
+    async def undo(self, request: web.Request) -> web.StreamResponse:
+        """Put back what was just removed."""
+        session, form = session_of(request), await request.post()
+        expires = str(form.get("expires_ms", "0"))
+        entry = Entry(
+            0, _account(request), str(form.get("address", "")),
+            _choice(Reason, str(form.get("reason", ""))) or Reason.MANUAL,
+            _choice(Scope, str(form.get("scope", ""))) or Scope.ALL,
+            str(form.get("note", "")), 0, 0, "", 0,
+            int(expires) if expires.isascii() and expires.isdigit() and len(expires) < 16 else 0,
+        )  # fmt: skip
+        try:
+            await self._service.put_back(session.actor, _account(request), [entry])
+        except (NotPermitted, NotVisible):
+            raise web.HTTPForbidden from None
+        except PermanentError:
+            raise web.HTTPUnprocessableEntity from None
+        session.tell(self._renderer.texts(request)("suppressions.undone"))
+        raise web.HTTPSeeOther("/suppressions")
+
+    async def import_file(self, request: web.Request) -> web.StreamResponse:
+        """Addresses of a CSV file, as large as a form may be."""
+        session, form = session_of(request), await request.post()
+        field = form.get("file")
+        if not isinstance(field, web.FileField) or not field.filename:
+            raise web.HTTPSeeOther("/suppressions")
+        rows = list(read_rows(decoded(field.file.read()).splitlines(keepends=True)))
+        try:
+            done = await self._service.import_rows(
+                session.actor, _account(request), rows, name=field.filename
+            )
+        except (NotPermitted, NotVisible):
+            raise web.HTTPForbidden from None
+        told: Sequence[RowError] = done.errors
+        values = {
+            "imported": done.added,
+            "row_errors": told[:SHOWN_ERRORS],
+            "more_errors": max(0, len(told) - SHOWN_ERRORS),
+        }
+        return await self._page(request, values, status=422 if told else 200)
+
+    async def export(self, request: web.Request) -> web.StreamResponse:
+        """Everything as CSV, in pieces."""
+        session = session_of(request)
+        reason = _choice(Reason, request.query.get("reason", ""))
+        parts = self._service.export(session.actor, _account(request), reason=reason)
+        try:
+            first = await anext(parts)
+        except (NotPermitted, NotVisible):
+            raise web.HTTPForbidden from None
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/csv; charset=utf-8",
+                "Content-Disposition": 'attachment; filename="suppressions.csv"',
+            }
+        )
+        await response.prepare(request)
+        await response.write(b"\xef\xbb\xbf" + first.encode())  # Excel takes it for UTF-8 by that
+        async for part in parts:
+            await response.write(part.encode())
+        await response.write_eof()
+        return response
+
+    async def decide(self, request: web.Request) -> web.StreamResponse:
+        """Suppress what is held, or forget it."""
+        session, form = session_of(request), await request.post()
+        suppress = form.get("decision") == "apply"
+        try:
+            count = await self._service.decide_held(
+                session.actor, _account(request), suppress=suppress
+            )
+        except (NotPermitted, NotVisible):
+            raise web.HTTPForbidden from None
+        key = "suppressions.held_applied" if suppress else "suppressions.held_dropped"
+        session.tell(self._renderer.texts(request).count(key, count))
+        raise web.HTTPSeeOther("/suppressions")
+
+    async def _page(
+        self, request: web.Request, more: Mapping[str, Any] | None = None, *, status: int = 200
+    ) -> web.Response:
+        session, account = session_of(request), _account(request)
+        search = request.query.get("q", "").strip()[:MAX_SEARCH]
+        reason = _choice(Reason, request.query.get("reason", ""))
+        before = request.query.get("before", "")
+        place = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else 0
+        try:
+            found = await self._service.entries(
+                session.actor, account, search=search, reason=reason, before=place,
+                limit=PAGE_SIZE + 1,
+            )  # fmt: skip
+            held = await self._service.held(session.actor, account, limit=PAGE_SIZE)
+        except (NotPermitted, NotVisible):
+            raise web.HTTPForbidden from None
+        shown = found[:PAGE_SIZE]
+        older = None
+        if len(found) > PAGE_SIZE:
+            query = {"q": search, "reason": reason or "", "before": str(shown[-1].id)}
+            older = str(request.rel_url.with_path("/suppressions").with_query(query))
+        values = {
+            "entries": shown,
+            "search": search,
+            "reason": reason or "",
+            "reasons": list(Reason),
+            "older": older,
+            "held": held,
+            "may_manage": session.actor.may(Permission.SUPPRESSION_MANAGE, account),
+            "may_export": session.actor.may(Permission.EXPORT, account),
+            "form": {"addresses": "", "scope": "all", "note": ""},
+            "problem": "",
+            "removed": (),
+            "imported": None,
+            "row_errors": (),
+            "more_errors": 0,
+            **(more or {}),
+        }
+        return self._renderer.page(request, "suppressions.html", values, status=status)
+
+
+def _account(request: web.Request) -> int:
+    account = current_account(session_of(request))
+    if account is None:
+        raise web.HTTPForbidden
+    return account.id
+
+
+def _choice(kind: Any, text: str) -> Any:
+    """The value of an enumeration with that text, None for any other text."""
+    return kind(text) if text in tuple(kind) else None
