@@ -7,6 +7,7 @@ from tests.accounts_world import OPERATOR
 from tests.matrix.stand import Row, Stand
 
 WITHOUT_ACTOR = {
+    "PersonService.overwrite": "finishes on the disk what was erased, also after a crash",
     "Invitations.forgot": "anybody may ask for a link; it goes to the person, the answer is the same",
     "Invitations.guide": "the guide of a role, for a mail of a service that has asked",
 }
@@ -44,6 +45,16 @@ ROWS = (
         Permission.USER_MANAGE,
         lambda s, a, _n, email: s.services.people.invitations.reset(a, email),
         make=_invited,
+    ),
+    Row(
+        "PersonService.export",
+        Permission.PRIVACY_MANAGE,
+        lambda s, a, n, _: s.services.areas.privacy.persons.export(a, "x@example.com", n),
+    ),
+    Row(
+        "PersonService.erase",
+        Permission.PRIVACY_MANAGE,
+        lambda s, a, n, _: s.services.areas.privacy.persons.erase(a, "x@example.com", "asked", n),
     ),
     Row(
         "UsageService.report",
