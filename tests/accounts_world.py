@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from console.accounts.actor import Actor
 from console.accounts.audit import AuditTrail
@@ -14,6 +15,7 @@ from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.last_use import LastUse
 from console.accounts.passwords import PasswordHasher
 from console.accounts.ports import QuotaReturner, SessionEnder
+from console.accounts.quota.service import QuotaService
 from console.accounts.service import AccountService
 from console.accounts.signin.service import SignIn
 from console.accounts.signin.sessions import Sessions
@@ -30,6 +32,7 @@ PACKAGES = (
     "console.accounts.audit",
     "console.accounts.sending",
     "console.accounts.incidents",
+    "console.accounts.quota",
     "console.accounts.signin",
     "console.webhooks",
 )
@@ -51,6 +54,7 @@ class World:
     trail: AuditTrail
     sealer: Sealer
     sign_in: SignIn
+    bag: QuotaService
 
     @property
     def audit_log(self) -> AuditLog:
@@ -75,15 +79,27 @@ async def open_world(
     sealer = Sealer(store, KEY)
     trail = AuditTrail(store, ids, clock, KEY, on_entry=sealer.wake)
     own = Sessions(store, clock)
+    bag = QuotaService(store, ids, clock, ZoneInfo("America/Lima"))
+    bag.books.audited_by(trail)
     accounts = AccountService(
-        store, ids, clock, authenticator, hasher, trail, quota=quota, sessions=sessions or own
+        store,
+        ids,
+        clock,
+        authenticator,
+        hasher,
+        trail,
+        quota=quota or bag.shares,
+        sessions=sessions or own,
     )
     sign_in = SignIn(store, clock, accounts.users, hasher, trail, own, key=SECRET)
+    await bag.load()
     await accounts.observe_ids()
     await trail.observe_ids()
     await authenticator.refresh()
     try:
-        yield World(folder, store, clock, last_use, authenticator, accounts, trail, sealer, sign_in)
+        yield World(
+            folder, store, clock, last_use, authenticator, accounts, trail, sealer, sign_in, bag
+        )
     finally:
         hasher.close()
         await store.close()

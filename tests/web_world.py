@@ -9,13 +9,21 @@ from pathlib import Path
 
 import aiohttp
 import aiosmtplib
+from aiohttp import web
 
 from console.accounts.mailer import compose
 from console.accounts.ports import SystemMail
+from console.accounts.signin.rules import FactorRules
 from console.accounts.values import Role
 from console.api.application import Api
 from console.api.sandbox import SandboxEndpoints
+from console.app.chains import CheckedChain
 from console.app.people import PeopleParts
+from console.pages.accounts import AccountPages
+from console.pages.audit import AuditPages
+from console.pages.quota import QuotaPages
+from console.pages.rendering import Renderer
+from console.pages.users import UserPages
 from console.web.application import Area, ConsoleServer
 from mta.engine.health import Health
 from mta.model.address import parse_address
@@ -126,7 +134,7 @@ async def open_web(
             simulator,
             api,
             clock=world.clock,
-            areas=[people.area, *areas(world, loaded.settings)],
+            areas=[people.area, _account_area(world, people), *areas(world, loaded.settings)],
         )
         await console.start()
         host, port = console.addresses[0]
@@ -159,6 +167,24 @@ def empty_api(world: World, simulator: Simulator | None = None) -> Api:
         version="0",
         max_message_bytes=1_000_000,
     )
+
+
+def _account_area(world: World, people: PeopleParts) -> Area:
+    async def verify() -> tuple[list[CheckedChain], list[str]]:
+        return [CheckedChain("audit", 1, "ab" * 16)], []
+
+    def add(app: web.Application, renderer: Renderer) -> None:
+        rules = FactorRules(world.store, world.clock, world.trail)
+        AccountPages(renderer, world.accounts, world.bag, world.sign_in.sessions, rules).add_routes(
+            app
+        )
+        UserPages(
+            renderer, world.accounts, world.bag, world.sign_in, people.invitations
+        ).add_routes(app)
+        QuotaPages(renderer, world.bag, world.trail).add_routes(app)
+        AuditPages(renderer, world.audit_log, verify).add_routes(app)
+
+    return add
 
 
 def token_of(page: str) -> str:

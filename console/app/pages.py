@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from console.app.account_pages import account_area
 from console.app.services import Services
 from console.pages.credentials import CredentialPages
 from console.pages.domains import DomainPages
@@ -29,7 +30,7 @@ def page_areas(services: Services, settings: Settings) -> Sequence[Area]:
     def credentials(app: web.Application, renderer: Renderer) -> None:
         CredentialPages(renderer, services.accounts.credentials, _facts(settings)).add_routes(app)
 
-    return (support, sending, credentials, services.people.area)
+    return (support, sending, credentials, services.people.area, account_area(services))
 
 
 def _facts(settings: Settings) -> dict[str, str]:

@@ -5,10 +5,13 @@ and the form carries a token that other sites cannot know.
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from urllib.parse import urlsplit
 
 from aiohttp import web
+
+from console.accounts.actor import NotPermitted, NotVisible
+from mta.model.errors import PermanentError
 
 TOKEN_FIELD = "csrf"
 TOKEN_HEADER = "X-CSRF-Token"
@@ -39,3 +42,34 @@ def local_path(text: str) -> str:
     if not text.startswith("/") or text[1:2] in ("/", "\\") or not text.isprintable():
         return "/"
     return text
+
+
+def text_of(form: Mapping[str, object], name: str, limit: int = 320) -> str:
+    """A field without outer spaces; "" if it is missing or a file."""
+    value = form.get(name, "")
+    return value.strip()[:limit] if isinstance(value, str) else ""
+
+
+def number_of(text: str) -> int | None:
+    """A whole number as people write it: `100000`, `100 000`, `100,000`, `100.000`; None: it is none."""
+    digits = "".join(c for c in text if not c.isspace() and c not in ",.\u202f\u00a0")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 16 else None
+
+
+def id_of(text: str) -> int:
+    """An id; 0 for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+
+async def refusal(work: Awaitable[object]) -> str:
+    """Do it; gives why it was refused, "" when it was done.
+
+    What the person may not do or see goes on as an exception, to be a page of its own.
+    """
+    try:
+        await work
+    except (NotPermitted, NotVisible):
+        raise
+    except PermanentError as error:
+        return str(error)
+    return ""

@@ -59,6 +59,15 @@ SECTIONS = (
         ),
     ),
     MenuSection(
+        "accounts",
+        (
+            MenuItem("quota", "/quota", "coins", "quota.view"),
+            MenuItem("subaccounts", "/accounts", "building", "account.view"),
+            MenuItem("users", "/users", "users", "user.manage"),
+            MenuItem("audit", "/audit", "shield-check", "audit.view"),
+        ),
+    ),
+    MenuSection(
         "system",
         (
             MenuItem("status", "/status", "activity"),

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import available_timezones
 
 from aiohttp import web
 
@@ -140,9 +139,11 @@ class ProfilePages:
     def _page(
         self, request: web.Request, name: str, values: Mapping[str, Any], *, status: int = 200
     ) -> web.Response:
-        zones = sorted(z for z in available_timezones() if "/" in z or z == "UTC")
         return self._renderer.page(
-            request, f"{name}.html", {"zones": zones, "tab": name, **values}, status=status
+            request,
+            f"{name}.html",
+            {"zones": self._renderer.zones, "tab": name, **values},
+            status=status,
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import aiohttp_jinja2
 import jinja2
@@ -32,6 +32,7 @@ class Renderer:
         self._language = language
         self._zone = ZoneInfo(timezone)
         self._is_sandbox = is_sandbox
+        self.zones = sorted(z for z in available_timezones() if "/" in z or z == "UTC")
         self._version = importlib.metadata.version("relevo")
 
     def setup(self, app: web.Application) -> None:
@@ -83,7 +84,7 @@ class Renderer:
         return {
             "t": texts,
             "session": session,
-            "zone": self._zone_of(request),
+            "zone": self.zone_of(request),
             "account": session and current_account(session),
             "choices": choices(session) if session else (),
             "menu": menu(request.path, partial(_may, session), is_sandbox=self._is_sandbox),
@@ -94,7 +95,8 @@ class Renderer:
             "languages": [(code, str(url.update_query(lang=code))) for code in LANGUAGES],
         }
 
-    def _zone_of(self, request: web.Request) -> ZoneInfo:
+    def zone_of(self, request: web.Request) -> ZoneInfo:
+        """The time zone of who asks."""
         session = request.get(SESSION)
         return ZoneInfo(session.timezone) if session and session.timezone else self._zone
 

@@ -6,6 +6,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from console.accounts.actor import NotPermitted, NotVisible
 from console.api.problems import problem, refused
 from console.api.refusals import ApiRefusal
 from console.pages.rendering import Renderer
@@ -14,7 +15,7 @@ from console.web.forwarded import Handler
 from mta.model.errors import TransientError
 
 RETRY_AFTER_S = 5
-_KINDS = {401: "refused", 403: "refused", 404: "missing", 503: "busy"}
+_KINDS = {401: "refused", 403: "forbidden", 404: "missing", 503: "busy"}
 _CODES = {
     404: "not_found",
     405: "method_not_allowed",
@@ -43,6 +44,10 @@ class Failures:
                 if error.status < 400:
                     raise
                 return self._failed(request, error.status, error.headers)
+            except NotVisible:
+                return self._failed(request, 404, {})
+            except NotPermitted:
+                return self._failed(request, 403, {})
             except TransientError as error:
                 self._log.warning("request_not_answered", path=request.path, error=str(error))
                 return self._failed(request, 503, {"Retry-After": str(RETRY_AFTER_S)})

@@ -8,17 +8,20 @@ import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 
-from console.accounts.actor import Actor, ActorKind
+from console.accounts.actor import Actor, ActorKind, NotPermitted
 from console.accounts.audit import AuditTrail
 from console.accounts.passwords import PasswordHasher, check_new_password
+from console.accounts.permissions import Permission
 from console.accounts.signin.factors import Enrolment, SecondFactors
 from console.accounts.signin.links import Link, LinkKind, Links
 from console.accounts.signin.profiles import Profile, Profiles, put_profile
 from console.accounts.signin.sessions import Session, Sessions
 from console.accounts.signin.throttle import Throttle
 from console.accounts.users import UserService
+from console.accounts.values import User
 from mta.model.clock import Clock
 from mta.model.errors import JobRefused, PermanentError
+from mta.model.traffic import DeliveryState
 from mta.store.base import Store
 from mta.store.work import Rows
 
@@ -217,6 +220,26 @@ class SignIn:
         """End all but this one."""
         await self.sessions.close_of_user(session.user_id, keep=session.digest)
         await self._trail.note(session.actor, "session.revoked", session.account, session.user_id)
+
+    async def end_sessions(self, actor: Actor, user: User) -> None:
+        """End all sessions of somebody whom the actor manages."""
+        if not any(actor.may(Permission.USER_MANAGE, m.account) for m in user.memberships):
+            raise NotPermitted(f"{actor.name} manages no role of {user.email}")
+        await self.sessions.close_of_user(user.id)
+        await self._trail.note(actor, "session.revoked", user.memberships[0].account, user.email)
+
+    async def mail_state(self, message: int) -> str:
+        """What became of the mail with an invitation: `none`, `waiting`, `delivered`, `bounced`."""
+        if not message:
+            return "none"
+        rows = await self._store.read("signin_mail_state", message=message)
+        states = {DeliveryState(row[0]) for row in rows}
+        if DeliveryState.DELIVERED in states:
+            return "delivered"
+        if not states:  # long ago
+            return "none"
+        is_over = states <= {DeliveryState.BOUNCED, DeliveryState.EXPIRED}
+        return "bounced" if is_over else "waiting"
 
     async def new_link(self, user: int, kind: LinkKind) -> str:
         """A token for a person; the one before it is worth nothing any more."""

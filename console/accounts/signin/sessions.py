@@ -185,6 +185,11 @@ class Sessions:
             session.checked_ms = 0
             session.must_renew = session.must_renew or must_renew
 
+    async def refresh(self, session: Session) -> None:
+        """Accounts have changed: read anew what this person may do, and later everybody else."""
+        self.everybody_changed()
+        await self._freshen(session, self._clock.now_ms())
+
     def everybody_changed(self) -> None:
         """The same for everybody: an account or its rules changed."""
         for session in self._cached.values():

@@ -53,3 +53,7 @@ FROM console_user AS u LEFT JOIN user_profile AS p ON p."user" = u.id WHERE u.id
 
 -- name: signin_roles
 SELECT account, role FROM membership WHERE "user" = :user ORDER BY account;
+
+-- name: signin_mail_state
+-- Of a mail with one recipient, whose delivery has the next id.
+SELECT state FROM delivery WHERE id = :message + 1;

@@ -1,0 +1,42 @@
+"""Puts the pages of accounts, users, the bag and the audit trail together."""
+
+import asyncio
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from console.accounts.signin.rules import FactorRules
+from console.app.chains import CheckedChain, check_chains
+from console.app.services import PACKAGES, Services
+from console.pages.accounts import AccountPages
+from console.pages.audit import AuditPages
+from console.pages.quota import QuotaPages
+from console.pages.rendering import Renderer
+from console.pages.users import UserPages
+from console.web.application import Area
+
+
+def account_area(services: Services) -> Area:
+    """Accounts, users, the bag and the audit trail."""
+
+    async def verify() -> tuple[Sequence[CheckedChain], Sequence[str]]:
+        def nothing(_name: str, _done: int, _of: int) -> None:
+            """Nobody watches."""
+
+        loaded = services.foundation.loaded
+        chains, findings = await asyncio.to_thread(
+            check_chains, loaded, ("mta.spool", "mta.engine", *PACKAGES), nothing
+        )
+        return chains, [finding.text for finding in findings]
+
+    def add(app: web.Application, renderer: Renderer) -> None:
+        sign_in, quota = services.sign_in, services.quota
+        rules = FactorRules(services.foundation.store, services.foundation.clock, services.trail)
+        AccountPages(renderer, services.accounts, quota, sign_in.sessions, rules).add_routes(app)
+        UserPages(
+            renderer, services.accounts, quota, sign_in, services.people.invitations
+        ).add_routes(app)
+        QuotaPages(renderer, quota, services.trail).add_routes(app)
+        AuditPages(renderer, services.audit_log, verify).add_routes(app)
+
+    return add
