@@ -2,14 +2,16 @@
 
 from functools import partial
 
+from console.accounts.actor import Actor
 from console.api.bearer import BearerCheck
 from console.api.dialects.dialect import Backend
-from console.api.dialects.registry import add_dialects
+from console.api.dialects.registry import add_dialects, dialects
 from console.api.reading import BodyReader
 from console.app.api import build_send_service
 from console.app.services import Services
 from console.web.application import Doors
 from mta.engine.engine import Engine
+from mta.model.envelope import Identity
 
 MAX_BODY = 50 * 1024 * 1024  # octets; the largest that one of the providers takes (Postmark)
 MAX_OPEN_BODY = 256 * 1024  # octets, with everybody's test key
@@ -23,4 +25,10 @@ def dialect_doors(engine: Engine, services: Services) -> Doors:
         BodyReader(MAX_OPEN_BODY),
         build_send_service(engine, services),
     )
-    return partial(add_dialects, backend=backend, clock=engine.foundation.clock)
+
+    def actor_of(identity: Identity, address: str) -> Actor:
+        return services.actors.of_identity(identity, address=address)
+
+    lists = services.areas.suppressions.service
+    spoken = dialects(backend, engine.foundation.clock, lists, actor_of)
+    return partial(add_dialects, spoken=spoken, backend=backend)

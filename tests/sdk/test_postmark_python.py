@@ -203,3 +203,15 @@ def test_whatever_is_sent_the_answer_has_postmark_s_form(host, body):
             [one["ErrorCode"] for one in told] if isinstance(told, list) else [told["ErrorCode"]]
         )
         assert set(codes) <= {300, 402}
+
+
+def test_suppressed_recipients_are_told_as_postmark_tells_it(client, host):
+    gone = "pm-gone@sandbox.test"
+    host.relay.cli("suppression", "add", gone, "--account", host.relay.account)
+    with pytest.raises(ClientError) as failed:
+        client.emails.send(From=SENDER, To=gone, TextBody="t")
+    assert failed.value.error_code == 406
+    answer = client.emails.send(From=SENDER, To=f"pm-here@sandbox.test, {gone}", TextBody="t")
+    assert answer["ErrorCode"] == 0
+    assert f"will not deliver to these inactive addresses: {gone}." in answer["Message"]
+    assert host.mail("pm-here@sandbox.test")

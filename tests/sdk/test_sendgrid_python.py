@@ -362,3 +362,44 @@ def test_no_value_adds_a_header_field(host, place):
         assert mail["X-Evil"] is None
     else:
         assert answer.status_code == 400, answer.text
+
+
+@pytest.fixture
+def manager(host):
+    made = host.relay.cli(
+        "credential", "add", "--account", host.relay.account, "--name", "listas",
+        "--scopes", "mail.send,suppression.manage,suppression.view",
+    )  # fmt: skip
+    return sendgrid.SendGridAPIClient(made["api_key"], host=host.url).client
+
+
+def test_suppression_lists_can_be_added_to_looked_at_and_removed_from(client, manager, host):
+    address = "Sg-Gone@sandbox.test"
+    added = manager.asm.suppressions._("global").post(request_body={"recipient_emails": [address]})
+    assert (added.status_code, added.to_dict) == (201, {"recipient_emails": [address]})
+    assert manager.asm.suppressions._("global")._(address).get().to_dict == {
+        "recipient_email": address
+    }
+    (listed,) = [
+        one for one in manager.suppression.unsubscribes.get().to_dict if one["email"] == address
+    ]
+    assert 0 <= time.time() - listed["created"] < 600
+    assert manager.suppression.bounces._(address).get().to_dict == []
+    number = client.send(simple(sg.To(address))).headers["X-Message-Id"]
+    assert host.relay.states(number) == ["suppressed"]
+    assert manager.suppression.unsubscribes._(address).delete().status_code == 204
+    assert manager.asm.suppressions._("global")._(address).get().to_dict == {}
+    with pytest.raises(NotFoundError):
+        manager.suppression.unsubscribes._(address).delete()
+
+
+def test_suppression_lists_need_a_scope_of_their_own(client):
+    with pytest.raises(ForbiddenError) as failed:
+        client.client.suppression.bounces.get()
+    assert errors(failed) == [(None, "access forbidden")]
+
+
+@pytest.mark.parametrize("body", [{"delete_all": True}, {"emails": ["no address"]}, {}])
+def test_what_cannot_be_removed_is_refused(manager, body):
+    with pytest.raises(BadRequestsError):
+        manager.suppression.bounces.delete(request_body=body)

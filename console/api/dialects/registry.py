@@ -7,21 +7,30 @@ from aiohttp import web
 from console.api.dialects.dialect import NOT_FOUND, Backend, Dialect, Failure, Handler, guarded
 from console.api.dialects.postmark import Postmark
 from console.api.dialects.sendgrid import SendGrid
+from console.api.dialects.sendgrid_suppressions import ActorOf, SendGridSuppressions
+from console.suppressions.service import SuppressionService
 from mta.model.clock import Clock
 
 
-def dialects(backend: Backend, clock: Clock) -> Sequence[Dialect]:
+def dialects(
+    backend: Backend, clock: Clock, suppressions: SuppressionService, actor_of: ActorOf
+) -> Sequence[Dialect]:
     """Those that this release speaks; paths of two never overlap."""
-    return (SendGrid(backend), Postmark(backend, clock))
+    return (
+        SendGrid(backend, SendGridSuppressions(backend, suppressions, actor_of)),
+        Postmark(backend, clock),
+    )
 
 
-def add_dialects(app: web.Application, backend: Backend, clock: Clock) -> frozenset[str]:
+def add_dialects(
+    app: web.Application, spoken: Sequence[Dialect], backend: Backend
+) -> frozenset[str]:
     """Add their routes; gives their resources, which check keys themselves.
 
     Whatever else is asked below a dialect's paths gets the provider's own 404.
     """
     paths = set()
-    for dialect in dialects(backend, clock):
+    for dialect in spoken:
         for method, path, handler in dialect.routes():
             paths.add(_add(app, method, path, guarded(dialect, backend, handler)))
         for prefix in dialect.prefixes:

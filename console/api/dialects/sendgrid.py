@@ -21,6 +21,7 @@ from console.api.dialects.dialect import (
 )
 from console.api.dialects.faults import Fault, Faulty, faults_of
 from console.api.dialects.sendgrid_schema import Mail
+from console.api.dialects.sendgrid_suppressions import SendGridSuppressions
 from console.api.dialects.sendgrid_translation import Outgoing, field_of, translate
 from console.api.messages.result import SendResult
 from console.api.refusals import ApiRefusal
@@ -30,6 +31,7 @@ SCOPES = ("mail.batch.create", "mail.send", "user.scheduled_sends.read")
 _MESSAGES = {
     UNAUTHORIZED: "The provided authorization grant is invalid, expired, or revoked",
     "not_found": "not found",
+    "not_permitted": "access forbidden",
     "malformed_json": "Bad Request",
     "quota_exhausted": "Maximum credits exceeded",
     "quota_expired": "Maximum credits exceeded: the term of the credits is over",
@@ -50,8 +52,9 @@ class SendGrid:
     name = "sendgrid"
     prefixes = ("/v3/",)
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, suppressions: SendGridSuppressions) -> None:
         self._backend = backend
+        self._suppressions = suppressions
 
     def key_of(self, request: web.Request) -> str:
         """`Authorization: Bearer`."""
@@ -68,6 +71,7 @@ class SendGrid:
             ("POST", "/v3/mail/send", self.send),
             ("POST", "/v3/mail/batch", self.make_batch),
             ("GET", "/v3/scopes", self.scopes),
+            *self._suppressions.routes(),
         )
 
     def failed(self, failure: Failure) -> web.Response:
