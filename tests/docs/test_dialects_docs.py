@@ -11,6 +11,7 @@ from console.api.dialects import postmark_schema as postmark
 from console.api.dialects import sendgrid_schema as sendgrid
 from console.api.dialects.postmark import Postmark
 from console.api.dialects.sendgrid import SendGrid
+from console.api.dialects.sendgrid_suppressions import SendGridSuppressions
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "dialects.md").read_text()
 _FIELD = re.compile(r"^\| `([\w.]+)` \| (used|refused|no effect) \|", re.MULTILINE)
