@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from console.app.chains import check_chains
+from console.app.quota_books import check_books
 from console.app.services import PACKAGES, become_owner
 from mta.engine.archive import CONFIG, ArchiveReader
 from mta.engine.backup import CONFIG_FILES, make_backup
@@ -35,6 +36,7 @@ def verify_store(loaded: Loaded, progress: Progress) -> Mapping[str, Any]:
     report = verify(loaded.settings.server.data_dir, LOOKED_AT, progress)
     chains, broken = check_chains(loaded, LOOKED_AT, progress)
     report.findings += broken
+    report.findings += check_books(loaded, LOOKED_AT)
     findings = [
         {
             **asdict(finding),

@@ -7,13 +7,23 @@ from console.accounts.approvals.values import ApprovalKind, KindRules
 from console.accounts.audit.chain import Chain, ChainKey
 from console.accounts.audit.sealer import Sealer
 from console.accounts.permissions import Permission
+from console.accounts.ports import Mailer
+from console.accounts.quota.alert_mail import AlertMail
+from console.accounts.quota.operations import Operation, quota_operations
+from console.accounts.quota.refund_operations import refund_operations
 from console.accounts.quota.releases import FOLLOWER, TYPES, release
 from console.accounts.quota.service import QuotaService
+from console.accounts.service import AccountService
 from mta.engine.foundation import Foundation
 from mta.spool.follower import EventFollower
 from mta.store.base import Store
 
 QUOTA_CHAIN = Chain("quota", "quota_unsealed", "quota_seal", "quota_sealed")
+
+
+def bag_operations() -> dict[str, Operation]:
+    """Everything that commands can ask of the bag."""
+    return {**quota_operations(), **refund_operations()}
 
 
 def make_quota(foundation: Foundation) -> QuotaService:
@@ -32,6 +42,13 @@ def connect_refunds(quota: QuotaService, approvals: ApprovalService) -> None:
     quota.refunds.approved_by(approvals)
     ask, decide = Permission.REFUND_PROPOSE, Permission.REFUND_CONFIRM
     approvals.register(ApprovalKind.REFUND, KindRules(ask, decide, quota.refunds))
+
+
+def tell_by_mail(
+    quota: QuotaService, accounts: AccountService, mailer: Mailer, language: str
+) -> None:
+    """Alerts reach people by mail from now on."""
+    quota.alerts.notify = AlertMail(accounts, mailer, language).tell
 
 
 def make_releases(foundation: Foundation) -> EventFollower:

@@ -19,7 +19,7 @@ from console.app.api import build_api
 from console.app.dialects import dialect_doors
 from console.app.pages import page_areas
 from console.app.public import PublicFace
-from console.app.quota import make_quota, make_releases
+from console.app.quota import make_quota, make_releases, tell_by_mail
 from console.app.sandbox_returns import SandboxReturns
 from console.app.services import PACKAGES, Services
 from console.content.rendering import Renderer
@@ -202,6 +202,7 @@ class Server:
                 self._log.error("DKIM keys were not read anew", error=str(error))
 
         mailer = self.services.people.start(engine.intake)
+        tell_by_mail(self._quota, self.services.accounts, mailer, self.settings.server.language)
         await self.services.areas.start(mailer, engine.metrics, read_keys)
 
     async def _start_control(self, _: Engine) -> None:

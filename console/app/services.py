@@ -18,7 +18,6 @@ from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.last_use import LastUse
 from console.accounts.operations import operations as account_operations
 from console.accounts.passwords import PasswordHasher
-from console.accounts.quota.operations import quota_operations
 from console.accounts.quota.service import QuotaService
 from console.accounts.service import AccountService
 from console.accounts.signin.service import SignIn
@@ -29,7 +28,7 @@ from console.accounts.usage.recorder import UsageRecorder
 from console.accounts.usage.service import UsageService
 from console.app.areas import Areas
 from console.app.people import PeopleParts
-from console.app.quota import connect_refunds, make_quota, make_quota_sealer
+from console.app.quota import bag_operations, connect_refunds, make_quota, make_quota_sealer
 from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.operations import QueueOperations
 from mta.engine.port import DispatcherPort
@@ -182,7 +181,7 @@ def _operations() -> dict[str, Callable[[Any, Mapping[str, Any]], Awaitable[obje
     return {
         **account_operations(),
         **audit_operations(),
-        **quota_operations(),
+        **bag_operations(),
         **usage_operations(),
     }
 

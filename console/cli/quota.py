@@ -10,6 +10,7 @@ from console.accounts.quota.values import EntryKind
 from console.cli.application import ask
 from console.cli.options import account_option, config_option, json_option
 from console.cli.output import Row, print_json, print_record, print_table, zone_of
+from console.cli.refunds import refund
 from console.cli.table import Column
 
 CONTRACTS = (
@@ -189,6 +190,9 @@ def quota_ledger(
     """List entries of the ledger, the newest first."""
     arguments = {"account": account, "kind": kind, "count": count, "before": before}
     _list(ENTRIES, ask(config, "quota.ledger", arguments), as_json, config)
+
+
+quota.add_command(refund)
 
 
 @click.group()

@@ -55,3 +55,9 @@ WHERE delivery < (SELECT coalesce(min(id), 0) FROM message) ORDER BY delivery LI
 -- The proposal of the system itself for a flow that waits for a decision.
 SELECT id FROM quota_refund
 WHERE account = :account AND subject = :subject AND state = 'proposed' AND proposed_by = 'system';
+
+-- name: quota_flows_named
+-- Campaigns and streams of accounts by name or id.
+SELECT id FROM flow
+WHERE account IN (SELECT value FROM json_each(:accounts)) AND (name = :name OR id = :name)
+ORDER BY id;

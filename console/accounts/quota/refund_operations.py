@@ -1,0 +1,132 @@
+"""What commands can ask of refunds; see `console.accounts.quota.operations`."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import orjson
+
+from console.accounts.arguments import OPERATOR, Arguments, account_of, text_of, time_of
+from console.accounts.quota.operations import HasQuota
+from console.accounts.quota.refund_values import ALWAYS_MS, Refund, RefundScope, Subject
+from mta.model.errors import PermanentError
+from mta.model.traffic import DeliveryState
+
+Operation = Callable[[HasQuota, Arguments], Awaitable[object]]
+
+
+async def refund_propose(services: HasQuota, arguments: Arguments) -> object:
+    """`account`, `reason`, and of `flow` (id or name), `message`, `from_ms`, `until_ms` what failed.
+
+    `failed`: only what was not delivered; `resend`: send it again as well.
+    """
+    account = await account_of(services, arguments)
+    subject = Subject(
+        flow=await _flow(services, account.id, str(arguments.get("flow") or "")),
+        message=_id(arguments, "message"),
+        from_ms=int(arguments.get("from_ms") or 0),
+        until_ms=int(arguments.get("until_ms") or ALWAYS_MS),
+    )
+    refund = await services.quota.refunds.propose(
+        OPERATOR,
+        account.id,
+        subject,
+        text_of(arguments, "reason"),
+        scope=RefundScope.FAILED if arguments.get("failed") else RefundScope.ALL,
+        resend=bool(arguments.get("resend")),
+    )
+    return refund_shown(refund)
+
+
+async def refund_list(services: HasQuota, _: Arguments) -> object:
+    """Refunds, the newest first."""
+    return [refund_shown(refund) for refund in await services.quota.refunds.list(OPERATOR)]
+
+
+async def refund_show(services: HasQuota, arguments: Arguments) -> object:
+    """`refund`."""
+    return refund_shown(await services.quota.refunds.get(OPERATOR, _id(arguments, "refund")))
+
+
+async def refund_items(services: HasQuota, arguments: Arguments) -> object:
+    """`refund`, `after`: a page of its list of deliveries."""
+    items = await services.quota.refunds.items(
+        OPERATOR, _id(arguments, "refund"), int(arguments.get("after") or 0)
+    )
+    return [
+        {
+            "delivery": str(item.delivery),
+            "message": str(item.message),
+            "recipient": item.address,
+            "state": DeliveryState(item.state).label,
+            "account": str(item.account),
+        }
+        for item in items
+    ]
+
+
+async def refund_decide(services: HasQuota, arguments: Arguments) -> object:
+    """`refund`, `confirm` (else it is rejected), `reason`; not by who proposed it."""
+    refund = await services.quota.refunds.decide(
+        OPERATOR,
+        _id(arguments, "refund"),
+        confirm=bool(arguments.get("confirm")),
+        reason=str(arguments.get("reason") or ""),
+    )
+    return refund_shown(refund)
+
+
+def refund_operations() -> dict[str, Operation]:
+    """All of this module by the names that the control socket knows."""
+    return {
+        "refund.propose": refund_propose,
+        "refund.list": refund_list,
+        "refund.show": refund_show,
+        "refund.items": refund_items,
+        "refund.decide": refund_decide,
+    }
+
+
+def refund_shown(refund: Refund) -> dict[str, object]:
+    """A refund as JSON."""
+    return {
+        "id": str(refund.id),
+        "account": str(refund.account),
+        "state": refund.state,
+        "scope": refund.scope,
+        "resend": refund.resend,
+        "deliveries": refund.n,
+        "put_back": refund.given,
+        "sent_again": refund.sent_again,
+        "flow": str(refund.subject.flow) if refund.subject.flow else None,
+        "message": str(refund.subject.message) if refund.subject.message else None,
+        "from": time_of(refund.subject.from_ms),
+        "until": time_of(refund.subject.until_ms % ALWAYS_MS),
+        "reason": refund.reason,
+        "proposed_by": refund.proposed_by,
+        "confirmed_by": refund.confirmed_by or None,
+        "created": time_of(refund.created_ms),
+        "done": time_of(refund.done_ms),
+    }
+
+
+async def _flow(services: HasQuota, account: int, text: str) -> int:
+    """A campaign or stream of the account, or of one below it, by its id or name; 0 for ''."""
+    if not text:
+        return 0
+    meter = services.quota.meter
+    below: Sequence[int] = [
+        a for a in meter.accounts if any(m.id == account for m in meter.path(a))
+    ]
+    rows = await services.quota.books.store.read(
+        "quota_flows_named", accounts=orjson.dumps(below).decode(), name=text
+    )
+    if len(rows) != 1:
+        shown = ", ".join(str(row[0]) for row in rows) or "none"
+        raise PermanentError(f"campaign {text!r}: {len(rows)} found ({shown}): give the id")
+    return int(rows[0][0])
+
+
+def _id(arguments: Arguments, key: str) -> int:
+    text = str(arguments.get(key) or "0")
+    if not text.isdigit() or int(text) >= 2**63:
+        raise PermanentError(f"{key} {text!r} is not an id")
+    return int(text)
