@@ -64,11 +64,22 @@ class QuotaWorld:
         )
 
     async def send(
-        self, account: int = MAIN, *recipients: str, key: str = "", **who: Any
+        self,
+        account: int = MAIN,
+        *recipients: str,
+        key: str = "",
+        release_at_ms: int = 0,
+        **who: Any,
     ) -> Receipt:
         """Hand in a mail for an account."""
         return await self.stand.intake.submit(
-            submission(CONTENT, *recipients, identity=identity_of(account, **who), key=key)
+            submission(
+                CONTENT,
+                *recipients,
+                identity=identity_of(account, **who),
+                key=key,
+                release_at_ms=release_at_ms,
+            )
         )
 
     async def left(self, account: int = MAIN) -> int:

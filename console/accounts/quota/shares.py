@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from console.accounts.actor import Actor
+from console.accounts.actor import Actor, NotPermitted
 from console.accounts.permissions import Permission
 from console.accounts.quota.books import Books, checked_amount
 from console.accounts.quota.values import Balance, Contract, EntryKind, Share, ShareKind, Use
@@ -207,13 +207,13 @@ class ShareService:
             raise PermanentError("a main account has the contract itself, not a share")
         if any(a.kind is AccountKind.TRAINING for a in books.meter.path(account)):
             raise PermanentError("training costs nothing: the account needs no share")
-        actor.require(Permission.QUOTA_MOVE, parent)
         contract = books.meter.contract_of(account, books.clock.now_ms())
         if contract is None:
             raise PermanentError("there is no contract: `relevo contract add` makes one")
         above = books.meter.balance_above(contract.id, account)
         assert above is not None  # the main account's is made with the contract
-        actor.require(Permission.QUOTA_MOVE, above.account)
+        if not all(actor.may(Permission.QUOTA_MOVE, a) for a in (parent, above.account)):
+            raise NotPermitted(f"{actor.name} may not move quota to or from account {account}")
         return contract, above
 
     async def _return_all(self, actor: Actor, own: Balance, above: Balance, reason: str) -> None:
