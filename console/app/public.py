@@ -1,5 +1,8 @@
 """Builds what the public reaches: on `[public] listen`, or on the console's listener."""
 
+import socket
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from console.pages.rendering import Renderer
@@ -12,8 +15,8 @@ from mta.engine.engine import Engine
 class PublicFace:
     """The public routes, and the listener of their own if there is one."""
 
-    def __init__(self, engine: Engine) -> None:
-        """`engine` is running."""
+    def __init__(self, engine: Engine, sockets: Sequence[socket.socket] | None = None) -> None:
+        """`engine` is running; `sockets` (systemd's) replace `[public] listen`."""
         settings = engine.settings
         self._renderer = PublicRenderer(settings.server.language)
         self._unsubscribe = UnsubscribePages(
@@ -23,7 +26,7 @@ class PublicFace:
         self._site: PublicSite | None = None
         if settings.public.listen is not None:
             self._site = PublicSite(
-                settings.public, self._renderer, engine.health, self._add_routes
+                settings.public, self._renderer, engine.health, self._add_routes, sockets
             )
 
     def console_area(self, app: web.Application, _: Renderer) -> None:

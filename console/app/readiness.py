@@ -13,9 +13,13 @@ Finding = dict[str, str]
 
 
 async def dns_findings(settings: Settings) -> list[Finding]:
-    """Problems of host name and DKIM records; each DNS question has a deadline."""
+    """Problems of host name, return path domain and DKIM records; each question has a deadline."""
     lookup = Lookup(settings.delivery.nameservers)
     findings = await _hostname(settings.server.hostname, lookup)
+    if settings.inbound.return_path_domain is not None:
+        findings += await _return_path(
+            settings.inbound.return_path_domain, settings.server.hostname, lookup
+        )
     try:
         keys = KeyRing.load(settings.server.dkim_dir)
     except ConfigurationError:
@@ -62,6 +66,36 @@ async def _hostname(hostname: str, lookup: Lookup) -> list[Finding]:
                     f"Ask the address's provider to set it to {hostname}.",
                 )
             )
+    return findings
+
+
+async def _return_path(domain: str, hostname: str, lookup: Lookup) -> list[Finding]:
+    """Bounces find this server by MX; SPF is looked up for the envelope sender's domain."""
+    key = "inbound.return_path_domain"
+    exchange = await lookup.ask(domain, "MX")
+    if isinstance(exchange, Failed):
+        return [_finding("warning", key, f"DNS did not answer: {exchange.reason}.", "")]
+    findings = []
+    if isinstance(exchange, Absent):
+        findings.append(
+            _finding(
+                "warning",
+                key,
+                f"{domain} has no MX record: bounces do not find this server.",
+                f"Publish: {domain}. MX 10 {hostname}.",
+            )
+        )
+    found = await lookup.ask(domain, "TXT")
+    records = texts(found.data) if not isinstance(found, Absent | Failed) else []
+    if not isinstance(found, Failed) and not any(r.lower().startswith(b"v=spf1") for r in records):
+        findings.append(
+            _finding(
+                "warning",
+                key,
+                f"{domain} has no SPF record, and it is the domain of all envelope senders.",
+                f'Publish: {domain}. TXT "v=spf1 a:{hostname} -all" (or your own addresses).',
+            )
+        )
     return findings
 
 

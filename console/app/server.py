@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -41,6 +42,8 @@ from mta.settings.loading import Loaded
 from mta.spool.follower import EventFollower
 
 IMPLICIT_TLS_SOCKET = "submissions"  # FileDescriptorName= of the socket for port 465
+FEEDBACK_SOCKET = "feedback"  # for port 25
+PUBLIC_SOCKET = "public"  # for port 443
 
 GC_THRESHOLDS = (50_000, 20, 100)  # new objects before a look at the young, middle, old ones
 
@@ -62,6 +65,7 @@ class Server:
         self._control: ControlServer | None = None
         self._tasks: list[asyncio.Task[object]] = []
         self._started = started
+        self._public_sockets: list[socket.socket] | None = None
         ports = Ports(
             packages=PACKAGES,
             authenticator=self._make_services,
@@ -83,6 +87,10 @@ class Server:
         for activated in listen_fds(os.environ):
             if activated.name == IMPLICIT_TLS_SOCKET:
                 ports.tls_sockets = [*(ports.tls_sockets or ()), activated.socket]
+            elif activated.name == FEEDBACK_SOCKET:
+                ports.feedback_sockets = [*(ports.feedback_sockets or ()), activated.socket]
+            elif activated.name == PUBLIC_SOCKET:
+                self._public_sockets = [*(self._public_sockets or ()), activated.socket]
             else:
                 ports.sockets = [*(ports.sockets or ()), activated.socket]
         self.engine = Engine(loaded, ports)
@@ -219,7 +227,7 @@ class Server:
 
     async def _start_console(self, engine: Engine) -> None:
         simulator = self.simulator if self.settings.delivery.mode == "sandbox" else None
-        self.public = PublicFace(engine)
+        self.public = PublicFace(engine, self._public_sockets)
         await self.public.start()
         self.console = ConsoleServer(
             self.settings,

@@ -1,6 +1,7 @@
 """What the public reaches, on a listener of its own: nothing of the console exists there."""
 
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 
 import structlog
 from aiohttp import web
@@ -27,8 +28,13 @@ class PublicSite:
         renderer: PublicRenderer,
         health: Health,
         add_routes: Callable[[web.Application], None],
+        sockets: Sequence[socket.socket] | None = None,
     ) -> None:
-        """`add_routes` adds the public routes; `settings.listen` is set."""
+        """`add_routes` adds the public routes; `settings.listen` is set.
+
+        Given sockets (socket activation) replace that address.
+        """
+        self._sockets = sockets
         assert settings.listen is not None
         self._settings = settings
         self._renderer = renderer
@@ -51,7 +57,7 @@ class PublicSite:
         app.on_response_prepare.append(add_headers)
         add_health_routes(app, self._health)
         self._add_routes(app)
-        await self._site.start(app)
+        await self._site.start(app, self._sockets)
 
     @property
     def addresses(self) -> list[tuple[str, int]]:

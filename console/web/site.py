@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import socket
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -40,8 +42,13 @@ class Site:
         self._runner: web.AppRunner | None = None
         self._tls: ssl.SSLContext | None = None
 
-    async def start(self, app: web.Application) -> None:
-        """Listen. Raises `ConfigurationError` when the address is taken or the certificate is bad."""
+    async def start(
+        self, app: web.Application, sockets: Sequence[socket.socket] | None = None
+    ) -> None:
+        """Listen; given sockets (socket activation) replace the address.
+
+        Raises `ConfigurationError` when the address is taken or the certificate is bad.
+        """
         if self._certificate is not None:
             self._tls = _tls_context()
             self._load_certificate(self._tls)
@@ -53,6 +60,10 @@ class Site:
             logger=_quiet(),
         )
         await self._runner.setup()
+        for sock in sockets or ():
+            await web.SockSite(self._runner, sock, ssl_context=self._tls, backlog=BACKLOG).start()
+        if sockets is not None:
+            return
         listen = self._listen
         try:
             await web.TCPSite(

@@ -83,6 +83,7 @@ class Ports:
     renderer: ContentRenderer | None = None  # None: template messages are not taken
     sockets: list[socket.socket] | None = None  # already open (socket activation)
     tls_sockets: list[socket.socket] | None = None
+    feedback_sockets: list[socket.socket] | None = None
 
 
 class Engine:
@@ -202,7 +203,7 @@ class Engine:
                 decoy_secret=hmac.digest(self.installation_key, b"scram decoy", "sha256"),
             )
             await self.listener.start(self._ports.sockets, self._ports.tls_sockets)
-            await self.feedback.start(lambda: self.listener.tls_context)
+            await self.feedback.start(self.listener, self._ports.feedback_sockets)
             self._is_taking_mail = True
             started()
             await self.stopping.wait()

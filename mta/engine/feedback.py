@@ -1,7 +1,8 @@
 """What comes back by mail and over HTTP: built out of the settings, started after the listener."""
 
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -12,6 +13,7 @@ from mta.feedback.addresses import FeedbackAddresses
 from mta.feedback.effects import Accepted, FeedbackEffects, NoticeWriter
 from mta.feedback.letters import Letters
 from mta.feedback.server import FeedbackServer
+from mta.listener.listener import Listener
 from mta.settings.schema import Settings
 
 
@@ -45,13 +47,25 @@ class Feedback:
             tls=lambda: self._tls(),
         )
 
-    async def start(self, tls: Callable[[], ssl.SSLContext | None]) -> None:
-        """Listen; `tls` gives the certificate in use. Raises `ConfigurationError`."""
-        self._tls = tls
+    async def start(
+        self,
+        listener: Listener,
+        sockets: Sequence[socket.socket] | None = None,
+    ) -> None:
+        """Listen, with the submission listener's certificate; `sockets` replace the addresses.
+
+        Raises `ConfigurationError`.
+        """
+        self._tls = lambda: listener.tls_context
+        log = structlog.get_logger("mta.engine")
         if self.server is not None:
-            await self.server.start()
+            await self.server.start(sockets)
             addresses = ", ".join(f"{host}:{port}" for host, port in self.server.addresses)
-            structlog.get_logger("mta.engine").info("taking feedback", listen=addresses)
+            log.info("taking feedback", listen=addresses)
+            return
+        for sock in sockets or ():
+            sock.close()
+            log.warning("a socket for feedback is not used", remedy="set [inbound] listen, too")
 
     def stop_accepting(self) -> None:
         """Take no new connections."""

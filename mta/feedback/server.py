@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -43,9 +44,17 @@ class FeedbackServer:
         self._handler = FeedbackHandler(self.desk, self._limits, self._crowd)
         self._servers: list[asyncio.Server] = []
 
-    async def start(self) -> None:
-        """Listen. Raises `ConfigurationError` when an address cannot be listened on."""
-        for address in self._listen:
+    async def start(self, sockets: Sequence[socket.socket] | None = None) -> None:
+        """Listen; given sockets (socket activation) replace the addresses of the settings.
+
+        Raises `ConfigurationError` when an address cannot be listened on.
+        """
+        for sock in sockets or ():
+            server = await asyncio.get_running_loop().create_server(
+                self._connect, sock=sock, backlog=BACKLOG
+            )
+            self._servers.append(server)
+        for address in () if sockets is not None else self._listen:
             try:
                 server = await asyncio.get_running_loop().create_server(
                     self._connect, address.host, address.port, backlog=BACKLOG

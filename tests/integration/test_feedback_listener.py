@@ -1,6 +1,7 @@
 """The feedback listener takes what is ours, believes what is proved, and is no relay."""
 
 import asyncio
+import socket
 import ssl
 
 import pytest
@@ -290,4 +291,13 @@ async def test_tls_begins_once_and_forgets_what_came_before(queue, tmp_path):
     assert (await wire.say("STARTTLS"))[:3] == "503"
     assert (await wire.send("postmaster", LETTER))[:3] == "250"
     await wire.end()
+    await stand.server.close()
+
+
+async def test_sockets_of_systemd_replace_the_addresses(queue, tmp_path):
+    stand = FeedbackStand(queue, tmp_path)
+    opened = socket.create_server(("127.0.0.1", 0))
+    await stand.server.start([opened])
+    assert stand.server.addresses == [opened.getsockname()]
+    assert (await send(stand, "postmaster", LETTER))[:3] == "250"
     await stand.server.close()

@@ -1,6 +1,7 @@
 """The link behind List-Unsubscribe: a page that changes nothing, and one click that does."""
 
 import re
+import socket
 from dataclasses import dataclass
 
 import aiohttp
@@ -206,3 +207,13 @@ def test_both_languages_have_the_same_texts():
             )
 
     assert set(keys(renderer._texts["es"])) == set(keys(renderer._texts["en"]))
+
+
+async def test_sockets_of_systemd_replace_the_address():
+    opened = socket.create_server(("127.0.0.1", 0))
+    site = PublicSite(
+        Public(listen="127.0.0.1:1"), PublicRenderer("es"), Health(), lambda _: None, [opened]
+    )
+    await site.start()
+    assert site.addresses == [opened.getsockname()]
+    await site.close()

@@ -66,3 +66,29 @@ async def test_findings_of_the_dns_are_sentences(tmp_path):
         assert finding["text"].endswith(".")
         assert finding["remedy"].endswith(".")
         assert "\n" not in finding["text"]
+
+
+async def test_the_return_path_domain_needs_mx_and_spf(tmp_path):
+    from console.app.readiness import dns_findings
+    from mta.settings import load_settings
+
+    records = {
+        "mta.example.com": {"A": "192.0.2.1"},
+        "1.2.0.192.in-addr.arpa": {"PTR": "mta.example.com."},
+    }
+    both = {
+        "b.example.com": {"MX": ["10 mta.example.com."], "TXT": ['"v=spf1 a:mta.example.com -all"']}
+    }
+    for published, expected in (({}, ["no MX record", "no SPF record"]), (both, [])):
+        async with DnsServer({**records, **published}) as dns:
+            path = tmp_path / "relevo.toml"
+            path.write_text(
+                f'[server]\nhostname = "mta.example.com"\ndkim_dir = "{tmp_path}/keys"\n'
+                f'[delivery]\nnameservers = ["{dns.host_port}"]\n'
+                '[inbound]\nlisten = ["0.0.0.0:25"]\nreturn_path_domain = "b.example.com"\n'
+            )
+            found = await dns_findings(load_settings(path, {}).settings)
+        assert len(found) == len(expected), found
+        for finding, text in zip(found, expected, strict=True):
+            assert text in finding["text"]
+            assert finding["remedy"].startswith("Publish: b.example.com. ")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from console.app.server import FEEDBACK_SOCKET, IMPLICIT_TLS_SOCKET, PUBLIC_SOCKET
+
 FOLDER = Path(__file__).parents[2] / "systemd"
 MAX_EXPOSURE = 20  # tenths: `systemd-analyze` calls up to 2.0 well protected
 TOOL = shutil.which("systemd-analyze")
@@ -112,7 +114,12 @@ def test_a_reload_is_sighup_and_the_watchdog_is_on():
 
 @pytest.mark.parametrize(
     ("unit", "name", "port"),
-    [("relevo.socket", "submission", 587), ("relevo-submissions.socket", "submissions", 465)],
+    [
+        ("relevo.socket", "submission", 587),
+        ("relevo-submissions.socket", IMPLICIT_TLS_SOCKET, 465),
+        ("relevo-feedback.socket", FEEDBACK_SOCKET, 25),
+        ("relevo-public.socket", PUBLIC_SOCKET, 443),
+    ],
 )
 def test_low_ports_come_from_socket_units_with_names(unit, name, port):
     found = _unit(unit)["Socket"]
