@@ -106,6 +106,8 @@ def stand(ground: Ground, sandbox, node) -> Iterator[Stand]:
     environ = {"WEBHOOKS__ALLOW_PRIVATE_ADDRESSES": "true"}
     with RelevoServer(ground, name="manual", **environ) as server:
         server.cli("domain", "add", "example.org", "--account", server.account)
+        scopes = "mail.send,suppression.view,suppression.manage,webhook.view,webhook.manage"
+        server.add_credential("--scopes", scopes)
         server.start()
         yield Stand(server, sandbox, node)
         server.stop()
@@ -174,6 +176,24 @@ def test_the_manual_s_questions_are_answered(stand, tmp_path):
     assert {(item["recipient"], item["tags"][0]) for item in found} == {(ANA, "tramites")}
     used = json.loads(stand.run("usage", "bash", tmp_path))["items"]
     assert "api" in {row["door"] for row in used}
+
+
+def test_the_manual_s_list_of_suppressions_is_changed(stand, tmp_path):
+    answers = stand.run("lists", "bash", tmp_path)
+    decoder, items = json.JSONDecoder(), []
+    while answers:
+        answer, end = decoder.raw_decode(answers)
+        items.append([item["address"] for item in answer["items"]])
+        answers = answers[end:].lstrip()
+    assert items == [["rosa@example.com"]] * 3
+    assert stand.server.cli("suppression", "list", "--account", stand.server.account) == []
+
+
+def test_the_manual_s_webhook_is_added(stand, tmp_path):
+    added = json.loads(stand.run("hook", "bash", tmp_path))
+    assert added["secret"].startswith("whsec_")
+    assert added["url"] == "https://app.example.org/relevo"
+    stand.server.command("webhook", "remove", added["id"])
 
 
 @pytest.mark.parametrize(("name", "kind"), of("webhook"))
