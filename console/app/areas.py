@@ -57,7 +57,9 @@ class Areas:
         mails = AreaMails(
             self._foundation.store, mailer, language=server.language,
             url=str(server.public_url).rstrip("/"),
+            support=self._foundation.loaded.settings.support.email or "",
         )  # fmt: skip
+        self.incidents.on_news = mails.incident_news
         await self.webhooks.start(mails.webhook_disabled, metrics)
         self.domains.start(on_key, mails.domain_changed)
 

@@ -1,22 +1,29 @@
-"""Mails about what stopped working in an account: a webhook that was disabled, a domain's records."""
+"""Mails about an account: a webhook that was disabled, a domain's records, an incident's progress."""
 
 from collections.abc import Sequence
 
 import structlog
 
+from console.accounts.incidents.values import Incident
 from console.accounts.ports import Mailer, SystemMail
 from console.accounts.sending.values import DomainStatus, RecordState
 from console.pages.texts import load_texts
 from console.webhooks.values import Webhook
-from mta.model.errors import RelevoError
+from mta.model.address import parse_address
+from mta.model.errors import AddressSyntaxError, RelevoError
 from mta.store.base import Store
 
 
 class AreaMails:
     """Writes to the people of the account who look after it; what cannot be sent is in the log."""
 
-    def __init__(self, store: Store, mailer: Mailer, *, language: str, url: str) -> None:
-        """`language` of the installation; `url` of the console, without a slash at the end."""
+    def __init__(
+        self, store: Store, mailer: Mailer, *, language: str, url: str, support: str = ""
+    ) -> None:
+        """`language` of the installation; `url` of the console, without a slash at the end;
+        `support`: the support's address, empty for none.
+        """
+        self._support = support
         self._store = store
         self._mailer = mailer
         self._texts = load_texts()[language]
@@ -54,6 +61,24 @@ class AreaMails:
             text = texts("area_mail.domain_text", domain=status.name, records=gone, link=link)
         await self._send([row[0] for row in rows], subject, text, "domain")
 
+    async def incident_news(self, incident: Incident, news: str) -> None:
+        """To the support and to who opened it, if that is an address."""
+        texts = self._texts
+        contact = parse_contact(incident.contact) or parse_contact(incident.opened_by_name)
+        people = [address for address in (self._support, contact) if address]
+        text = texts(
+            "area_mail.incident_text",
+            number=incident.number,
+            subject=incident.subject,
+            state=texts(f"support.states.{incident.state}"),
+            who=incident.opened_by_name,
+            contact=incident.contact,
+            news=news,
+            link=f"{self._url}/support/{incident.number}",
+        )
+        subject = texts("area_mail.incident", number=incident.number, subject=incident.subject)
+        await self._send(list(dict.fromkeys(people)), subject, text, "incident")
+
     async def _send(self, people: Sequence[str], subject: str, text: str, kind: str) -> None:
         for person in people:
             mail = SystemMail(person, self._texts.language, subject, text, kind=kind)
@@ -61,3 +86,11 @@ class AreaMails:
                 await self._mailer.send(mail)
             except RelevoError as error:
                 self._log.warning("mail was not sent", to=person, kind=kind, error=str(error))
+
+
+def parse_contact(text: str) -> str:
+    """The mail address that a text is, empty for a telephone number or anything else."""
+    try:
+        return str(parse_address(text.strip()))
+    except AddressSyntaxError:
+        return ""

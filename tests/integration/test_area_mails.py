@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from console.accounts.incidents.values import Category, Incident, IncidentState
 from console.accounts.ports import SystemMail
 from console.accounts.sending.values import (
     DomainRecord,
@@ -45,7 +46,13 @@ async def ground(tmp_path):
         ):
             await world.accounts.users.add(OPERATOR, email, role, where, "correcto caballo")
         outbox = Outbox()
-        mails = AreaMails(world.store, outbox, language="es", url="https://c.example.org")
+        mails = AreaMails(
+            world.store,
+            outbox,
+            language="es",
+            url="https://c.example.org",
+            support="soporte@example.org",
+        )
         yield account, mails, outbox
 
 
@@ -90,3 +97,21 @@ async def test_a_mail_that_is_not_taken_keeps_nobody_else_from_theirs(ground):
     )  # fmt: skip
     await mails.webhook_disabled(hook)
     assert [mail.to for mail in outbox.mails] == ["ivan@example.org"]
+
+
+async def test_T_u_the_support_and_who_reported_hear_of_an_incident(ground):
+    account, mails, outbox = ground
+    incident = Incident(
+        1, 12, account, Category.FAILED_SENDS, "No llegó", "Ayer.", "leo@example.org",
+        IncidentState.WORKING, "", "user", 5, "leo@example.org", 0, 0, 0,
+    )  # fmt: skip
+    outbox.refused.add("soporte@example.org")  # one who cannot be told does not keep the others
+    await mails.incident_news(incident, "Lo revisamos.")
+    outbox.refused.clear()
+    await mails.incident_news(replace(incident, contact="anexo 101", opened_by_name="x"), "Listo.")
+    assert [mail.to for mail in outbox.mails] == ["leo@example.org", "soporte@example.org"]
+    mail = outbox.mails[0]
+    assert mail.subject == "Incidente n.º 12: No llegó"
+    assert "Estado: En atención" in mail.text
+    assert "Lo revisamos." in mail.text
+    assert "https://c.example.org/support/12" in mail.text
