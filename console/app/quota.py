@@ -9,6 +9,9 @@ from console.accounts.audit.sealer import Sealer
 from console.accounts.permissions import Permission
 from console.accounts.ports import Mailer
 from console.accounts.quota.alert_mail import AlertMail
+from console.accounts.quota.faults import FOLLOWER as FAULTS
+from console.accounts.quota.faults import TYPES as FAULT_TYPES
+from console.accounts.quota.faults import OwnFaults
 from console.accounts.quota.operations import Operation, quota_operations
 from console.accounts.quota.refund_operations import refund_operations
 from console.accounts.quota.releases import FOLLOWER, TYPES, release
@@ -49,6 +52,14 @@ def tell_by_mail(
 ) -> None:
     """Alerts reach people by mail from now on."""
     quota.alerts.notify = AlertMail(accounts, mailer, language).tell
+
+
+def make_faults(foundation: Foundation, quota: QuotaService) -> EventFollower:
+    """Proposes refunds of what failed by our own fault."""
+    faults = OwnFaults(foundation.store, quota.refunds)
+    return EventFollower(
+        foundation.store, FAULTS, FAULT_TYPES, faults.handle, clock=foundation.clock
+    )
 
 
 def make_releases(foundation: Foundation) -> EventFollower:

@@ -20,7 +20,8 @@ from console.app.api import build_api
 from console.app.dialects import dialect_doors
 from console.app.pages import page_areas
 from console.app.public import PublicFace
-from console.app.quota import make_quota, make_releases, tell_by_mail
+from console.app.quota import make_faults, make_quota, make_releases, tell_by_mail
+from console.app.resending import MailResender
 from console.app.sandbox_returns import SandboxReturns
 from console.app.services import PACKAGES, Services
 from console.content.rendering import Renderer
@@ -59,6 +60,7 @@ class Server:
         self.services: Services
         self._quota: QuotaService
         self._releases: EventFollower
+        self._faults: EventFollower
         self.simulator: Simulator | None = None
         self.console: ConsoleServer | None = None
         self.public: PublicFace | None = None
@@ -164,6 +166,8 @@ class Server:
         self._spawn(self.services.quota_sealer.run())
         self._spawn(self.services.quota.keeper.run())
         await self._releases.start()
+        self._faults = make_faults(foundation, self._quota)
+        await self._faults.start()
         return self.services.authenticator
 
     async def _start_simulator(self, engine: Engine) -> None:
@@ -210,6 +214,9 @@ class Server:
                 self._log.error("DKIM keys were not read anew", error=str(error))
 
         mailer = self.services.people.start(engine.intake)
+        self._quota.refunds.resender = MailResender(
+            engine.foundation.store, engine.intake, lambda: engine.batches
+        )
         tell_by_mail(self._quota, self.services.accounts, mailer, self.settings.server.language)
         await self.services.areas.start(mailer, engine.metrics, read_keys)
 
@@ -254,6 +261,7 @@ class Server:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.services.last_use.flush()
         await self._releases.stop()
+        await self._faults.stop()
         await self.services.sealer.seal()
         await self.services.areas.close()
         await self.services.quota_sealer.seal()

@@ -25,7 +25,8 @@ from mta.spool.jobs import JobBuilder
 from mta.spool.rows import DeliveryFlag, QueuedDelivery, attempts_made
 from mta.store.base import Store
 
-_UNSENT = frozenset((DeliveryState.CANCELLED, DeliveryState.SUPPRESSED))
+# Whether it was ever tried decides what these cost.
+_UNSENT = frozenset((DeliveryState.CANCELLED, DeliveryState.SUPPRESSED, DeliveryState.EXPIRED))
 MAX_ROWS = 300  # deliveries in one job: with a notice each makes six rows of the store's 2,000
 RETRY_S = 1.0
 

@@ -6,8 +6,10 @@ import pytest
 
 from console.accounts.actor import Actor, ActorKind, NotPermitted
 from console.accounts.permissions import Permission
+from console.accounts.quota.faults import OwnFaults
 from console.accounts.quota.refund_values import RefundScope, RefundState, Subject
 from console.accounts.quota.releases import release
+from console.app.resending import MailResender
 from mta.model.errors import PermanentError
 from mta.model.traffic import DeliveryState, EventType
 from mta.spool.follower import FollowedEvent
@@ -148,3 +150,44 @@ async def test_who_may_not_propose_is_told_so(world):
     viewer = Actor(ActorKind.USER, 3, "eva", {MAIN: frozenset({Permission.QUOTA_VIEW})})
     with pytest.raises(NotPermitted):
         await world.quota.refunds.propose(viewer, MAIN, Subject(flow=1), WHY)
+
+
+def fault(delivery, kind, data):
+    return FollowedEvent(
+        1, kind, 5, MAIN, delivery["flow"], delivery["message"], delivery["id"], data
+    )
+
+
+async def test_T_q_relevo_proposes_by_itself_what_failed_by_its_own_fault(world):
+    _, (broken, late, refused, tried) = await sent(world, B, X, B, X)
+    faults = OwnFaults(world.store, world.quota.refunds)
+    for _ in range(2):  # the follower may hand in the same events again
+        work = await faults.handle(
+            [
+                fault(broken, EventType.BOUNCED, '{"phase":"local","reply":"554 5.3.0"}'),
+                fault(late, EventType.EXPIRED, '{"phase":"local","attempts":0}'),
+                fault(refused, EventType.BOUNCED, '{"phase":"rcpt"}'),
+                fault(tried, EventType.EXPIRED, '{"phase":"local","attempts":3}'),
+            ]
+        )
+        await world.store.submit(work)
+    (refund,) = await world.quota.refunds.list(OPERATOR)
+    assert (refund.proposed_by, refund.n, refund.state) == ("system", 2, RefundState.PROPOSED)
+    await world.quota.refunds.decide(OPERATOR, refund.id, confirm=True)
+    assert await world.left() == 98
+
+
+async def test_T_q_what_is_put_back_can_be_sent_again_out_of_the_bag_and_once(world):
+    _, deliveries = await sent(world, D, B)
+    message = deliveries[0]["message"]
+    world.quota.refunds.resender = MailResender(world.store, world.stand.intake, lambda: None)
+    refund = await world.quota.refunds.propose(
+        ANA, MAIN, Subject(message=message), WHY, scope=RefundScope.FAILED, resend=True
+    )
+    done = await world.quota.refunds.decide(LUIS, refund.id, confirm=True)
+    assert (done.given, done.sent_again) == (1, 1)
+    again = [d for d in await world.stand.deliveries() if d["message"] != message]
+    assert [d["address"] for d in again] == ["u1@example.net"]
+    assert await world.left() == 98  # two, one back, one taken again
+    await world.quota.refunds.resender.resend(done, await world.quota.refunds.items(ANA, done.id))
+    assert await world.left() == 98

@@ -92,6 +92,21 @@ class RefundService:
         await self._ask(actor, refund)
         return refund
 
+    async def open_own(self, account: int, flow: int, reason: str) -> int:
+        """The proposal of Relevo itself for a flow, made if none waits for a decision; its id."""
+        books, subject = self._books, Subject(flow=flow)
+        rows = await books.store.read("quota_refund_open", account=account, subject=subject.text())
+        if rows:
+            return int(rows[0][0])
+        number, scope = books.ids.new(), RefundScope.FAILED.value
+        row = (
+            number, account, subject.text(), scope, 0, reason, books.clock.now_ms(), "system",
+        )  # fmt: skip
+        await books.store.submit([Rows("quota_refund_insert", [row])])
+        await self._ask(Actor.system("quota"), await self._read(number))
+        await self._move(number, RefundState.COLLECTING, RefundState.PROPOSED)
+        return number
+
     async def _collect(
         self, number: int, account: int, subject: Subject, scope: RefundScope
     ) -> bool:
@@ -192,7 +207,9 @@ class RefundService:
                 bulk=True,
             )
             place = upto
-        if refund.resend and self.resender is not None:
+        if refund.resend:
+            if self.resender is None:
+                return  # a command without a server: the server goes on from here
             await self._send_again(refund, self.resender)
         await self._finish(await self._read(refund.id))
 

@@ -61,3 +61,23 @@ WHERE account = :account AND subject = :subject AND state = 'proposed' AND propo
 SELECT id FROM flow
 WHERE account IN (SELECT value FROM json_each(:accounts)) AND (name = :name OR id = :name)
 ORDER BY id;
+
+-- name: quota_charged_deliveries
+-- Of some deliveries, a JSON array of ids: those that cost something which was not given back.
+SELECT d.id, m.account, d.flow
+FROM json_each(:deliveries) AS v
+JOIN delivery AS d ON d.id = v.value
+JOIN message AS m ON m.id = d.message
+JOIN quota_charge AS c ON c.message = d.message
+WHERE NOT EXISTS (SELECT 1 FROM quota_back AS b WHERE b.delivery = d.id);
+
+-- name: quota_resend_messages
+-- What it takes to hand in messages again, a JSON array of ids.
+SELECT m.id, m.account, m.sender, m.segment, m."offset", m.length, m.checksum, m.flags, m.subject,
+       m.tags, m.metadata, f.name, f.kind, f.class
+FROM json_each(:messages) AS v JOIN message AS m ON m.id = v.value JOIN flow AS f ON f.id = m.flow;
+
+-- name: quota_resend_recipients
+-- Their recipients among some deliveries, a JSON array of ids.
+SELECT d.message, d.address, coalesce(d.merge, ''), d.contact
+FROM json_each(:deliveries) AS v JOIN delivery AS d ON d.id = v.value ORDER BY d.id;

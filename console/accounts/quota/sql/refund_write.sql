@@ -83,3 +83,22 @@ DELETE FROM quota_charge WHERE message IN (SELECT value->>0 FROM json_each(:rows
 -- order: 83
 -- rows: delivery
 DELETE FROM quota_back WHERE delivery IN (SELECT value->>0 FROM json_each(:rows));
+
+-- name: quota_fault_item
+-- order: 78
+-- Deliveries that failed by an error of Relevo itself join the system's own proposal.
+-- rows: refund, delivery
+INSERT INTO quota_refund_item (refund, delivery, message, flow, bag, account, address, state)
+SELECT v.refund, d.id, d.message, d.flow, c.bag, c.account, d.address, d.state
+FROM (SELECT value->>0 AS refund, value->>1 AS delivery FROM json_each(:rows)) AS v
+JOIN delivery AS d ON d.id = v.delivery
+JOIN quota_charge AS c ON c.message = d.message
+WHERE true
+ON CONFLICT DO NOTHING;
+
+-- name: quota_refund_open_count
+-- order: 79
+-- Guarded: only while nobody has decided. rows: refund
+UPDATE quota_refund
+SET n = (SELECT count(*) FROM quota_refund_item AS i WHERE i.refund = quota_refund.id)
+WHERE state = 'proposed' AND id IN (SELECT value->>0 FROM json_each(:rows));
