@@ -25,6 +25,7 @@ def watch_all(
     for name, path in (
         ("submission", settings.submission.tls_certificate),
         ("console", settings.console.tls_certificate),
+        ("public", settings.public.tls_certificate),
     ):
         if path is not None:
             condition = Condition(f"certificate-{name}", conditions.CERTIFICATE_SEVERITY, 0.0)
