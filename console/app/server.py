@@ -40,6 +40,7 @@ from mta.listener.tls import build_context
 from mta.model.errors import ConfigurationError, StoreError
 from mta.sandbox.simulator import Simulator
 from mta.settings.loading import Loaded
+from mta.settings.schema import EXAMPLE_PUBLIC_URL
 from mta.spool.follower import EventFollower
 
 IMPLICIT_TLS_SOCKET = "submissions"  # FileDescriptorName= of the socket for port 465
@@ -181,11 +182,16 @@ class Server:
             dkim_keys=self._dkim_record,
             send_feedback=returns.send if engine.feedback.server is not None else None,
             fetch=returns.fetch,
-            public_host=urlsplit(self.settings.server.public_url).netloc,
+            public_host=self._public_host(),
         )
         await self.simulator.start()
         host, port = self.simulator.addresses[0]
         engine.delivery.router.simulator_at(host, port)
+
+    def _public_host(self) -> str:
+        """Where the simulator may fetch pictures and links; nowhere while the URL is an example."""
+        url = self.settings.server.public_url
+        return "" if url == EXAMPLE_PUBLIC_URL else urlsplit(url).netloc
 
     def _feedback_address(self) -> tuple[str, int] | None:
         server = self.engine.feedback.server

@@ -63,7 +63,7 @@ class FeedbackServer:
                 self.stop_accepting()
                 raise ConfigurationError(
                     f'[inbound] listen = "{address}": {error.strerror or error}; is another server '
-                    "running there? Ports below 1024 need CAP_NET_BIND_SERVICE"
+                    "running there? Ports below 1024 need socket activation or CAP_NET_BIND_SERVICE"
                 ) from error
             self._servers.append(server)
 

@@ -143,6 +143,7 @@ class FeedbackProtocol(SMTP):
         self._limits = limits
         self._crowd = crowd
         self._errors = 0
+        self._lines: list[bytes] = []  # of a reply that is not complete
         self._address = ""
         self._lost = asyncio.Event()
         super().__init__(
@@ -191,9 +192,14 @@ class FeedbackProtocol(SMTP):
         super().connection_lost(error)
 
     async def push(self, status: str | bytes) -> None:
-        """A reply; who collects too many errors is sent away."""
+        """A reply, all of its lines in one write; who collects too many errors is sent away."""
         line = status if isinstance(status, bytes) else status.encode("utf-8", "replace")
-        await super().push(line)
+        if line[3:4] == b"-":
+            self._lines.append(line)
+            return
+        reply = b"\r\n".join((*self._lines, line))
+        self._lines.clear()
+        await super().push(reply)
         if line[:1] in (b"4", b"5"):
             self._errors += 1
             if self._errors == self._limits.max_errors:

@@ -301,3 +301,14 @@ async def test_sockets_of_systemd_replace_the_addresses(queue, tmp_path):
     assert stand.server.addresses == [opened.getsockname()]
     assert (await send(stand, "postmaster", LETTER))[:3] == "250"
     await stand.server.close()
+
+
+async def test_a_reply_of_many_lines_comes_in_one_piece(stand):
+    wire = await stand.connect()
+    await wire.reply()
+    wire.writer.write(b"EHLO mx.example.com\r\n")
+    piece = await wire.reader.read(4096)
+    assert piece.startswith(b"250-")
+    assert b"\r\n250 PIPELINING\r\n" in piece
+    assert b"AUTH" not in piece
+    await wire.end()
