@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 from console.accounts.actor import Actor, ActorKind, expand_grants
 from console.accounts.authenticator import CredentialAuthenticator
-from console.accounts.permissions import permissions_of_scopes
+from console.accounts.permissions import OVER_TREE, permissions_of_scopes
 from console.accounts.values import Account, Role
 from mta.model.envelope import Identity
 from mta.store.base import Store
@@ -30,9 +30,16 @@ class Actors:
         return Actor(ActorKind.USER, user, str(rows[0][0]), grants, address, agent)
 
     def of_identity(self, identity: Identity, *, address: str = "", agent: str = "") -> Actor:
-        """The credential that was accepted; it acts in its own account alone."""
+        """The credential that was accepted; it acts in its own account.
+
+        What it may do with accounts, people and quota holds in the accounts below it too.
+        """
         scopes = self._authenticator.scopes_of(identity.credential_id)
         granted = permissions_of_scopes(scopes)
-        grants = MappingProxyType({identity.account_id: granted} if granted else {})
+        grants = {identity.account_id: granted} if granted else {}
+        if below := granted & OVER_TREE:
+            grants |= dict.fromkeys(self._authenticator.accounts_below(identity.account_id), below)
         number = identity.credential_id
-        return Actor(ActorKind.CREDENTIAL, number, identity.name, grants, address, agent)
+        return Actor(
+            ActorKind.CREDENTIAL, number, identity.name, MappingProxyType(grants), address, agent
+        )

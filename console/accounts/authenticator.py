@@ -9,7 +9,7 @@ our log alone.
 import asyncio
 import hmac
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -154,6 +154,14 @@ class CredentialAuthenticator:
         above = () if account is None else tuple(a.id for a in self._line_of(account)[1:])
         return (account_id, *above, EVERYWHERE)
 
+    def accounts_below(self, account: int) -> Sequence[int]:
+        """Every account below that one, at any depth."""
+        return [
+            one.id
+            for one in self._accounts.values()
+            if one.id != account and any(m.id == account for m in self._line_of(one))
+        ]
+
     def scopes_of(self, credential: int) -> frozenset[Scope]:
         """What a credential may do; nothing when it is not accepted any more."""
         entry = self._by_credential.get(credential)
@@ -216,6 +224,8 @@ class CredentialAuthenticator:
                 may_send_urgent=Scope.SEND_URGENT in limits.scopes,
                 may_use_null_sender=Scope.NULL_SENDER in limits.scopes,
                 rate_per_minute=limits.rate_per_minute,
+                per_hour=limits.per_hour,
+                per_day=limits.per_day,
                 is_training=account.kind is AccountKind.TRAINING,
                 is_test=Scope.TEST in limits.scopes,
             ),

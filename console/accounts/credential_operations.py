@@ -13,7 +13,7 @@ from console.accounts.arguments import (
     text_of,
     time_of,
 )
-from console.accounts.credentials import OVERLAP_S
+from console.accounts.credentials import OVERLAP_S, CredentialService
 from console.accounts.values import (
     Credential,
     Limits,
@@ -32,6 +32,8 @@ async def credential_add(services: HasAccounts, arguments: Arguments) -> object:
         networks=tuple(network_of(n) for n in arguments.get("networks") or ()),
         default_class=class_of(arguments),
         rate_per_minute=number_of(arguments, "rate_per_minute"),
+        per_hour=number_of(arguments, "per_hour"),
+        per_day=number_of(arguments, "per_day"),
     )
     expires_ms = number_of(arguments, "expires_ms")
     name = text_of(arguments, "name")
@@ -45,7 +47,7 @@ async def credential_list(services: HasAccounts, arguments: Arguments) -> object
     """Credentials without secrets; of one `account` if given."""
     wanted = await account_filter(services, arguments)
     found = await services.accounts.credentials.list(OPERATOR, wanted)
-    return [_credential(services, credential) for credential in found]
+    return [credential_shown(services.accounts.credentials, credential) for credential in found]
 
 
 async def credential_revoke(services: HasAccounts, arguments: Arguments) -> object:
@@ -69,7 +71,8 @@ async def credential_rotate(services: HasAccounts, arguments: Arguments) -> obje
     return {**result, "replaces": str(old.id), "replaced_until": time_of(old.expires_ms)}
 
 
-def _credential(services: HasAccounts, credential: Credential) -> dict[str, object]:
+def credential_shown(service: CredentialService, credential: Credential) -> dict[str, object]:
+    """A credential as JSON, without its secret."""
     limits = credential.limits
     return {
         "id": str(credential.id),
@@ -77,12 +80,14 @@ def _credential(services: HasAccounts, credential: Credential) -> dict[str, obje
         "name": credential.name,
         "key_id": credential.key_id,
         "username": credential.username,
-        "status": services.accounts.credentials.status_of(credential),
+        "status": service.status_of(credential),
         "scopes": sorted(limits.scopes),
         "sender_domains": sorted(limits.sender_domains),
         "networks": [str(network) for network in limits.networks],
         "class": limits.default_class.label,
         "rate_per_minute": limits.rate_per_minute,
+        "per_hour": limits.per_hour,
+        "per_day": limits.per_day,
         "created": time_of(credential.created_ms),
         "expires": time_of(credential.expires_ms),
         "last_used": time_of(credential.last_used_ms),
@@ -92,7 +97,7 @@ def _credential(services: HasAccounts, credential: Credential) -> dict[str, obje
 
 def _new_credential(services: HasAccounts, new: NewCredential) -> dict[str, object]:
     return {
-        **_credential(services, new.credential),
+        **credential_shown(services.accounts.credentials, new.credential),
         "password": new.secret,
         "api_key": new.secret,
     }

@@ -195,5 +195,7 @@ def _told(credential: Credential) -> dict[str, Any]:
         "networks": [str(network) for network in limits.networks],
         "class": limits.default_class.label,
         "rate_per_minute": limits.rate_per_minute,
+        "per_hour": limits.per_hour,
+        "per_day": limits.per_day,
         "expires": rfc3339(credential.expires_ms) if credential.expires_ms else None,
     }

@@ -135,6 +135,20 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     }
 )
 
+# What a credential may do below its own account, too: mail, keys and domains stay where they are.
+OVER_TREE = frozenset(
+    (
+        P.ACCOUNT_VIEW,
+        P.ACCOUNT_MANAGE,
+        P.USER_MANAGE,
+        P.QUOTA_VIEW,
+        P.QUOTA_MOVE,
+        P.REFUND_PROPOSE,
+        P.REFUND_CONFIRM,
+        P.REPORT_VIEW,
+    )
+)
+
 # What goes out of an account; nobody has it in an account that is disabled.
 SENDING = frozenset((P.CAMPAIGN_TEST, P.CAMPAIGN_SEND, P.MAIL_SEND))
 
@@ -144,7 +158,10 @@ _BY_NAME = MappingProxyType({permission.value: permission for permission in Perm
 
 
 def permissions_of_scopes(scopes: Iterable[Scope]) -> frozenset[Permission]:
-    """What a credential with those scopes may do in its own account."""
-    return frozenset(
-        permission for scope in scopes if (permission := _BY_NAME.get(scope.value)) is not None
-    )
+    """What a credential with those scopes may do; who may change something sees it, too."""
+    names = {scope.value for scope in scopes}
+    for name in tuple(names):
+        noun, _, verb = name.partition(".")
+        if verb in ("manage", "move"):
+            names.add(f"{noun}.view")
+    return frozenset(_BY_NAME[name] for name in names if name in _BY_NAME)

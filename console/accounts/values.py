@@ -146,6 +146,8 @@ class Limits:
     networks: tuple[IPNetwork, ...] = ()  # empty: from anywhere
     default_class: TrafficClass = TrafficClass.TRANSACTIONAL
     rate_per_minute: int = 0  # recipients; 0: no limit of its own
+    per_hour: int = 0  # recipients in a clock hour; 0: no cap of its own
+    per_day: int = 0  # recipients in a day of UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +172,8 @@ class Credential:
     def of(cls, row: tuple[Any, ...]) -> "Credential":
         """From a row of `credential_all`."""
         number, account, name, key_id, username, digest, salt, iterations, stored, server = row[:10]
-        scopes, domains, networks, traffic_class, rate, state, created, expires, used, heir = row[
-            10:
-        ]
+        scopes, domains, networks, traffic_class, rate, state, created, expires = row[10:18]
+        used, heir, per_hour, per_day = row[18:]
         return cls(
             number,
             account,
@@ -189,6 +190,8 @@ class Credential:
                 tuple(read_network(network) for network in json.loads(networks)),
                 TrafficClass(traffic_class),
                 rate,
+                per_hour,
+                per_day,
             ),
             State(state),
             created,
@@ -219,6 +222,8 @@ class Credential:
             self.state,
             self.created_ms,
             self.expires_ms,
+            limits.per_hour,
+            limits.per_day,
         )
 
 

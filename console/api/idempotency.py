@@ -6,14 +6,17 @@ kept: a request that failed changed nothing, and may be repeated with the same k
 answer are never kept.
 """
 
+import asyncio
 import hashlib
 import zlib
 from base64 import b64decode, b64encode
 
+import structlog
+
 from console.api.refusals import ApiRefusal
 from console.api.routes import Answer, Keep
 from mta.model.clock import Clock
-from mta.model.errors import JobRefused
+from mta.model.errors import JobRefused, StoreError
 from mta.store.base import Store
 from mta.store.work import Rows, Scalar
 
@@ -23,6 +26,7 @@ DEFLATED = "!"
 DEFLATE_FROM = 1_000  # octets
 REPLAYED = {"Idempotency-Replayed": "true"}
 SWEEP = 1_000
+SWEEP_EVERY_S = 3600.0
 
 
 def checked_key(text: str) -> str:
@@ -39,6 +43,7 @@ class Idempotency:
         self._store = store
         self._clock = clock
         self._claimed: set[tuple[int, str]] = set()
+        self._log = structlog.get_logger("relevo.api")
 
     async def claim(
         self, account: int, key: str, request: str, body: bytes, *, atomic: bool
@@ -84,8 +89,17 @@ class Idempotency:
         """The request did nothing: its key is free."""
         await self._store.submit([Rows("api_answer_delete", [(claim.account, claim.key)])])
 
+    async def keep_swept(self) -> None:
+        """Forget old keys each hour, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            try:
+                await self.sweep()
+            except StoreError as error:
+                self._log.warning("idempotency keys were not swept", error=str(error))
+
     async def sweep(self) -> int:
-        """Forget keys older than a day; gives how many went. To be called now and then."""
+        """Forget keys older than a day; gives how many went."""
         before_ms = self._clock.now_ms() - KEPT_MS
         gone = 0
         while rows := await self._store.read("api_answer_old", before_ms=before_ms, count=SWEEP):

@@ -7,10 +7,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from console.api.accounts import AccountEndpoints
 from console.api.application import RouteGroup
+from console.api.credentials import CredentialEndpoints
 from console.api.domains import DomainEndpoints
 from console.api.messages.endpoint import MessageEndpoints
 from console.api.openapi import STATUS_OF, codes_of
+from console.api.quota import QuotaEndpoints
 from console.api.routes import Route
 from console.api.sandbox import SandboxEndpoints
 from console.api.suppressions import SuppressionEndpoints
@@ -93,6 +96,9 @@ def all_groups() -> Sequence[RouteGroup]:
         SuppressionEndpoints(nothing, nothing),
         WebhookEndpoints(nothing, nothing),
         DomainEndpoints(nothing, nothing),
+        CredentialEndpoints(nothing, nothing),
+        AccountEndpoints(nothing, nothing),
+        QuotaEndpoints(nothing, nothing),
         SandboxEndpoints(None),
     )
 

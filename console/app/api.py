@@ -6,11 +6,14 @@ from importlib import metadata
 from console.accounts.actor import Actor
 from console.accounts.quota.meter import Meter
 from console.accounts.quota.policy import is_free
+from console.api.accounts import AccountEndpoints
 from console.api.application import Api, RouteGroup
+from console.api.credentials import CredentialEndpoints
 from console.api.domains import DomainEndpoints
 from console.api.messages.endpoint import MessageEndpoints
 from console.api.messages.log import MessageLog
 from console.api.messages.service import SendService
+from console.api.quota import QuotaEndpoints
 from console.api.routes import Call
 from console.api.sandbox import SandboxEndpoints
 from console.api.suppressions import SuppressionEndpoints
@@ -66,6 +69,9 @@ def build_api(engine: Engine, services: Services, simulator: Simulator | None) -
             services.areas.suppressions.service,
             lambda call: services.actors.of_identity(call.identity, address=call.origin.peer),
         ),
+        CredentialEndpoints(services.accounts.credentials, actor_of),
+        AccountEndpoints(services.accounts, actor_of),
+        QuotaEndpoints(services.quota, actor_of),
         WebhookEndpoints(services.areas.webhooks.service, actor_of),
         DomainEndpoints(services.areas.domains.service, actor_of),
         SandboxEndpoints(None if simulator is None else simulator.inbox),

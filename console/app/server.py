@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import structlog
 import uvloop
 
+from console.accounts.caps import CredentialCaps
 from console.accounts.quota.service import QuotaService
 from console.app.api import build_api
 from console.app.dialects import dialect_doors
@@ -154,7 +155,7 @@ class Server:
     def _make_policy(self, foundation: Foundation) -> SubmissionPolicy:
         self._quota = make_quota(foundation)
         self._releases = make_releases(foundation)
-        return self._quota.policy
+        return CredentialCaps(self._quota.policy)
 
     async def _make_services(self, foundation: Foundation) -> Authenticator:
         view = DispatchView(self.engine.delivery.dispatcher, foundation.clock)
@@ -242,18 +243,20 @@ class Server:
         simulator = self.simulator if self.settings.delivery.mode == "sandbox" else None
         self.public = PublicFace(engine, self._public_sockets)
         await self.public.start()
+        api = build_api(engine, self.services, simulator)
         self.console = ConsoleServer(
             self.settings,
             engine.health,
             self.services.sign_in,
             self.services.authenticator,
             simulator,
-            build_api(engine, self.services, simulator),
+            api,
             add_doors=dialect_doors(engine, self.services),
             usage=self.services.usage,
             areas=[*page_areas(self.services, self.settings), self.public.console_area],
         )
         await self.console.start()
+        self._spawn(api.idempotency.keep_swept())
 
     async def _close(self) -> None:
         if self._control is not None:

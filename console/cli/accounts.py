@@ -189,6 +189,20 @@ def credential() -> None:
     help="At most N recipients a minute.  [default: no limit of its own]",
 )
 @click.option(
+    "--per-hour",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=0,
+    help="At most N recipients in a clock hour.  [default: no cap of its own]",
+)
+@click.option(
+    "--per-day",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=0,
+    help="At most N recipients in a day of UTC.  [default: no cap of its own]",
+)
+@click.option(
     "--expires",
     metavar="WHEN",
     help='A date, a date and time, or a duration such as "90d".  [default: never]',

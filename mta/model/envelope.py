@@ -37,6 +37,8 @@ class Identity:
     may_send_urgent: bool = False
     may_use_null_sender: bool = False
     rate_per_minute: int = 0  # recipients a minute; 0: no limit of its own
+    per_hour: int = 0  # recipients; 0: no cap of its own
+    per_day: int = 0
     is_training: bool = False
     is_test: bool = False  # a test key: its mail goes to the simulator, and costs nothing
     is_free: bool = False  # Relevo itself: its mail costs nothing

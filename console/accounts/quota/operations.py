@@ -78,7 +78,7 @@ async def contract_show(services: HasQuota, arguments: Arguments) -> object:
     return {
         **await _contract(services, view),
         "at_the_end": "mail accepted before goes out; new mail is refused (552 5.2.2)",
-        "shares": [_share(share) for share in shares],
+        "shares": [share_shown(share) for share in shares],
     }
 
 
@@ -97,7 +97,7 @@ async def quota_show(services: HasQuota, arguments: Arguments) -> object:
     """`account`: granted, allocated and consumed, by whom, for it and the accounts below it."""
     account = await account_of(services, arguments)
     shares = await services.quota.shares.list(OPERATOR, account.id)
-    return [_share(share) for share in shares]
+    return [share_shown(share) for share in shares]
 
 
 async def quota_allocate(services: HasQuota, arguments: Arguments) -> object:
@@ -105,7 +105,7 @@ async def quota_allocate(services: HasQuota, arguments: Arguments) -> object:
     account = await account_of(services, arguments)
     amount, reason = _number(arguments, "amount"), str(arguments.get("reason") or "")
     await services.quota.shares.allocate(OPERATOR, account.id, amount, reason)
-    return _share(services.quota.shares.share(account.id))
+    return share_shown(services.quota.shares.share(account.id))
 
 
 async def quota_return(services: HasQuota, arguments: Arguments) -> object:
@@ -114,7 +114,7 @@ async def quota_return(services: HasQuota, arguments: Arguments) -> object:
     amount = _number(arguments, "amount") if arguments.get("amount") else None
     reason = str(arguments.get("reason") or "")
     moved = await services.quota.shares.give_back(OPERATOR, account.id, amount, reason)
-    return {**_share(services.quota.shares.share(account.id)), "returned": moved}
+    return {**share_shown(services.quota.shares.share(account.id)), "returned": moved}
 
 
 async def quota_cap(services: HasQuota, arguments: Arguments) -> object:
@@ -124,7 +124,7 @@ async def quota_cap(services: HasQuota, arguments: Arguments) -> object:
     amount = None if given is None else _number(arguments, "amount")
     reason = str(arguments.get("reason") or "")
     await services.quota.shares.cap(OPERATOR, account.id, amount, reason)
-    return _share(services.quota.shares.share(account.id))
+    return share_shown(services.quota.shares.share(account.id))
 
 
 async def quota_ledger(services: HasQuota, arguments: Arguments) -> object:
@@ -141,7 +141,7 @@ async def quota_ledger(services: HasQuota, arguments: Arguments) -> object:
         until_ms=_number(arguments, "until_ms", ALWAYS_MS),
     )
     names = {a.id: a.name for a in services.quota.meter.accounts.values()}
-    return [_entry(entry, names) for entry in entries]
+    return [entry_shown(entry, names) for entry in entries]
 
 
 async def training_allow(services: HasQuota, arguments: Arguments) -> object:
@@ -218,7 +218,8 @@ async def _contract(services: HasQuota, view: ContractView) -> dict[str, object]
     }
 
 
-def _share(share: Share) -> dict[str, object]:
+def share_shown(share: Share) -> dict[str, object]:
+    """A share as JSON."""
     return {
         "account": str(share.account),
         "name": share.name,
@@ -232,7 +233,8 @@ def _share(share: Share) -> dict[str, object]:
     }
 
 
-def _entry(entry: Entry, names: Mapping[int, str]) -> dict[str, object]:
+def entry_shown(entry: Entry, names: Mapping[int, str]) -> dict[str, object]:
+    """An entry of the ledger as JSON; `names` of accounts."""
     return {
         "id": str(entry.id),
         "at": rfc3339(entry.at_ms),

@@ -38,14 +38,14 @@ WHERE u.id = :user AND u.state = 'active';
 -- Everything about credentials, the newest last.
 SELECT id, account, name, key_id, username, secret_sha256, scram_salt, scram_iterations,
        scram_stored_key, scram_server_key, scopes, sender_domains, networks, default_class,
-       rate_per_minute, state, created_ms, expires_ms, last_used_ms, replaced_by
+       rate_per_minute, state, created_ms, expires_ms, last_used_ms, replaced_by, per_hour, per_day
 FROM credential ORDER BY id;
 
 -- name: credential_by_id
 -- The same columns as `credential_all`, of one.
 SELECT id, account, name, key_id, username, secret_sha256, scram_salt, scram_iterations,
        scram_stored_key, scram_server_key, scopes, sender_domains, networks, default_class,
-       rate_per_minute, state, created_ms, expires_ms, last_used_ms, replaced_by
+       rate_per_minute, state, created_ms, expires_ms, last_used_ms, replaced_by, per_hour, per_day
 FROM credential WHERE id = :id;
 
 -- name: credential_find

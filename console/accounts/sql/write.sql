@@ -101,16 +101,31 @@ DELETE FROM membership WHERE ("user", account) IN
 -- order: 45
 -- rows: id, account, name, key_id, username, secret_sha256, scram_salt, scram_iterations,
 -- scram_stored_key, scram_server_key, scopes, sender_domains, networks, default_class,
--- rate_per_minute, state, created_ms, expires_ms
+-- rate_per_minute, state, created_ms, expires_ms, per_hour, per_day
 INSERT INTO credential (id, account, name, key_id, username, secret_sha256, scram_salt,
                         scram_iterations, scram_stored_key, scram_server_key, scopes,
                         sender_domains, networks, default_class, rate_per_minute, state,
-                        created_ms, expires_ms)
+                        created_ms, expires_ms, per_hour, per_day)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
        value->>8, value->>9, value->>10, value->>11, value->>12, value->>13, value->>14,
-       value->>15, value->>16, value->>17
+       value->>15, value->>16, value->>17, value->>18, value->>19
 FROM json_each(:rows) WHERE true
 ON CONFLICT DO NOTHING;
+
+-- name: credential_take
+-- order: 9
+-- key: 0
+-- Recipients of a credential with a cap, where they fit; a later period begins anew. rows: key,
+-- period, cap, recipients
+INSERT INTO credential_use (key, period, cap, used)
+SELECT value->>0, max(value->>1), max(value->>2), sum(value->>3)
+FROM json_each(:rows) WHERE true GROUP BY 1 HAVING sum(value->>3) <= max(value->>2)
+ON CONFLICT (key) DO UPDATE
+SET used = excluded.used + CASE WHEN credential_use.period >= excluded.period
+                                THEN credential_use.used ELSE 0 END,
+    period = max(credential_use.period, excluded.period), cap = excluded.cap
+WHERE excluded.used + CASE WHEN credential_use.period >= excluded.period
+                           THEN credential_use.used ELSE 0 END <= excluded.cap;
 
 -- name: credential_revoke
 -- order: 46
