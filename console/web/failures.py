@@ -49,10 +49,10 @@ class Failures:
             except NotPermitted:
                 return self._failed(request, 403, {})
             except TransientError as error:
-                self._log.warning("request_not_answered", path=request.path, error=str(error))
+                self._log.warning("request_not_answered", route=_route(request), error=str(error))
                 return self._failed(request, 503, {"Retry-After": str(RETRY_AFTER_S)})
             except Exception:
-                self._log.exception("request_failed", method=request.method, path=request.path)
+                self._log.exception("request_failed", method=request.method, route=_route(request))
                 return self._failed(request, 500, {})
 
         return answer
@@ -71,6 +71,12 @@ class Failures:
             if name in headers:
                 response.headers[name] = headers[name]
         return response
+
+
+def _route(request: web.Request) -> str:
+    """What the log says: `/link/{token}`, not the token."""
+    resource = request.match_info.route.resource
+    return request.path[:200] if resource is None else resource.canonical
 
 
 _DETAILS = {

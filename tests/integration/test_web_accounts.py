@@ -228,6 +228,12 @@ async def test_the_audit_shows_filters_and_exports(web: WebWorld):
         text = await _page(browser, "/audit.csv?action=user")
         assert "user.created" in text
         assert (await _post(browser, "/audit/verify"))[0] == 200
+        async with web.browser() as stranger:
+            await sign_in(stranger, password="falso")
+        page = await _page(browser, "/audit?action=session")
+        assert "<code>session.opened" in page
+        assert "<code>session.refused" in page
+        assert "127.0.0.1" in page
 
 
 async def test_an_account_asks_for_a_second_factor_from_its_page(web: WebWorld):

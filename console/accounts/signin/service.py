@@ -19,8 +19,9 @@ from console.accounts.signin.sessions import Session, Sessions
 from console.accounts.signin.throttle import Throttle
 from console.accounts.users import UserService
 from console.accounts.values import User
+from mta.model.address import parse_address
 from mta.model.clock import Clock
-from mta.model.errors import JobRefused, PermanentError
+from mta.model.errors import AddressSyntaxError, JobRefused, PermanentError
 from mta.model.traffic import DeliveryState
 from mta.store.base import Store
 from mta.store.work import Rows
@@ -133,7 +134,7 @@ class SignIn:
     async def leave(self, session: Session) -> None:
         """Sign out."""
         await self.sessions.close(session)
-        await self._trail.note(session.actor, "session.closed", session.account, session.user_id)
+        await self._trail.note(session.actor, "session.closed", session.account, session.email)
 
     async def change_password(self, session: Session, old: str, new: str) -> bool:
         """Whether `old` was right; then `new` holds and all other sessions of the person end.
@@ -213,13 +214,13 @@ class SignIn:
             if other.digest == digest:
                 await self.sessions.close(other)
                 await self._trail.note(
-                    session.actor, "session.revoked", session.account, session.user_id
+                    session.actor, "session.revoked", session.account, session.email
                 )
 
     async def revoke_others(self, session: Session) -> None:
         """End all but this one."""
         await self.sessions.close_of_user(session.user_id, keep=session.digest)
-        await self._trail.note(session.actor, "session.revoked", session.account, session.user_id)
+        await self._trail.note(session.actor, "session.revoked", session.account, session.email)
 
     async def end_sessions(self, actor: Actor, user: User) -> None:
         """End all sessions of somebody whom the actor manages."""
@@ -254,7 +255,9 @@ class SignIn:
         work = [
             Rows("user_password", [(user, hashed)], expect=1),
             *self.sessions.ending(user, keep=keep),
-            self._trail.entry(actor, "password.changed", 0, user),
+            self._trail.entry(
+                actor, "password.changed", await self._account_of(actor.name), actor.name
+            ),
         ]
         # A link that is used up is gone before the rest of them is cleared.
         await self._store.submit([use, *work] if use is not None else work)
@@ -267,13 +270,24 @@ class SignIn:
         )
         self._throttle.succeeded(email.lower())
         actor = Actor(ActorKind.USER, user, email, {}, client.address, client.agent)
-        await self._trail.note(actor, "session.opened", 0, user)
+        account = await self._account_of(email)
+        await self._trail.note(actor, "session.opened", account, email)
         return Step(Verdict.SIGNED_IN, identifier)
 
     async def _failed(self, name: str, client: Client, why: str) -> None:
         self._throttle.failed(name, client.network, self._clock.monotonic_s())
         actor = Actor(ActorKind.USER, 0, name, {}, client.address, client.agent)
-        await self._trail.note(actor, "session.refused", 0, name, result=why)
+        account = await self._account_of(name)
+        await self._trail.note(actor, "session.refused", account, name, result=why)
+
+    async def _account_of(self, email: str) -> int:
+        """Whose auditors see what happens at the door; 0: nobody's but the operator's."""
+        try:
+            key = parse_address(email).key
+        except AddressSyntaxError:
+            return 0
+        ((account,),) = await self._store.read("signin_account", email=key)
+        return int(account)
 
     def _blocked(self, name: str, client: Client) -> Step | None:
         wait_s = self._throttle.wait_s(name, client.network, self._clock.monotonic_s())
@@ -288,7 +302,7 @@ class SignIn:
         return ticket
 
     def _entry(self, session: Session, action: str) -> Rows:
-        return self._trail.entry(session.actor, action, session.account, session.user_id)
+        return self._trail.entry(session.actor, action, session.account, session.email)
 
 
 def checked_pair(first: str, second: str) -> str:

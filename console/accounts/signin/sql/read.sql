@@ -57,3 +57,8 @@ SELECT account, role FROM membership WHERE "user" = :user ORDER BY account;
 -- name: signin_mail_state
 -- Of a mail with one recipient, whose delivery has the next id.
 SELECT state FROM delivery WHERE id = :message + 1;
+
+-- name: signin_account
+-- Where a person with that address has a role, the uppermost: its auditors see the sign-ins.
+SELECT coalesce(min(m.account), 0) FROM console_user AS u
+JOIN membership AS m ON m."user" = u.id WHERE u.email = :email;
