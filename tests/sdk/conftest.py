@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import ground, relay, sandbox  # noqa: F401
+from tests.e2e.conftest import ground, sandbox  # noqa: F401
 from tests.e2e.ground import DEADLINE_S, Receiver
 from tests.e2e.server import RelevoServer
 
@@ -66,6 +67,17 @@ def files(mail: EmailMessage) -> dict[str, tuple[str, str, bytes]]:
         for part in mail.walk()
         if part.get_filename()
     }
+
+
+@pytest.fixture(scope="session")
+def relay(ground, sandbox) -> Iterator[RelevoServer]:  # noqa: F811
+    """One server for all; its webhooks may go to receivers on this machine."""
+    environ = {"WEBHOOKS__ALLOW_PRIVATE_ADDRESSES": "true"}
+    with RelevoServer(ground, name="sdk", **environ) as server:
+        server.start()
+        yield server
+        server.stop()
+        assert server.errors() == []
 
 
 @pytest.fixture(scope="session")
