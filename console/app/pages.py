@@ -1,11 +1,14 @@
 """Which areas of pages the console has, over the services."""
 
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from console.app.account_pages import account_area
+from console.app.maillog import make_mail_log
 from console.app.services import Services
+from console.pages.activity import ActivityPages
 from console.pages.credentials import CredentialPages
 from console.pages.domains import DomainPages
 from console.pages.rendering import Renderer
@@ -13,7 +16,16 @@ from console.pages.support import SupportPages
 from console.pages.suppressions import SuppressionPages
 from console.pages.webhooks import WebhookPages
 from console.web.application import Area
+from mta.engine.engine import Engine
 from mta.settings.schema import Settings
+
+
+def activity_area(engine: Engine, services: Services, settings: Settings) -> Area:
+    """The message log, which sends again through the engine's own door."""
+    cancel = services.queue.operations["queue.cancel"]
+    log = make_mail_log(engine, services.trail, cancel)
+    zone = ZoneInfo(settings.server.timezone)
+    return lambda app, renderer: ActivityPages(renderer, log, zone).add_routes(app)
 
 
 def page_areas(services: Services, settings: Settings) -> Sequence[Area]:

@@ -19,7 +19,7 @@ from console.accounts.caps import CredentialCaps
 from console.accounts.quota.service import QuotaService
 from console.app.api import build_api
 from console.app.dialects import dialect_doors
-from console.app.pages import page_areas
+from console.app.pages import activity_area, page_areas
 from console.app.public import PublicFace
 from console.app.quota import make_faults, make_quota, make_releases, tell_by_mail
 from console.app.resending import MailResender
@@ -253,7 +253,11 @@ class Server:
             api,
             add_doors=dialect_doors(engine, self.services),
             usage=self.services.usage,
-            areas=[*page_areas(self.services, self.settings), self.public.console_area],
+            areas=[
+                *page_areas(self.services, self.settings),
+                activity_area(engine, self.services, self.settings),
+                self.public.console_area,
+            ],
         )
         await self.console.start()
         self._spawn(api.idempotency.keep_swept())

@@ -49,6 +49,7 @@ PACKAGES = (
     "console.accounts.sending",
     "console.accounts.usage",
     "console.api",
+    "console.maillog",
     "console.privacy",
     "console.webhooks",
 )

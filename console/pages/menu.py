@@ -52,6 +52,7 @@ SECTIONS = (
     MenuSection(
         "relay",
         (
+            MenuItem("activity", "/activity", "list", "mail.view"),
             MenuItem("credentials", "/credentials", "key", "credential.view"),
             MenuItem("suppressions", "/suppressions", "ban", "suppression.view"),
             MenuItem("webhooks", "/webhooks", "webhook", "webhook.view"),

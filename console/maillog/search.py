@@ -1,0 +1,101 @@
+"""What the message log can be narrowed by, and what it gives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from mta.model.address import parse_address
+from mta.model.errors import AddressSyntaxError
+from mta.model.ids import id_time_ms
+from mta.model.traffic import DeliveryState, TrafficClass
+
+SCANNED = 20_000  # deliveries that one page looks at: a page may come short and have a next
+ANY = -1
+_FOREVER = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Empty values mean anything; texts are looked for in any case of ASCII letters."""
+
+    recipient: str = ""  # a whole address
+    sender: str = ""  # a part of it
+    subject: str = ""  # a part of it
+    tag: str = ""
+    state: DeliveryState | None = None
+    klass: TrafficClass | None = None
+    credential: int = 0
+    since_ms: int = 0
+    until_ms: int = 0  # 0: now
+
+    @property
+    def statement(self) -> str:
+        """Which of the two."""
+        return "maillog_to" if self.recipient else "maillog_page"
+
+    def parameters(self, account: int, before: int, count: int) -> dict[str, Any]:
+        """For the statement; `before`: the place of the page, 0: the beginning."""
+        values = {
+            "account": account,
+            "before": before or _FOREVER,
+            "since": min(self.since_ms * 1_000_000, _FOREVER),
+            "until": min(self.until_ms * 1_000_000, _FOREVER) or _FOREVER,
+            "state": ANY if self.state is None else int(self.state),
+            "class": ANY if self.klass is None else int(self.klass),
+            "credential": self.credential,
+            "sender": self.sender.lower(),
+            "subject": self.subject.lower(),
+            "tag": self.tag,
+            "count": count,
+            "scanned": SCANNED,
+        }
+        return {**values, "addresses": self._addresses()} if self.recipient else values
+
+    def _addresses(self) -> str:
+        try:
+            address = parse_address(self.recipient.strip().strip("<>"))
+        except AddressSyntaxError:
+            return "[]"  # nobody has it
+        return orjson.dumps(sorted({str(address), address.key})).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One delivery of the list."""
+
+    id: int
+    message: int
+    address: str
+    state: DeliveryState
+    klass: TrafficClass
+    attempts: int
+    reply: str
+    changed_ms: int
+    sender: str
+    subject: str
+    tags: Sequence[str]
+    credential: int
+
+    @property
+    def accepted_ms(self) -> int:
+        """When its message was taken."""
+        return id_time_ms(self.message)
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> "LogRow":
+        """From a row of the statements."""
+        tags = orjson.loads(row[10]) if row[10] else []
+        return cls(
+            row[0], row[1], row[2], DeliveryState(row[3]), TrafficClass(row[4]), row[5], row[6],
+            row[7], row[8], row[9], tags, row[11],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Some deliveries, newest first, and where the next page begins; 0: there is none."""
+
+    rows: Sequence[LogRow]
+    next: int
