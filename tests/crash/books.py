@@ -51,6 +51,7 @@ def audit(proof: Proof) -> list[str]:
         *_lost(proof, rows),
         *_twice(proof, rows),
         *_balance(proof, rows),
+        *_quota(proof.server),
         *_disk(proof.server),
         *[f"a client heard {answer}" for answer in proof.load.refusals],
         *[f"a receiver: {problem}" for sink in proof.sinks for problem in sink.problems],
@@ -140,6 +141,22 @@ def _balance(proof: Proof, rows: list[Row]) -> list[str]:
     if not messages <= notices <= failed:
         faults.append(f"{notices} notices for {failed} failed deliveries of {messages} messages")
     return faults
+
+
+def _quota(server: RelevoServer) -> list[str]:
+    """What the ledger says was consumed is what was accepted, less what was given back."""
+    charged = "SELECT coalesce(sum(n), 0) FROM quota_charge"
+    back = "SELECT count(*) FROM quota_back"
+    accepted = f"SELECT count(*) FROM ({LOAD})"
+    ((ledger,),) = server.sql("SELECT coalesce(sum(consumed), 0) FROM quota_entry")
+    ((balance, available),) = server.sql("SELECT consumed, granted - available FROM quota_bag")
+    paid, released, recipients = (server.sql(s)[0][0] for s in (charged, back, accepted))
+    if not ledger == balance == available == recipients - released or paid != recipients:
+        text = (
+            f"the ledger has {ledger} consumed, the balance {balance} ({available} not available)"
+        )
+        return [f"{text}; {recipients} recipients accepted, {paid} charged, {released} given back"]
+    return []
 
 
 def _disk(server: RelevoServer) -> list[str]:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import partial
 
 from mta.events.record import EVENT_CODES
@@ -140,7 +141,8 @@ class Proof:
 
     def _wait_killed(self, where: str) -> None:
         status = self.server.wait_ended(f"the kill at {where}")
-        assert status == -signal.SIGKILL, f"{where}: ended with {status}"
+        told = self.server.log_path.read_text()[-2_000:]
+        assert status == -signal.SIGKILL, f"{where}: ended with {status}: {told}"
 
     # -- what came of it -----------------------------------------------------------------------
 
@@ -198,6 +200,8 @@ def proof(seed: int, **environ: str) -> Iterator[Proof]:
         )
         stack.enter_context(server)
         server.add_credential("--scopes", "mail.send,mail.urgent")
+        yesterday = str(date.today() - timedelta(days=1))  # noqa: DTZ011 - a day off changes nothing
+        server.cli("contract", "add", "Bolsa", "--size", "100000000", "--starts", yesterday)
         made = Proof(ground, server, seed)
         for sink in made.sinks:
             sink.start()
