@@ -19,6 +19,7 @@ from mta.feedback.effects import Effect, FeedbackEffects, LateBounce, Subject
 from mta.feedback.letters import Letters, LettersFull
 from mta.feedback.notices import Action, Notice, Reported
 from mta.feedback.reading import AutoReply, Letter, Reading, read
+from mta.intake.unsubscribe_links import SUBJECT
 from mta.model.address import parse_address
 from mta.model.errors import AddressSyntaxError, StoreError
 from mta.model.traffic import DeliveryState
@@ -145,7 +146,7 @@ class FeedbackDesk:
                 return Result.UNCLEAR
 
     async def _unsubscribe(self, delivery: int, sender: str, reading: Reading) -> Result:
-        if not sender or not isinstance(reading, Letter):
+        if not sender or not _asks_to_leave(reading):
             return Result.AUTO_REPLY  # machines never unsubscribe anybody
         subject = await self._effects.find(delivery)
         if subject is None:
@@ -188,6 +189,16 @@ class FeedbackDesk:
             await self._sleep(pause_s)
             subject = await self._effects.find(delivery)
         return subject
+
+
+def _asks_to_leave(reading: Reading) -> bool:
+    """Whether a mail to an unsubscribe address is meant.
+
+    Mail programs that send it for their reader may say that they did: ours is the subject then.
+    """
+    if isinstance(reading, AutoReply):
+        return reading.subject.strip().lower() == SUBJECT
+    return isinstance(reading, Letter)
 
 
 def _is_about(reported: Reported, address: str) -> bool:

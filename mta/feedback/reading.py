@@ -15,6 +15,8 @@ from mta.feedback.notices import Notice, read_irregular, read_notice
 class AutoReply:
     """A machine answered; nothing follows from that."""
 
+    subject: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -37,5 +39,5 @@ def read(content: bytes) -> Reading:
     if notice is not None:
         return notice
     if is_automatic(mail) or sounds_automatic(mail):
-        return AutoReply()
+        return AutoReply(mail.header("subject"))
     return Letter(mail.header("subject"), returned_header(mail))

@@ -6,6 +6,7 @@ recipients and errors, contents read in large pieces, no AUTH, no second STARTTL
 
 import asyncio
 import contextlib
+import ipaddress
 import ssl
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -166,7 +167,7 @@ class FeedbackProtocol(SMTP):
             super().connection_made(transport)
             return
         peer = transport.get_extra_info("peername")
-        address = str(peer[0]) if peer else "?"
+        address = _network_of(str(peer[0])) if peer else "?"
         crowd, limits = self._crowd, self._limits
         if (
             len(crowd.live) >= limits.max_connections
@@ -253,3 +254,11 @@ class FeedbackProtocol(SMTP):
                     await self._lost.wait()
             except TimeoutError:
                 transport.abort()
+
+
+def _network_of(address: str) -> str:
+    """What counts as one client: an IPv4 address, an IPv6 /64."""
+    if ":" not in address:
+        return address
+    plain = address.partition("%")[0]
+    return str(ipaddress.IPv6Network((plain, 64), strict=False))

@@ -9,6 +9,7 @@ from mta.settings.schema import EXAMPLE_PUBLIC_URL, Settings
 
 PATH = "/u/"
 MAIL_PREFIX = "u+"
+SUBJECT = "unsubscribe"
 _NAME = b"\r\nlist-unsubscribe:"
 
 
@@ -41,7 +42,7 @@ class UnsubscribeLinks:
         if self._base:
             ways.append(f"<{self._base}{token}>")
         if self._domain:
-            ways.append(f"<mailto:{MAIL_PREFIX}{token}@{self._domain}?subject=unsubscribe>")
+            ways.append(f"<mailto:{MAIL_PREFIX}{token}@{self._domain}?subject={SUBJECT}>")
         written = "List-Unsubscribe: " + ",\r\n ".join(ways) + "\r\n"
         if self._base:
             written += "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"

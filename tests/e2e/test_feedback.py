@@ -136,19 +136,24 @@ def request(url: str, data: bytes | None = None) -> int:
 
 def test_one_click_unsubscribes_on_the_public_listener(relay) -> None:
     recipient = f"ok@{SIMULATED}"
+    other_recipient = f"luis@{SIMULATED}"
     content = b"X-Relevo-Class: campaign\r\n" + clients.message("offer", recipient)
-    message = clients.submit(relay, content, recipient)
+    message = clients.submit(relay, content, recipient, other_recipient)
     (mail,) = relay.receiver.wait(recipient)
     assert mail.header("List-Unsubscribe-Post") == "List-Unsubscribe=One-Click"
     url, address = re.findall(r"<([^>]+)>", mail.header("List-Unsubscribe"))
     assert address.startswith("mailto:u+")
+    (other,) = relay.receiver.wait(other_recipient)
+    assert url not in other.header("List-Unsubscribe"), "each has a token of their own"
+    assert other.raw.partition(b"\r\n\r\n")[2] == mail.raw.partition(b"\r\n\r\n")[2]
     assert request(url) == 200
     public = url.partition("/u/")[0]
     console = f"http://127.0.0.1:{relay.console_port}"
     assert request(f"{public}/login") == 404
     assert request(console + url.removeprefix(public), b"List-Unsubscribe=One-Click") != 200
-    types = [e["type"] for e in relay.cli("queue", "show", message)["history"]]
-    assert types == ["message.accepted", "message.delivered"]
+    until(lambda: relay.states(message) == ["delivered"] * 2, "both are settled")
+    types = {e["type"] for e in relay.cli("queue", "show", message)["history"]}
+    assert types == {"message.accepted", "message.delivered"}
     assert request(url, b"List-Unsubscribe=One-Click") == 200
     *_, last = relay.cli("queue", "show", message)["history"]
     assert (last["type"], last["data"]["by"]) == ("message.unsubscribed", "one-click")

@@ -156,6 +156,14 @@ async def test_a_person_unsubscribes_by_mail_and_a_machine_does_not(stand, prefi
     assert stand.counts.results == {"auto-reply": 2, "unsubscribed": 1, "repeated": 1}
 
 
+async def test_a_mail_program_may_say_that_it_unsubscribes_for_its_reader(stand):
+    delivery = await stand.delivered(ANA)
+    to = f"u+{stand.leaves.token(delivery.id)}@{DOMAIN}"
+    content = b"Auto-Submitted: auto-generated\r\nSubject: unsubscribe\r\n\r\n"
+    assert (await send(stand, to, content, ANA))[:3] == "250"
+    assert stand.counts.results == {"unsubscribed": 1}
+
+
 async def test_mail_to_people_is_kept(stand):
     assert (await send(stand, f"abuse@{DOMAIN}", LETTER, ANA))[:3] == "250"
     assert (await send(stand, "Postmaster", LETTER, ANA))[:3] == "250"

@@ -3,6 +3,7 @@
 import pytest
 
 from mta.feedback.addresses import FeedbackAddresses, Mailbox, Use
+from mta.feedback.session import _network_of
 from mta.intake.return_path import ReturnPaths
 from mta.intake.tokens import DeliveryTokens, Purpose
 
@@ -85,3 +86,15 @@ def test_an_undo_token_covers_its_time():
     assert tokens.delivery_id(token, 1_800_000_000) == ID
     assert tokens.delivery_id(token, 1_800_000_001) is None
     assert tokens.delivery_id(token) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+    ],
+)
+def test_clients_are_counted_by_what_one_holder_has(address, network):
+    assert _network_of(address) == network
