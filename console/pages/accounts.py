@@ -127,6 +127,7 @@ class AccountPages:
         """Allocate, give back, or limit."""
         session, form = session_of(request), await request.post()
         account, action = self._account(request), text_of(form, "action")
+        session.actor.require(Permission.QUOTA_MOVE, account.parent or account.id)
         amount = number_of(text_of(form, "amount"))
         if amount is None and action != "uncap":
             return await self._one(request, self._say(request, "accounts.amount_unfit"), status=422)

@@ -66,6 +66,7 @@ class ConsoleServer:
         self._usage = usage or UsageCounters(self._clock, settings.server.timezone)
         self._pages: SandboxPages | None = None
         self._first_mail = _first_mail(settings)
+        self._routes: Sequence[tuple[str, str]] = ()
         console = settings.console
         # The API inflates within its own bounds, pages never.
         self._site = Site(
@@ -74,7 +75,18 @@ class ConsoleServer:
 
     async def start(self) -> None:
         """Listen. Raises `ConfigurationError` when the address is taken or the certificate is bad."""
-        await self._site.start(self._application())
+        app = self._application()
+        self._routes = [
+            (route.method, route.resource.canonical)
+            for route in app.router.routes()
+            if route.resource is not None
+        ]
+        await self._site.start(app)
+
+    @property
+    def routes(self) -> Sequence[tuple[str, str]]:
+        """Method and path of everything it answers once started: `GET`, `/users/{id}`."""
+        return self._routes
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
