@@ -50,7 +50,11 @@ class PeopleParts:
         self._sign_in = sign_in
         self.invitations = Invitations(store, accounts, sign_in, _about(settings))
         self._links: LinkPages | None = None
-        self.operations = {"user.invite": self._invite, "user.reset_link": self._reset_link}
+        self.operations = {
+            "user.invite": self._invite,
+            "user.reset_link": self._reset_link,
+            "user.drop_factor": self._drop_factor,
+        }
 
     def start(self, intake: Intake) -> SystemMailer:
         """The server takes mail: system mail goes through its intake from now on."""
@@ -102,6 +106,12 @@ class PeopleParts:
         """`email`."""
         email = str(arguments.get("email", ""))
         return {"email": email, "message": str(await self.invitations.reset(_OPERATOR, email))}
+
+    async def _drop_factor(self, arguments: Mapping[str, Any]) -> object:
+        """`email`."""
+        user = await self._accounts.users.get(_OPERATOR, str(arguments.get("email", "")))
+        await self._sign_in.drop_factor(_OPERATOR, user)
+        return {"email": user.email}
 
 
 def _about(settings: Settings) -> About:

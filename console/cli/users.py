@@ -155,6 +155,18 @@ def user_reset(email: str, password_stdin: bool, mail: bool, as_json: bool, conf
     print_one(ask(config, "user.reset", arguments), as_json, config)
 
 
+@user.command("drop-factor")
+@click.argument("email")
+@config_option
+def user_drop_factor(email: str, config: Path) -> None:
+    """Remove the second factor of a person who lost the telephone and the recovery codes.
+
+    Make sure that it is the person who asks. Open sessions end.
+    """
+    ask(config, "user.drop_factor", {"email": email})
+    click.echo(f"removed the second factor of {email}")
+
+
 def _password(from_stdin: bool) -> str | None:
     if not from_stdin:
         return None

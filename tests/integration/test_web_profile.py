@@ -169,6 +169,16 @@ async def test_only_accounts_that_one_sees_can_be_chosen(web: WebWorld):
             assert (await _post(browser, "/account", account=account))[0] == 404
 
 
+async def test_an_operator_removes_a_factor_that_was_lost(web: WebWorld):
+    async with web.signed_in() as browser:
+        await _enrol(web, browser)
+        assert await web.people.operations["user.drop_factor"]({"email": EMAIL})
+        async with browser.get("/status", allow_redirects=False) as response:
+            assert response.status == 303
+    async with web.signed_in() as browser:
+        assert await _page(browser, "/status")
+
+
 async def test_two_sign_ins_with_one_code_are_one(web: WebWorld):
     async with web.signed_in() as browser:
         app, _ = await _enrol(web, browser)

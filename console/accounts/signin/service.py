@@ -229,6 +229,19 @@ class SignIn:
         await self.sessions.close_of_user(user.id)
         await self._trail.note(actor, "session.revoked", user.memberships[0].account, user.email)
 
+    async def drop_factor(self, actor: Actor, user: User) -> None:
+        """Take the second factor from somebody who lost telephone and codes; sessions end.
+
+        For operators only: an administrator who could would be a way around it.
+        """
+        if not actor.is_operator:
+            raise NotPermitted("a lost second factor is removed at the command line")
+        account = await self._account_of(user.email)
+        entry = self._trail.entry(actor, "second_factor.disabled", account, user.email)
+        ends = self.sessions.ending(user.id)
+        await self.factors.disable(user.id, [entry, *ends])
+        self.sessions.ended(user.id)
+
     async def mail_state(self, message: int) -> str:
         """What became of the mail with an invitation: `none`, `waiting`, `delivered`, `bounced`."""
         if not message:
