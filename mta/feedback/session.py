@@ -36,6 +36,7 @@ class FeedbackLimits:
     max_errors: int = 10
     max_commands: int = 300  # of one kind in a session
     timeout_s: float = 300.0  # between commands, and for a whole mail (RFC 5321 §4.5.3.2.7)
+    session_s: float = 1800.0  # however busy it is: nobody keeps a place for ever
 
 
 @dataclass(slots=True)
@@ -147,6 +148,7 @@ class FeedbackProtocol(SMTP):
         self._lines: list[bytes] = []  # of a reply that is not complete
         self._address = ""
         self._lost = asyncio.Event()
+        self._end: asyncio.TimerHandle | None = None
         super().__init__(
             handler,
             loop=loop,
@@ -181,6 +183,7 @@ class FeedbackProtocol(SMTP):
         self._address = address
         crowd.live.add(self)
         crowd.by_address[address] += 1
+        self._end = self.loop.call_later(limits.session_s, self._end_session)
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -190,6 +193,8 @@ class FeedbackProtocol(SMTP):
             self._crowd.by_address[self._address] -= 1
             self._crowd.by_address += Counter()  # drops what is zero
         self._lost.set()
+        if self._end is not None:
+            self._end.cancel()
         super().connection_lost(error)
 
     async def push(self, status: str | bytes) -> None:
@@ -240,6 +245,12 @@ class FeedbackProtocol(SMTP):
         # The client left: aiosmtpd has closed the connection by then.
         with contextlib.suppress(ConnectionError):
             await super()._handle_client()
+
+    def _end_session(self) -> None:
+        transport = self.transport
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.write(b"421 4.4.2 The session took too long\r\n")
+            transport.close()
 
     async def stop(self) -> None:
         """Close the connection and wait until it and its task are over."""

@@ -320,3 +320,14 @@ async def test_a_reply_of_many_lines_comes_in_one_piece(stand):
     assert b"\r\n250 PIPELINING\r\n" in piece
     assert b"AUTH" not in piece
     await wire.end()
+
+
+async def test_a_session_ends_however_busy_it_is(queue, tmp_path):
+    stand = FeedbackStand(queue, tmp_path, FeedbackLimits(session_s=0.3))
+    await stand.server.start()
+    wire = await stand.connect()
+    assert (await wire.reply())[:3] == "220"
+    assert (await wire.reply())[:3] == "421"
+    assert await wire.reply() == ""
+    await wire.end()
+    await stand.server.close()
