@@ -2,7 +2,7 @@
 
 Of each attempt Relevo stores where it was decided, by which host, under which TLS and with which
 reply; what went well before that is what SMTP prescribes, so it is shown without the peer's words.
-Storing every line of every attempt would double what a delivery writes to the disk.
+Nothing more than that is written for each delivery.
 """
 
 from collections.abc import Mapping
