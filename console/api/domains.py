@@ -33,7 +33,7 @@ class DomainRequest(BaseModel):
 class DnsRecord(BaseModel):
     """What to publish, and what was found when the DNS was last asked."""
 
-    kind: Literal["ownership", "dkim", "spf", "dmarc", "mx"]
+    kind: Literal["ownership", "dkim", "spf", "dmarc", "mx", "return_path"]
     needed: bool = Field(description="Without it receivers refuse or distrust the mail.")
     state: Literal["pending", "verified", "failing"]
     type: str

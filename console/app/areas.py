@@ -14,6 +14,7 @@ from console.app.suppressions import SuppressionParts
 from console.app.webhooks import WebhookParts
 from console.pages.area_mails import AreaMails
 from mta.engine.foundation import Foundation
+from mta.intake.return_path import ReturnPathHosts
 from mta.spool.follower import FollowerMetrics
 
 Operation = Callable[[Mapping[str, Any]], Awaitable[object]]
@@ -47,11 +48,15 @@ class Areas:
         }
 
     async def start(
-        self, mailer: Mailer, metrics: FollowerMetrics, on_key: Callable[[], None]
+        self,
+        mailer: Mailer,
+        metrics: FollowerMetrics,
+        on_key: Callable[[], None],
+        hosts: ReturnPathHosts | None,
     ) -> None:
         """The server runs: send webhooks, ask for DNS records. Raises `StoreError`.
 
-        `on_key` is called when a DKIM key is to be used.
+        `on_key` is called when a DKIM key is to be used; `hosts` learns return paths of domains.
         """
         server = self._foundation.loaded.settings.server
         mails = AreaMails(
@@ -61,7 +66,7 @@ class Areas:
         )  # fmt: skip
         self.incidents.on_news = mails.incident_news
         await self.webhooks.start(mails.webhook_disabled, metrics)
-        self.domains.start(on_key, mails.domain_changed)
+        await self.domains.start(on_key, mails.domain_changed, hosts)
 
     async def close(self) -> None:
         """End what runs."""

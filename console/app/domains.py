@@ -11,6 +11,7 @@ from console.accounts.sending.recheck import DomainRecheck
 from console.accounts.sending.service import SendingDomains, Told
 from mta.dns.lookup import Lookup
 from mta.engine.foundation import Foundation
+from mta.intake.return_path import ReturnPathHosts
 from mta.settings.schema import Settings
 
 
@@ -37,10 +38,15 @@ class DomainParts:
         self._is_sandbox = settings.delivery.mode == "sandbox"
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, on_key: Callable[[], None], tell: Told) -> None:
+    async def start(
+        self, on_key: Callable[[], None], tell: Told, hosts: ReturnPathHosts | None
+    ) -> None:
         """Begin to check the domains again and again; in sandbox mode nothing asks the DNS."""
         self.service.on_key = on_key
         self.service.tell = tell
+        if hosts is not None:
+            self.service.on_return_paths = hosts.use
+            await self.service.read_return_paths()
         if not self._is_sandbox:
             loop = asyncio.get_running_loop()
             self._task = loop.create_task(self._recheck.run(), name="domains")
@@ -58,4 +64,6 @@ def _installation(settings: Settings, key: bytes) -> Installation:
         for source in settings.delivery.sources
         if source.address not in ("0.0.0.0", "::")
     )
-    return Installation(settings.server.hostname, sources, key)
+    return Installation(
+        settings.server.hostname, sources, key, settings.inbound.return_path_domain or ""
+    )

@@ -225,7 +225,7 @@ class Server:
             engine.foundation.store, engine.intake, lambda: engine.batches
         )
         tell_by_mail(self._quota, self.services.accounts, mailer, self.settings.server.language)
-        await self.services.areas.start(mailer, engine.metrics, read_keys)
+        await self.services.areas.start(mailer, engine.metrics, read_keys, engine.return_hosts)
 
     async def _start_control(self, _: Engine) -> None:
         handlers: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {

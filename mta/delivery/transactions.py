@@ -36,7 +36,7 @@ class TransactionBuilder:
         assert content is not None
         sender = message.sender
         if self._return_paths is not None and sender and not message.flags & _NOTICE:
-            sender = self._return_paths.address(attempt.deliveries[0].id)
+            sender = self._return_paths.address(attempt.deliveries[0].id, sender)
         needs_utf8 = bool(message.flags & _NEEDS_UTF8) or any(
             not d.address.isascii() for d in attempt.deliveries
         )

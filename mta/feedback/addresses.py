@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from mta.intake.return_path import PREFIX, ReturnPaths
+from mta.intake.return_path import PREFIX, ReturnPathHosts, ReturnPaths
 from mta.intake.tokens import TOKEN_PATTERN, DeliveryTokens, Purpose
 
 UNSUBSCRIBE_PREFIXES = ("u+", "baja+")
@@ -38,15 +38,15 @@ class Mailbox:
 class FeedbackAddresses:
     """Recognises them."""
 
-    def __init__(self, key: bytes, domain: str) -> None:
-        """`key`: the installation's secret; `domain`: `[inbound] return_path_domain`."""
-        self.domain = domain.lower()
-        self._return_paths = ReturnPaths(key, self.domain)
+    def __init__(self, key: bytes, hosts: ReturnPathHosts) -> None:
+        """`key`: the installation's secret."""
+        self.hosts = hosts
+        self._return_paths = ReturnPaths(key, hosts)
         self._unsubscribe = DeliveryTokens(key, Purpose.UNSUBSCRIBE)
-        name = re.escape(self.domain)
-        self._returns = re.compile(rf"\bb\+({TOKEN_PATTERN})@{name}", re.IGNORECASE | re.ASCII)
+        # The token proves itself, whatever the domain.
+        self._returns = re.compile(rf"\bb\+({TOKEN_PATTERN})@", re.IGNORECASE | re.ASCII)
         self._leaves = re.compile(
-            rf"(?:\b(?:u|baja)\+({TOKEN_PATTERN})@{name}|/u/({TOKEN_PATTERN})\b)",
+            rf"(?:\b(?:u|baja)\+({TOKEN_PATTERN})@|/u/({TOKEN_PATTERN})\b)",
             re.IGNORECASE | re.ASCII,
         )
 
@@ -56,7 +56,7 @@ class FeedbackAddresses:
         if not at:
             # RFC 5321 §4.5.1: <Postmaster> without a domain is always there.
             return Mailbox(Use.PEOPLE) if address.lower() == "postmaster" else None
-        if domain.lower().rstrip(".") != self.domain:
+        if domain.lower().rstrip(".") not in self.hosts:
             return None
         name = local.lower()
         if name in _PEOPLE:

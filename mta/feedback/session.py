@@ -98,7 +98,7 @@ class FeedbackHandler:
         if self._desk.addresses.resolve(address) is None:
             self._desk.metrics.feedback("refused")
             domain = address.rpartition("@")[2].lower().rstrip(".")
-            return _UNKNOWN if domain == self._desk.addresses.domain else _NO_RELAY
+            return _UNKNOWN if domain in self._desk.addresses.hosts else _NO_RELAY
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Ok"
 

@@ -11,7 +11,7 @@ from mta.feedback.effects import FeedbackEffects
 from mta.feedback.letters import FOLDER, Letters
 from mta.feedback.server import FeedbackServer
 from mta.feedback.session import FeedbackLimits
-from mta.intake.return_path import ReturnPaths
+from mta.intake.return_path import ReturnPathHosts, ReturnPaths
 from mta.intake.tokens import DeliveryTokens, Purpose
 from mta.model.traffic import DeliveryState
 from mta.settings.values import HostPort
@@ -40,13 +40,13 @@ class FeedbackStand:
         self.queue = stand
         self.counts = Counts()
         self.directory = directory
-        self.returns = ReturnPaths(self.key, DOMAIN)
+        self.returns = ReturnPaths(self.key, ReturnPathHosts(DOMAIN))
         self.leaves = DeliveryTokens(self.key, Purpose.UNSUBSCRIBE)
         self.effects = FeedbackEffects(stand.store, stand.clock, Classifier.load())
         self.server = FeedbackServer(
             [HostPort("127.0.0.1", 0)],
             hostname="relevo.example.org",
-            addresses=FeedbackAddresses(self.key, DOMAIN),
+            addresses=FeedbackAddresses(self.key, ReturnPathHosts(DOMAIN)),
             effects=self.effects,
             letters=Letters(directory, stand.clock),
             metrics=self.counts,

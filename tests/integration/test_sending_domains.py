@@ -14,6 +14,8 @@ from console.accounts.sending.values import RecordKind
 from console.accounts.values import State
 from mta.dkim.keys import KeyRing
 from mta.dns.lookup import Lookup
+from mta.feedback.addresses import FeedbackAddresses
+from mta.intake.return_path import ReturnPathHosts, ReturnPaths
 from mta.model.errors import PermanentError
 from tests.accounts_world import OPERATOR, open_world
 from tests.dnsserver import DnsServer, Fault
@@ -269,3 +271,35 @@ async def test_the_key_made_for_a_domain_signs_when_its_record_is_seen(ground, t
     assert read == [(NAME,)]
     (key,) = KeyRing.load(tmp_path / "dkim_keys").keys(NAME)
     assert key.selector == status.selector
+
+
+async def test_a_domain_with_an_alias_for_bounces_gets_its_return_paths_there(ground, tmp_path):
+    hosts = ReturnPathHosts("b.relevo.example")
+    paths = ReturnPaths(bytes(32), hosts)
+    installation = Installation("mail.relevo.example", (SOURCE,), bytes(32), "b.relevo.example")
+    domains = SendingDomains(
+        ground.world.store, ground.world.clock, ground.world.trail, ground.world.authenticator,
+        DomainChecker(Lookup([ground.dns.host_port]), installation), tmp_path / "dkim_keys",
+    )  # fmt: skip
+    domains.on_return_paths = hosts.use
+    status = await domains.add(OPERATOR, NAME, ground.account)
+    needed = {record.kind for record in status.records if record.is_needed}
+    assert needed == {RecordKind.OWNERSHIP, RecordKind.DKIM}
+    await domains.check(OPERATOR, NAME)
+    assert paths.address(1, f"app@{NAME}").endswith("@b.relevo.example")
+    ground.dns.set("b.relevo.example", MX=["10 mail.relevo.example."])
+    ground.dns.set(f"bounce.{NAME}", CNAME=["b.relevo.example."])
+    status = await domains.check(OPERATOR, NAME)
+    assert states(status)["return_path"] == "verified"
+    address = paths.address(1, f"app@{NAME}")
+    assert address.endswith(f"@bounce.{NAME}")
+    assert paths.address(1, "app@otro.example").endswith("@b.relevo.example")
+    mailbox = FeedbackAddresses(bytes(32), hosts).resolve(address)
+    assert mailbox is not None
+    assert mailbox.delivery == 1
+    ground.dns.remove(f"bounce.{NAME}")
+    await domains.check(OPERATOR, NAME)
+    assert paths.address(1, f"app@{NAME}").endswith("@b.relevo.example")
+    assert FeedbackAddresses(bytes(32), hosts).resolve(address) is not None  # late bounces
+    await domains.remove(OPERATOR, NAME)
+    assert FeedbackAddresses(bytes(32), hosts).resolve(address) is None

@@ -8,8 +8,9 @@ from mta.feedback.complaints import Complaint
 from mta.feedback.mime import MAX_DEPTH, MAX_PARTS, parse
 from mta.feedback.notices import MAX_RECIPIENTS, Notice
 from mta.feedback.reading import AutoReply, Letter, read
+from mta.intake.return_path import ReturnPathHosts
 
-ADDRESSES = FeedbackAddresses(b"k" * 32, "b.example.org")
+ADDRESSES = FeedbackAddresses(b"k" * 32, ReturnPathHosts("b.example.org"))
 WORDS = st.sampled_from(
     [
         b"\n", b"\r\n", b"\n\n", b": ", b"; ", b" ", b"\t", b'"', b"--b", b"--b--", b"<", b">", b"\x00",

@@ -4,7 +4,7 @@ import pytest
 
 from mta.feedback.addresses import FeedbackAddresses, Mailbox, Use
 from mta.feedback.session import _network_of
-from mta.intake.return_path import ReturnPaths
+from mta.intake.return_path import ReturnPathHosts, ReturnPaths
 from mta.intake.tokens import DeliveryTokens, Purpose
 
 KEY = b"k" * 32
@@ -14,11 +14,11 @@ ID = 1_795_347_660_672_723_965
 
 @pytest.fixture
 def addresses():
-    return FeedbackAddresses(KEY, DOMAIN)
+    return FeedbackAddresses(KEY, ReturnPathHosts(DOMAIN))
 
 
 def returns(identifier=ID, key=KEY):
-    return ReturnPaths(key, DOMAIN).address(identifier)
+    return ReturnPaths(key, ReturnPathHosts(DOMAIN)).address(identifier)
 
 
 def leaves(identifier=ID, key=KEY):

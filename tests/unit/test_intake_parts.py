@@ -8,7 +8,7 @@ import pytest
 
 from mta.intake.fingerprint import fingerprint
 from mta.intake.rate import CredentialRates
-from mta.intake.return_path import ReturnPaths
+from mta.intake.return_path import ReturnPathHosts, ReturnPaths
 from mta.intake.trace import TraceWriter
 from mta.model.address import parse_address
 from mta.model.envelope import Envelope, Origin, Recipient
@@ -87,7 +87,7 @@ def test_the_date_is_made_once_a_second():
 
 
 def test_a_return_path_tells_its_delivery():
-    paths = ReturnPaths(b"k" * 32, "b.example.org")
+    paths = ReturnPaths(b"k" * 32, ReturnPathHosts("b.example.org"))
     for number in (1, 35, 36, 1_800_000_000_123_456_789, 2**63 - 1):
         local, _, domain = paths.address(number).partition("@")
         assert domain == "b.example.org"
@@ -97,9 +97,9 @@ def test_a_return_path_tells_its_delivery():
 
 
 def test_a_forged_or_foreign_return_path_tells_nothing():
-    paths = ReturnPaths(b"k" * 32, "b.example.org")
+    paths = ReturnPaths(b"k" * 32, ReturnPathHosts("b.example.org"))
     local = paths.address(4711).partition("@")[0]
-    other = ReturnPaths(b"j" * 32, "b.example.org").address(4711).partition("@")[0]
+    other = ReturnPaths(b"j" * 32, ReturnPathHosts("b.example.org")).address(4711).partition("@")[0]
     changed = local[:-1] + ("0" if local[-1] != "0" else "1")
     hostile = ("", "b+", "b+1-", local + "x", "x" + local, local + "\n", local.replace("b+", "b+1"),
                "b+\u212a-" + "0" * 20, "b+\u017f-" + "0" * 20, "b+٣-" + "0" * 20, "b+" + "z" * 13 + "-" + "0" * 20,

@@ -8,6 +8,7 @@ import pytest
 from mta.delivery.attempt import Attempt
 from mta.delivery.rendering import Rendering
 from mta.feedback.addresses import FeedbackAddresses, Mailbox, Use
+from mta.intake.return_path import ReturnPathHosts
 from mta.intake.trace import TraceWriter
 from mta.intake.unsubscribe_links import UnsubscribeLinks
 from mta.settings import Settings
@@ -68,7 +69,7 @@ def test_the_fields_name_a_link_and_an_address_of_the_delivery():
     assert second == f" <mailto:u+{token}@{DOMAIN}?subject=unsubscribe>"
     assert post == "List-Unsubscribe-Post: List-Unsubscribe=One-Click"
     assert end == ""
-    found = FeedbackAddresses(KEY, DOMAIN).resolve(f"u+{token}@{DOMAIN}")
+    found = FeedbackAddresses(KEY, ReturnPathHosts(DOMAIN)).resolve(f"u+{token}@{DOMAIN}")
     assert found == Mailbox(Use.UNSUBSCRIBE, ID)
     assert links.url(ID) == f"{URL}/u/{token}"
 

@@ -35,6 +35,7 @@ class Installation:
     hostname: str
     sources: tuple[str, ...]  # egress addresses; empty: those of `hostname`
     key: bytes  # the installation's secret
+    return_path: str = ""  # `[inbound] return_path_domain`; empty: applications' own senders stay
 
 
 class DomainChecker:
@@ -66,10 +67,19 @@ class DomainChecker:
                 WantedRecord(RecordKind.DKIM, key.record_name, "TXT", record_text(key), True)
                 for key in keys
             ),
-            WantedRecord(RecordKind.SPF, name, "TXT", spf, True),
+            # Receivers ask for the SPF record of the return path.
+            WantedRecord(RecordKind.SPF, name, "TXT", spf, not self._installation.return_path),
+            *self._return_path(name),
             WantedRecord(RecordKind.DMARC, f"_dmarc.{name}", "TXT", dmarc, False),
             WantedRecord(RecordKind.MX, name, "MX", "", False),
         ]
+
+    def _return_path(self, name: str) -> list[WantedRecord]:
+        target = self._installation.return_path
+        if not target:
+            return []
+        host = return_path_host(name)
+        return [WantedRecord(RecordKind.RETURN_PATH, host, "CNAME", target, False)]
 
     async def look(self, status: DomainStatus, keys: Sequence[DkimKey]) -> list[DomainRecord]:
         """Every record with what the DNS has for it now; what it does not answer stays as it was."""
@@ -110,7 +120,16 @@ class DomainChecker:
             return records, await spf_problem(self._lookup, domain.domain, await self._sources())
         if wanted.kind is RecordKind.DMARC:
             return await self._dmarc(domain.domain)
+        if wanted.kind is RecordKind.RETURN_PATH:
+            return await self._alias(wanted)
         return await self._mx(domain.domain)
+
+    async def _alias(self, wanted: WantedRecord) -> tuple[Sequence[str], str]:
+        found = await self._ask(wanted.name, "CNAME")
+        if not isinstance(found, Records):
+            return (), "the record is not there"
+        names = [str(record).rstrip(".").lower() for record in found.data]
+        return names, "" if names == [wanted.value.lower()] else "it points elsewhere"
 
     async def _dkim(self, key: DkimKey) -> tuple[Sequence[str], str]:
         found = await self._txt(key.record_name)
@@ -170,6 +189,11 @@ class DomainChecker:
         if isinstance(found, Failed):
             raise DnsUnknown(found.reason)
         return found
+
+
+def return_path_host(domain: str) -> str:
+    """Where bounces of a sending domain come back, if its owner points that at us."""
+    return f"bounce.{domain}"
 
 
 def _missing(found: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from console.accounts.actor import Actor, NotVisible
 from console.accounts.audit.trail import AuditTrail
 from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.permissions import Permission
-from console.accounts.sending.checking import DomainChecker
+from console.accounts.sending.checking import DomainChecker, return_path_host
 from console.accounts.sending.values import DomainRecord, DomainStatus, RecordKind, RecordState
 from console.accounts.values import SendingDomain, State
 from mta.dkim.keyfiles import awaited_keys, generate_key, put_in_use
@@ -31,6 +31,10 @@ _SYSTEM = Actor.system("domains")
 
 Told = Callable[[DomainStatus, bool], Awaitable[None]]
 """Tells the account's people of a domain whose records went (False) or came back (True)."""
+
+
+def _nowhere(_by_domain: Mapping[str, str], _known: frozenset[str]) -> None:
+    return None
 
 
 async def _nobody(_status: DomainStatus, _is_back: bool) -> None:
@@ -62,6 +66,8 @@ class SendingDomains:
         self._log = structlog.get_logger("relevo.domains")
         self.on_key: Callable[[], None] = lambda: None  # the running server's: read keys anew
         self.tell: Told = _nobody
+        # The running server's: return path hosts by domain, and all that may be in use.
+        self.on_return_paths: Callable[[Mapping[str, str], frozenset[str]], None] = _nowhere
 
     async def all(self, actor: Actor, account: int | None = None) -> list[DomainStatus]:
         """Domains that the actor sees, or an account's own; by name."""
@@ -136,12 +142,27 @@ class SendingDomains:
             ]
         )
         await self._authenticator.refresh()
+        await self.read_return_paths()
 
     async def check(self, actor: Actor, domain: str) -> DomainStatus:
         """Ask the DNS now; what it shows counts at once."""
         status = await self.get(actor, domain, Permission.DOMAIN_VIEW)
         records = await self._checker.look(status, self._keys(status.name))
         return await self._settle(actor, status, records)
+
+    async def read_return_paths(self) -> None:
+        """Tell the server which domains have a return path of their own."""
+        rows = await self._store.read("sending_domain_all")
+        active = [
+            status for status in map(DomainStatus.of, rows) if status.domain.state is State.ACTIVE
+        ]
+        by_domain = {
+            status.name: record.name
+            for status in active
+            for record in status.records
+            if record.kind is RecordKind.RETURN_PATH and record.state is RecordState.VERIFIED
+        }
+        self.on_return_paths(by_domain, frozenset(return_path_host(s.name) for s in active))
 
     async def _settle(
         self, actor: Actor, before: DomainStatus, records: Sequence[DomainRecord]
@@ -173,6 +194,8 @@ class SendingDomains:
             work.append(_event(after, is_back, now_ms))
         await self._store.submit(work)
         await self._use_published(after)
+        if _return_path(before) != _return_path(after) or becomes_active:
+            await self.read_return_paths()
         if becomes_active:
             await self._authenticator.refresh()
         if is_gone or is_back:
@@ -237,6 +260,10 @@ class SendingDomains:
         if published:
             self._log.info("DKIM key signs", domain=status.name)
             self.on_key()
+
+
+def _return_path(status: DomainStatus) -> list[RecordState]:
+    return [r.state for r in status.records if r.kind is RecordKind.RETURN_PATH]
 
 
 def _event(status: DomainStatus, is_back: bool, now_ms: int) -> Rows:

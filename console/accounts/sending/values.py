@@ -16,6 +16,7 @@ class RecordKind(StrEnum):
     SPF = "spf"
     DMARC = "dmarc"
     MX = "mx"
+    RETURN_PATH = "return_path"
 
 
 class RecordState(StrEnum):
