@@ -49,7 +49,7 @@ def test_an_unknown_user_at_postfix_comes_back_as_a_report(relay, postfix, sandb
 @pytest.mark.debian
 def test_only_the_refused_recipient_comes_back(relay, postfix, sandbox) -> None:
     sender = f"partly@{SENDER_DOMAIN}"
-    ana, nobody = f"ana@{CLEAR_DOMAIN}", f"nobody@{CLEAR_DOMAIN}"
+    ana, nobody = f"ana@{CLEAR_DOMAIN}", f"nadie@{CLEAR_DOMAIN}"
     clients.submit(relay, clients.message("partly", ana, sender=sender), ana, nobody, sender=sender)
     postfix.wait(ana, "Subject: partly\r\n")
     (notice,) = sandbox.wait(sender)
