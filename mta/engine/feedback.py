@@ -13,8 +13,8 @@ from mta.feedback.addresses import FeedbackAddresses
 from mta.feedback.effects import Accepted, FeedbackEffects, NoticeWriter
 from mta.feedback.letters import Letters
 from mta.feedback.server import FeedbackServer
-from mta.listener.listener import Listener
 from mta.intake.return_path import ReturnPathHosts
+from mta.listener.listener import Listener
 from mta.settings.schema import Settings
 
 

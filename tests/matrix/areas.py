@@ -6,7 +6,10 @@ from console.suppressions.files import FileRow
 from tests.accounts_world import OPERATOR
 from tests.matrix.stand import Row, Stand
 
-WITHOUT_ACTOR = {"IncidentService.observe_ids": "at the start, gives nothing away"}
+WITHOUT_ACTOR = {
+    "IncidentService.observe_ids": "at the start, gives nothing away",
+    "SendingDomains.read_return_paths": "tells the running server alone",
+}
 
 INSIDE = {"IncidentService.may_move": "a question without effect"}
 
