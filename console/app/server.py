@@ -220,12 +220,13 @@ class Server:
             except ConfigurationError as error:
                 self._log.error("DKIM keys were not read anew", error=str(error))
 
+        hosts = engine.return_paths.hosts if engine.return_paths is not None else None
         mailer = self.services.people.start(engine.intake)
         self._quota.refunds.resender = MailResender(
             engine.foundation.store, engine.intake, lambda: engine.batches
         )
         tell_by_mail(self._quota, self.services.accounts, mailer, self.settings.server.language)
-        await self.services.areas.start(mailer, engine.metrics, read_keys, engine.return_hosts)
+        await self.services.areas.start(mailer, engine.metrics, read_keys, hosts)
 
     async def _start_control(self, _: Engine) -> None:
         handlers: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {

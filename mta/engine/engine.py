@@ -41,7 +41,7 @@ from mta.intake.expansion import Expansion
 from mta.intake.flow_lookup import FlowLookup
 from mta.intake.intake import Intake
 from mta.intake.ports import AllowAll, SubmissionPolicy
-from mta.intake.return_path import ReturnPathHosts, ReturnPaths
+from mta.intake.return_path import ReturnPaths
 from mta.intake.trace import TraceWriter
 from mta.intake.unsubscribe_links import UnsubscribeLinks
 from mta.listener.authenticator import Authenticator
@@ -99,7 +99,7 @@ class Engine:
         self.stopping = asyncio.Event()
         self.hurrying = asyncio.Event()
         self.exit_status = 0
-        self.return_hosts: ReturnPathHosts | None = None  # None: applications' own senders stay
+        self.return_paths: ReturnPaths | None = None  # None: applications' own senders stay
         self.foundation: Foundation
         self.delivery: DeliveryAssembly
         self.listener: Listener
@@ -230,10 +230,8 @@ class Engine:
         trace = TraceWriter(settings.server.hostname)
         self.flow_lookup = FlowLookup(base.store, base.flows, base.ids, base.clock)
         mail_log = MailLog(self.log_output, asyncio.get_running_loop().call_soon)
-        return_paths = None
-        if settings.inbound.return_path_domain:
-            self.return_hosts = ReturnPathHosts(settings.inbound.return_path_domain)
-            return_paths = ReturnPaths(self.installation_key, self.return_hosts)
+        domain = settings.inbound.return_path_domain
+        self.return_paths = ReturnPaths.of(self.installation_key, domain)
         notices = DsnNotices(
             ids=base.ids,
             reserve=base.store.reserve,
@@ -246,9 +244,8 @@ class Engine:
         self.unsubscribe = UnsubscribeLinks.of(settings, self.installation_key)
         classifier = Classifier.load(_beside(config_dir, "bounce_rules.toml"))
         self.feedback = Feedback(
-            base, settings, self.installation_key, self.return_hosts, self.metrics, classifier,
-            notices,
-            lambda told, due_ms: self.delivery.dispatcher.accepted(told, due_ms),
+            base, settings, self.installation_key, self.return_paths, self.metrics, classifier,
+            notices, lambda told, due_ms: self.delivery.dispatcher.accepted(told, due_ms),
         )  # fmt: skip
         self.delivery = assemble_delivery(
             settings,
@@ -262,7 +259,7 @@ class Engine:
             mail_log=mail_log,
             classifier=classifier,
             notices=notices,
-            return_paths=return_paths,
+            return_paths=self.return_paths,
             unsubscribe=self.unsubscribe,
             renderer=self._ports.renderer,
             suppression=base.suppression,

@@ -13,7 +13,7 @@ from mta.feedback.addresses import FeedbackAddresses
 from mta.feedback.effects import Accepted, FeedbackEffects, NoticeWriter
 from mta.feedback.letters import Letters
 from mta.feedback.server import FeedbackServer
-from mta.intake.return_path import ReturnPathHosts
+from mta.intake.return_path import ReturnPaths
 from mta.listener.listener import Listener
 from mta.settings.schema import Settings
 
@@ -26,23 +26,23 @@ class Feedback:
         base: Foundation,
         settings: Settings,
         key: bytes,
-        hosts: ReturnPathHosts | None,
+        return_paths: ReturnPaths | None,
         metrics: Metrics,
         classifier: Classifier,
         notices: NoticeWriter,
         accepted: Accepted,
     ) -> None:
-        """`key`: the installation's secret; `hosts`: where return paths live. `accepted`: has notices to applications sent."""
+        """`key`: the installation's secret; `return_paths`: None when there are none. `accepted`: has notices to applications sent."""
         self.effects = FeedbackEffects(base.store, base.clock, classifier, notices, accepted)
         self.server: FeedbackServer | None = None
         self._tls: Callable[[], ssl.SSLContext | None] = lambda: None
         inbound = settings.inbound
-        if not inbound.listen or hosts is None:
+        if not inbound.listen or return_paths is None:
             return
         self.server = FeedbackServer(
             inbound.listen,
             hostname=settings.server.hostname,
-            addresses=FeedbackAddresses(key, hosts),
+            addresses=FeedbackAddresses(key, return_paths.hosts),
             effects=self.effects,
             letters=Letters(settings.server.data_dir, base.clock),
             metrics=metrics,

@@ -6,6 +6,7 @@ stored: the token is computed when a mail is sent and checked when a bounce arri
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Self
 
 from mta.intake.tokens import DeliveryTokens, Purpose
 
@@ -49,11 +50,16 @@ class ReturnPaths:
     def __init__(self, key: bytes, hosts: ReturnPathHosts) -> None:
         """`key`: 32 secret bytes of the installation."""
         self._tokens = DeliveryTokens(key, Purpose.RETURN_PATH)
-        self._hosts = hosts
+        self.hosts = hosts
+
+    @classmethod
+    def of(cls, key: bytes, domain: str | None) -> Self | None:
+        """Those of an installation; `domain`: `[inbound] return_path_domain`, None: there are none."""
+        return cls(key, ReturnPathHosts(domain)) if domain else None
 
     def address(self, delivery_id: int, sender: str = "") -> str:
         """The envelope sender of that delivery in place of the application's."""
-        return f"{PREFIX}{self._tokens.token(delivery_id)}@{self._hosts.of(sender)}"
+        return f"{PREFIX}{self._tokens.token(delivery_id)}@{self.hosts.of(sender)}"
 
     def delivery_id(self, local_part: str) -> int | None:
         """The delivery that a return path belongs to, or None for a forged or foreign one."""
