@@ -13,6 +13,7 @@ from console.api.credentials import CredentialEndpoints
 from console.api.domains import DomainEndpoints
 from console.api.messages.endpoint import MessageEndpoints
 from console.api.openapi import STATUS_OF, codes_of
+from console.api.queue import QueueEndpoints
 from console.api.quota import QuotaEndpoints
 from console.api.routes import Route
 from console.api.sandbox import SandboxEndpoints
@@ -99,6 +100,7 @@ def all_groups() -> Sequence[RouteGroup]:
         CredentialEndpoints(nothing, nothing),
         AccountEndpoints(nothing, nothing),
         QuotaEndpoints(nothing, nothing),
+        QueueEndpoints(nothing, nothing, nothing),
         SandboxEndpoints(None),
     )
 

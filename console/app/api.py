@@ -13,6 +13,7 @@ from console.api.domains import DomainEndpoints
 from console.api.messages.endpoint import MessageEndpoints
 from console.api.messages.log import MessageLog
 from console.api.messages.service import SendService
+from console.api.queue import QueueEndpoints
 from console.api.quota import QuotaEndpoints
 from console.api.routes import Call
 from console.api.sandbox import SandboxEndpoints
@@ -56,7 +57,8 @@ def build_api(engine: Engine, services: Services, simulator: Simulator | None) -
     """The API; `simulator` is None unless in sandbox mode."""
     store, clock = services.foundation.store, services.foundation.clock
     settings = engine.settings
-    log = MessageLog(store, QueueReader(store, clock))
+    reader = QueueReader(store, clock)
+    log = MessageLog(store, reader)
     send = build_send_service(engine, services)
 
     def actor_of(call: Call) -> Actor:
@@ -74,6 +76,7 @@ def build_api(engine: Engine, services: Services, simulator: Simulator | None) -
         QuotaEndpoints(services.quota, actor_of),
         WebhookEndpoints(services.areas.webhooks.service, actor_of),
         DomainEndpoints(services.areas.domains.service, actor_of),
+        QueueEndpoints(reader, log, services.queue.operations["queue.why"]),
         SandboxEndpoints(None if simulator is None else simulator.inbox),
     ]
     return Api(

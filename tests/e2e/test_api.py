@@ -98,6 +98,9 @@ def test_what_waits_can_be_cancelled_and_what_is_over_cannot(api):
     answer = api.send(to=[{"email": OK}], send_at=later.isoformat())
     assert answer.json["items"][0]["status"] == "scheduled"
     message = answer.json["id"]
+    (why,) = api.ask("GET", f"/api/v1/queue/{message}/why").json["items"]
+    assert (why["state"], why["recipient"]) == ("scheduled", OK)
+    assert why["due"][:16] == later.isoformat()[:16]
     assert api.ask("POST", f"{MESSAGES}/{message}/cancel").json == {"cancelled": 1}
     assert api.ask("POST", f"{MESSAGES}/{message}/cancel").json == {"cancelled": 0}
     assert delivered(api, message)["deliveries"][0]["status"] == "cancelled"
@@ -149,6 +152,8 @@ def test_accounts_do_not_see_each_other(server, api):
     for identifier in (mine["id"], mine["items"][0]["id"]):
         assert other.ask("GET", f"{MESSAGES}/{identifier}").status == 404
         assert other.ask("POST", f"{MESSAGES}/{identifier}/cancel").status == 404
+        assert other.ask("GET", f"/api/v1/queue/{identifier}/why").status == 404
+    assert other.ask("GET", "/api/v1/queue").json["items"] == []
     assert other.ask("GET", f"{MESSAGES}?recipient={OK}").json["items"] == []
     assert other.send(to=[{"email": OK}]).json["code"] == "sender_not_allowed"
 

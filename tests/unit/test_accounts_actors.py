@@ -44,6 +44,26 @@ async def test_a_credential_acts_in_its_own_account_alone(tmp_path):
         assert not actors.of_identity(identity).grants
 
 
+async def test_what_a_key_may_do_with_accounts_and_quota_holds_below_and_nothing_else(tmp_path):
+    async with open_world(tmp_path) as world:
+        main = await world.accounts.add(OPERATOR, "Agencia")
+        sub = await world.accounts.add(OPERATOR, "Prensa", parent=main.id)
+        other = await world.accounts.add(OPERATOR, "Vecino")
+        actors = Actors(world.store, world.authenticator)
+        limits = Limits(frozenset((Scope.SEND, Scope.MAIL_VIEW, Scope.QUOTA_MOVE)))
+        new = await world.accounts.credentials.add(OPERATOR, main.id, "ERP", limits)
+        found = world.authenticator.check_key(new.secret, "::1")
+        assert found is not None
+        actor = actors.of_identity(found[0])
+        assert actor.grants[sub.id] == {Permission.QUOTA_MOVE, Permission.QUOTA_VIEW}
+        assert Permission.MAIL_VIEW in actor.grants[main.id]
+        assert not actor.sees(other.id)
+        below = await world.accounts.credentials.add(OPERATOR, sub.id, "Sub", limits)
+        found = world.authenticator.check_key(below.secret, "::1")
+        assert found is not None
+        assert not actors.of_identity(found[0]).sees(main.id)
+
+
 async def test_nobody_gives_a_key_what_he_may_not_do_himself(tmp_path):
     async with open_world(tmp_path) as world:
         account = await world.accounts.add(OPERATOR, "Shop")
