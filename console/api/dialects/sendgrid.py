@@ -141,7 +141,8 @@ class SendGrid:
                 "help": None,
             }
         )
-        return _json(body, response.status, {})
+        headers = {k: v for k, v in response.headers.items() if k == "Retry-After"}
+        return _json(body, response.status, headers)
 
     async def make_batch(self, _: web.Request) -> web.StreamResponse:
         """An id under which the messages of several requests belong together."""

@@ -10,6 +10,7 @@ from console.api.messages.result import ItemStatus, SendItem, SendResult
 from console.api.refusals import ApiRefusal
 from mta.intake.admission import Joined
 from mta.intake.batch import BatchIntake, BatchSubmission
+from mta.intake.fingerprint import fingerprint
 from mta.intake.intake import Intake
 from mta.intake.ports import Receipt, RecipientOutcome
 from mta.model.address import Address
@@ -65,7 +66,7 @@ class SendService:
         refusal = self._intake.check_batch(
             identity, len(request.recipients) or len(request.addressed)
         )
-        if refusal is not None:
+        if refusal is not None and not idempotency_key:
             raise refusal_of(refusal)
         made = await self._compose(identity, request, origin, idempotency_key)
 
@@ -73,12 +74,17 @@ class SendService:
             assert joined is not None
             return joined(self._result(identity, message_id, outcomes, made))
 
-        receipt = await self._submit(made, None if joined is None else rows)
-        if not receipt.message_id:
-            raise refusal_of(receipt.reply)
-        if receipt.outcomes:
-            return self._result(identity, receipt.message_id, receipt.outcomes, made)
-        return await self._earlier(identity, receipt.message_id)
+        if refusal is None:
+            receipt = await self._submit(made, None if joined is None else rows)
+            if receipt.outcomes:
+                return self._result(identity, receipt.message_id, receipt.outcomes, made)
+            if receipt.message_id:
+                return await self._earlier(identity, receipt.message_id)
+            refusal = receipt.reply
+        # What was taken before was taken, whatever would be said of it now (an empty bag).
+        if idempotency_key and (earlier := await self._same(identity, made, idempotency_key)):
+            return await self._earlier(identity, earlier)
+        raise refusal_of(refusal)
 
     async def check(self, identity: Identity, request: MessageRequest, *, origin: Origin) -> None:
         """Look at everything and take nothing. Raises `ApiRefusal` with what `send` would refuse."""
@@ -128,6 +134,16 @@ class SendService:
         for place, item in made.rejected:
             items.insert(place, item)
         return SendResult(message_id, items, self._remaining(identity))
+
+    async def _same(self, identity: Identity, made: Composed, key: str) -> int:
+        """The message that the key stands for, if it is this one; else 0."""
+        submission = made.submission
+        if isinstance(submission, BatchSubmission):
+            digest = submission.digest
+        else:
+            digest = fingerprint(submission.envelope, submission.content)
+        rows = await self._store.read("idempotency_get", account=identity.account_id, key=key)
+        return rows[0][0] if rows and rows[0][1] == digest else 0
 
     async def _earlier(self, identity: Identity, message_id: int) -> SendResult:
         """What an idempotency key stands for, as it was taken."""
