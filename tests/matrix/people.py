@@ -1,12 +1,35 @@
 """Invitations and reports of the doors' use."""
 
 from console.accounts.permissions import Permission
+from console.accounts.signin.rules import FactorRules
 from console.accounts.usage.service import UsageQuery
 from console.accounts.values import Role
 from tests.accounts_world import OPERATOR
 from tests.matrix.stand import Row, Stand
 
+_OWN = "of the person who has signed in, whom the caller names by the session"
+
 WITHOUT_ACTOR = {
+    "FactorRules.accounts": "which accounts ask for a second factor, for the sign-in",
+    "SignIn.password": "this is how one becomes an actor",
+    "SignIn.code": "this is how one becomes an actor",
+    "SignIn.use_link": "this is how one becomes an actor: the token is the proof",
+    "SignIn.new_link": "for a mail of Invitations, which has asked",
+    "SignIn.mail_state": "of a mail that the caller got from Invitations or a list of his",
+    **{
+        f"SignIn.{verb}": _OWN
+        for verb in (
+            "leave",
+            "change_password",
+            "enrol",
+            "confirm",
+            "new_codes",
+            "disable_factor",
+            "save_profile",
+            "revoke",
+            "revoke_others",
+        )
+    },
     "PersonService.overwrite": "finishes on the disk what was erased, also after a crash",
     "Invitations.forgot": "anybody may ask for a link; it goes to the person, the answer is the same",
     "Invitations.guide": "the guide of a role, for a mail of a service that has asked",
@@ -26,7 +49,23 @@ async def _invited(stand: Stand, account: int) -> str:
     return email
 
 
+async def _end_sessions(stand, actor, _account, email):
+    user = await stand.services.accounts.users.get(actor, email)
+    await stand.services.sign_in.end_sessions(actor, user)
+
+
+def _rules(stand: Stand) -> FactorRules:
+    base = stand.services.foundation
+    return FactorRules(base.store, base.clock, stand.services.trail)
+
+
 ROWS = (
+    Row("SignIn.end_sessions", Permission.USER_MANAGE, _end_sessions, make=_invited),
+    Row(
+        "FactorRules.set",
+        Permission.SETTINGS_MANAGE,
+        lambda s, a, n, _: _rules(s).set(a, n, is_required=False),
+    ),
     Row(
         "Invitations.invite",
         Permission.USER_MANAGE,

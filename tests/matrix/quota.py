@@ -9,6 +9,7 @@ from tests.accounts_world import OPERATOR
 from tests.matrix.stand import Row, Stand
 
 WITHOUT_ACTOR = {
+    "RefundService.open_own": "a proposal of Relevo itself; a person decides on it",
     "RefundService.carry_on": "the system goes on with what was confirmed",
     "Books.commit": "below the services, which ask",
     "Ledger.balance_at": "for checks and reports within",

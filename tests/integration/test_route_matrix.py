@@ -1,0 +1,234 @@
+"""Every route × method × role or scope: a row for each in `tests/matrix/routes_*.py`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import argon2
+import pytest
+import structlog
+
+from console.accounts.incidents.values import Category
+from console.accounts.permissions import PERMISSIONS
+from console.accounts.values import Limits, Role, Scope
+from console.app.server import Server
+from mta.model.errors import PermanentError
+from mta.settings.loading import load_settings
+from tests.accounts_world import OPERATOR
+from tests.matrix import routes_api, routes_pages
+from tests.matrix.routes import Asks, RouteRow
+from tests.web_world import sign_in, token_of
+
+ROWS = [row for table in (routes_pages, routes_api) for row in table.ROWS]
+PASSWORD = "correcto caballo"
+
+
+@dataclass
+class Site:
+    """A whole server, and what its routes are about in two accounts of different customers."""
+
+    server: Server
+    url: str
+    accounts: dict[str, int]
+    subs: dict[str, int]
+    users: dict[str, int]
+    _number: int = 0
+
+    async def things(self, row: RouteRow, place: str) -> dict[str, str]:
+        """What the row names, in that account; new where calls use it up."""
+        services, account = self.server.services, self.accounts[place]
+        areas, named = services.areas, f"{row.url} {row.form}"
+        number = self._number = self._number + 1
+        things = {
+            "account": str(account),
+            "sub": str(self.subs[place]),
+            "user": str(self.users[place]),
+            "domain": f"{place}.example.org",
+            "number": str(number),
+        }
+        if "{hook}" in named:
+            for old in await areas.webhooks.service.all(OPERATOR, account):
+                await areas.webhooks.service.remove(OPERATOR, old.id)
+            new = await areas.webhooks.service.add(OPERATOR, account, "https://h.example.org/")
+            things["hook"] = str(new.webhook.id)
+        if "{incident}" in named:
+            new = await areas.incidents.open(OPERATOR, account, Category.OTHER, "x", "x", "x")
+            things["incident"] = str(new.number)
+        if "{lone_domain}" in named:
+            things["lone_domain"] = f"lone{number}.example.org"
+            await areas.domains.service.add(OPERATOR, things["lone_domain"], account)
+        if "{credential}" in named:
+            new = await services.accounts.credentials.add(OPERATOR, account, "ERP")
+            things["credential"] = str(new.credential.id)
+        return things
+
+    @asynccontextmanager
+    async def browser(self) -> AsyncIterator[aiohttp.ClientSession]:
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(self.url, cookie_jar=jar) as session:
+            yield session
+
+    @asynccontextmanager
+    async def person(self, role: Role) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
+        """Signed in, with the token of the forms."""
+        async with self.browser() as browser:
+            email = f"{role}@example.org"
+            response = await sign_in(browser, email=email, password=PASSWORD)
+            assert response.status == 303
+            async with browser.get("/profile") as page:
+                yield browser, token_of(await page.text())
+
+
+async def _refuse(*_: object) -> None:
+    raise PermanentError("no network in this test")
+
+
+async def _nothing(*_: object) -> tuple[()]:
+    """No record is there."""
+    return ()
+
+
+async def _no_key(_: str) -> str:
+    return ""
+
+
+async def _fill(server: Server, url: str) -> Site:
+    services = server.services
+    services.hasher._hasher = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    services.areas.webhooks.poster.post = _refuse
+    services.areas.domains.service._checker.look = _nothing
+    services.areas.domains.service._make_key = _no_key
+    accounts, subs, users = {}, {}, {}
+    for place in ("own", "other"):
+        accounts[place] = (await services.accounts.add(OPERATOR, place)).id
+        await services.quota.contracts.add(OPERATOR, accounts[place], "bag", 1000)
+        subs[place] = (await services.accounts.add(OPERATOR, "sub", parent=accounts[place])).id
+        users[place], _ = await services.accounts.users.add(
+            OPERATOR, f"{place}@example.net", Role.VIEWER, accounts[place], PASSWORD
+        )
+        domain = f"{place}.example.org"
+        await services.areas.domains.service.add(OPERATOR, domain, accounts[place])
+    for role in Role:
+        email = f"{role}@example.org"
+        await services.accounts.users.add(OPERATOR, email, role, accounts["own"], PASSWORD)
+    await services.quota.refresh()
+    return Site(server, url, accounts, subs, users)
+
+
+@pytest.fixture
+async def site(tmp_path):
+    for name in ("queue", "dkim"):
+        (tmp_path / name).mkdir(mode=0o700)
+    environ = {
+        "RELEVO_SERVER__DATA_DIR": str(tmp_path / "queue"),
+        "RELEVO_SERVER__DKIM_DIR": str(tmp_path / "dkim"),
+        "RELEVO_SUBMISSION__LISTEN": '["127.0.0.1:0"]',
+        "RELEVO_CONSOLE__LISTEN": "127.0.0.1:0",
+        "RELEVO_DELIVERY__MODE": "sandbox",
+        "RELEVO_SANDBOX__LISTEN": "127.0.0.1:0",
+        "RELEVO_LOG__LEVEL": "error",
+    }
+    started = asyncio.Event()
+    server = Server(load_settings(None, environ), lambda _: started.set())
+    running = asyncio.create_task(server.engine.run(server._begin))
+    waiting = asyncio.create_task(started.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    assert started.is_set(), running.exception()
+    host, port = server.console.addresses[0]
+    yield await _fill(server, f"http://{host}:{port}/")
+    server.engine.stop()
+    assert await running == 0
+    server.engine.log_output.close()
+    structlog.reset_defaults()
+
+
+async def _ask(browser, row: RouteRow, things, token="", key="") -> int:
+    """The status of one call."""
+    method = "POST" if row.method == "*" else row.method
+    url = (row.url or row.path).format(**things)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    data = None
+    if method != "GET" and row.json is None and not key:
+        data = aiohttp.FormData({name: value.format(**things) for name, value in row.form.items()})
+        data.add_field("csrf", token)
+        if row.file:
+            data.add_field("file", row.file, filename="rows.csv", content_type="text/csv")
+    async with browser.request(
+        method, url, data=data, json=row.json, headers=headers, allow_redirects=False
+    ) as response:
+        await response.read()
+        if response.status == 303 and response.headers["Location"].startswith("/login"):
+            return 401
+        return response.status
+
+
+async def test_every_route_has_a_row_and_every_row_a_route(site):
+    served = {
+        (route.method, route.resource.canonical)
+        for route in site.server.console._site._runner.app.router.routes()
+        if route.method != "HEAD"  # comes with GET
+    }
+    named = {(row.method, row.path) for row in ROWS}
+    assert sorted(served - named) == [], "add a row to tests/matrix/routes_*.py"
+    assert sorted(named - served) == []
+
+
+async def test_without_a_sign_in_nothing_but_what_is_open_is_answered(site):
+    wrong = []
+    async with site.browser() as browser:
+        for row in ROWS:
+            if row.asks is Asks.NOTHING and not row.is_tried:
+                continue
+            status = await _ask(browser, row, await site.things(row, "own"))
+            is_open = row.asks is Asks.NOTHING
+            if is_open is (status == 401) and not (row.method == "*" and status == 404):
+                wrong.append((row.method, row.path, status))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_T_c_a_page_is_there_for_who_may_and_for_nobody_else(site, role):
+    wrong = []
+    async with site.person(role) as (browser, token):
+        for row in routes_pages.ROWS:
+            if row.asks is Asks.NOTHING or not row.is_tried:
+                continue
+            may = row.asks is Asks.SIGN_IN or bool({row.asks, row.also} & PERMISSIONS[role])
+            status = await _ask(browser, row, await site.things(row, "own"), token)
+            if may is (status in (401, 403, 404)) or status >= 500:
+                wrong.append((row.method, row.path, "own", status))
+            if "{" in row.url:
+                status = await _ask(browser, row, await site.things(row, "other"), token)
+                if status != 404:
+                    wrong.append((row.method, row.path, "other", status))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+async def test_a_key_is_let_in_by_its_scopes_alone(site):
+    asked = {scope for row in routes_api.ROWS for scope in (row.asks, row.also)}
+    scopes = {scope for scope in asked if isinstance(scope, Scope)}
+    keys = {}
+    for scope in (*scopes, Scope.QUOTA_VIEW):
+        limits = Limits(frozenset({scope}))
+        credentials = site.server.services.accounts.credentials
+        keys[scope] = (
+            await credentials.add(OPERATOR, site.accounts["own"], f"key {scope}", limits)
+        ).secret
+    wrong = []
+    async with site.browser() as browser:
+        for row in routes_api.ROWS:
+            if row.asks is Asks.NOTHING or not row.is_tried:
+                continue
+            own, other = await site.things(row, "own"), await site.things(row, "other")
+            for scope, key in keys.items():
+                may = row.asks is Asks.KEY or scope in (row.asks, row.also)
+                status = await _ask(browser, row, own, key=key)
+                if may is (status in (401, 403)) or status >= 500:
+                    wrong.append((row.method, row.path, scope, status))
+                if may and "{" in row.url:
+                    status = await _ask(browser, row, other, key=key)
+                    if status != 404:
+                        wrong.append((row.method, row.path, "other", status))
+    assert not wrong, "\n".join(map(str, wrong))

@@ -1,0 +1,106 @@
+"""The API and the dialects."""
+
+from console.accounts.values import Scope
+from tests.matrix.routes import Asks, RouteRow
+
+_V1 = "/api/v1"
+_MAIL = {"from": "a@own.example.org", "to": "b@example.com", "subject": "x", "text": "x"}
+
+
+def _hook(
+    method: str, verb: str, scope: Scope, json: object = None, *, also: Scope | None = None
+) -> RouteRow:
+    tail = f"/{verb}" if verb else ""
+    return RouteRow(
+        method,
+        f"{_V1}/webhooks/{{id}}{tail}",
+        scope,
+        also=also,
+        url=f"{_V1}/webhooks/{{hook}}{tail}",
+        json=json,
+    )
+
+
+ROWS = (
+    RouteRow("GET", f"{_V1}/openapi.json", Asks.NOTHING),
+    RouteRow("POST", f"{_V1}/messages", Scope.SEND, json=_MAIL),
+    # What a key sent itself it sees anyway.
+    RouteRow("GET", f"{_V1}/messages", Scope.MAIL_VIEW, also=Scope.SEND),
+    RouteRow(
+        "GET", f"{_V1}/messages/{{id}}", Scope.MAIL_VIEW, also=Scope.SEND, url=f"{_V1}/messages/1"
+    ),
+    RouteRow(
+        "POST", f"{_V1}/messages/{{id}}/cancel", Scope.MAIL_CANCEL, also=Scope.SEND,
+        url=f"{_V1}/messages/1/cancel",
+    ),
+    RouteRow("GET", f"{_V1}/usage", Scope.REPORT_VIEW, also=Scope.SEND),  # of its own
+    RouteRow("GET", f"{_V1}/suppressions", Scope.SUPPRESSION_VIEW, also=Scope.SUPPRESSION_MANAGE),
+    RouteRow(
+        "POST", f"{_V1}/suppressions", Scope.SUPPRESSION_MANAGE,
+        json={"addresses": ["x@example.com"]},
+    ),
+    RouteRow(
+        "DELETE", f"{_V1}/suppressions/{{address}}", Scope.SUPPRESSION_MANAGE,
+        url=f"{_V1}/suppressions/x@example.com",
+    ),
+    RouteRow("GET", f"{_V1}/webhooks", Scope.WEBHOOK_VIEW, also=Scope.WEBHOOK_MANAGE),
+    RouteRow(
+        "POST", f"{_V1}/webhooks", Scope.WEBHOOK_MANAGE, json={"url": "https://x.example.org/"}
+    ),
+    _hook("GET", "", Scope.WEBHOOK_VIEW, also=Scope.WEBHOOK_MANAGE),
+    _hook("PATCH", "", Scope.WEBHOOK_MANAGE, {"description": "x"}),
+    _hook("DELETE", "", Scope.WEBHOOK_MANAGE),
+    _hook("POST", "pause", Scope.WEBHOOK_MANAGE),
+    _hook("POST", "enable", Scope.WEBHOOK_MANAGE, {}),
+    _hook("POST", "rotate", Scope.WEBHOOK_MANAGE, {}),
+    _hook("POST", "test", Scope.WEBHOOK_MANAGE),
+    _hook("GET", "deliveries", Scope.WEBHOOK_VIEW, also=Scope.WEBHOOK_MANAGE),
+    RouteRow(
+        "POST", f"{_V1}/webhooks/{{id}}/deliveries/{{delivery}}/replay", Scope.WEBHOOK_MANAGE,
+        url=f"{_V1}/webhooks/{{hook}}/deliveries/1/replay",
+    ),
+    RouteRow("GET", f"{_V1}/domains", Scope.DOMAIN_VIEW, also=Scope.DOMAIN_MANAGE),
+    RouteRow("POST", f"{_V1}/domains", Scope.DOMAIN_MANAGE, json={"domain": "y.example.net"}),
+    RouteRow(
+        "GET", f"{_V1}/domains/{{domain}}", Scope.DOMAIN_VIEW, also=Scope.DOMAIN_MANAGE, url=f"{_V1}/domains/{{domain}}"
+    ),
+    RouteRow(
+        "POST", f"{_V1}/domains/{{domain}}/check", Scope.DOMAIN_VIEW, also=Scope.DOMAIN_MANAGE,
+        url=f"{_V1}/domains/{{domain}}/check",
+    ),
+    RouteRow(
+        "DELETE", f"{_V1}/domains/{{domain}}", Scope.DOMAIN_MANAGE,
+        url=f"{_V1}/domains/{{lone_domain}}",
+    ),
+    RouteRow("GET", f"{_V1}/sandbox/messages", Asks.KEY),
+    RouteRow("DELETE", f"{_V1}/sandbox/messages", Asks.KEY),
+    RouteRow("GET", f"{_V1}/sandbox/messages/{{id}}", Asks.KEY, url=f"{_V1}/sandbox/messages/1"),
+    # The dialects say who may not in their vendor's own words: their tests look at that.
+    *(
+        RouteRow(method, path, Scope.SEND, url=path.replace("{tail}", "x").replace("{email}", "x@y.z"), is_tried=False)
+        for method, path in (
+            ("POST", "/v3/mail/send"),
+            ("POST", "/v3/mail/batch"),
+            ("GET", "/v3/scopes"),
+            *(
+                (method, f"/v3/suppression/{kind}{tail}")
+                for kind in ("bounces", "spam_reports", "unsubscribes")
+                for method in ("GET", "DELETE")
+                for tail in ("", "/{email}")
+            ),
+            ("POST", "/v3/asm/suppressions/global"),
+            ("GET", "/v3/asm/suppressions/global/{email}"),
+            ("DELETE", "/v3/asm/suppressions/global/{email}"),
+            ("*", "/v3/{tail}"),
+            ("POST", "/email"),
+            ("POST", "/email/batch"),
+            ("POST", "/email/withTemplate"),
+            ("POST", "/email/withTemplate/"),
+            ("POST", "/email/batchWithTemplates"),
+            ("POST", "/email/batchWithTemplates/"),
+            ("GET", "/server"),
+            ("*", "/email/{tail}"),
+            ("*", "/server/{tail}"),
+        )
+    ),
+)  # fmt: skip

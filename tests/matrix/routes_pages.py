@@ -1,0 +1,162 @@
+"""Pages."""
+
+from console.accounts.permissions import Permission
+from tests.matrix.routes import Asks, RouteRow
+
+ROWS = (
+    RouteRow("GET", "/static/{name}", Asks.NOTHING, url="/static/relevo.css"),
+    RouteRow("GET", "/healthz", Asks.NOTHING),
+    RouteRow("GET", "/readyz", Asks.NOTHING),
+    RouteRow("GET", "/login", Asks.NOTHING),
+    RouteRow("POST", "/login", Asks.NOTHING),
+    RouteRow("GET", "/login/code", Asks.NOTHING, is_tried=False),
+    RouteRow("POST", "/login/code", Asks.NOTHING, is_tried=False),
+    RouteRow("GET", "/forgot", Asks.NOTHING),
+    RouteRow("POST", "/forgot", Asks.NOTHING),
+    RouteRow("GET", "/link/{token}", Asks.NOTHING, url="/link/x"),
+    RouteRow("POST", "/link/{token}", Asks.NOTHING, url="/link/x"),
+    RouteRow("GET", "/public/public.css", Asks.NOTHING),
+    RouteRow("GET", "/u/{token}", Asks.NOTHING, url="/u/x"),
+    RouteRow("POST", "/u/{token}", Asks.NOTHING, url="/u/x"),
+    RouteRow("POST", "/u/{token}/undo", Asks.NOTHING, url="/u/x/undo"),
+    RouteRow("POST", "/logout", Asks.SIGN_IN, is_tried=False),  # it would be the last that is tried
+    RouteRow("GET", "/profile", Asks.SIGN_IN),
+    RouteRow("POST", "/profile", Asks.SIGN_IN, form={"name": "Ana", "language": "es"}),
+    RouteRow("GET", "/profile/password", Asks.SIGN_IN),
+    RouteRow("POST", "/profile/password", Asks.SIGN_IN),
+    RouteRow("GET", "/profile/second-factor", Asks.SIGN_IN),
+    RouteRow("POST", "/profile/second-factor", Asks.SIGN_IN),
+    RouteRow("POST", "/profile/second-factor/codes", Asks.SIGN_IN),
+    RouteRow("POST", "/profile/second-factor/disable", Asks.SIGN_IN),
+    RouteRow("GET", "/profile/sessions", Asks.SIGN_IN),
+    RouteRow("POST", "/profile/sessions", Asks.SIGN_IN, is_tried=False),  # ends sessions
+    RouteRow("POST", "/account", Asks.SIGN_IN, form={"account": "{account}", "next": "/"}),
+    RouteRow("GET", "/status", Asks.SIGN_IN),
+    RouteRow("GET", "/", Asks.SIGN_IN),
+    RouteRow("GET", "/sandbox", Asks.SIGN_IN),
+    RouteRow("GET", "/sandbox/live", Asks.SIGN_IN, is_tried=False),  # it never ends
+    RouteRow("POST", "/sandbox/clear", Asks.SIGN_IN),
+    RouteRow("GET", "/sandbox/messages/{id}", Asks.SIGN_IN, url="/sandbox/messages/1", is_tried=False),
+    RouteRow(
+        "GET", "/sandbox/messages/{id}/html", Asks.SIGN_IN, url="/sandbox/messages/1/html",
+        is_tried=False,
+    ),
+    RouteRow(
+        "GET", "/sandbox/messages/{id}/source", Asks.SIGN_IN, url="/sandbox/messages/1/source",
+        is_tried=False,
+    ),
+    RouteRow(
+        "GET", "/sandbox/messages/{id}/parts/{number}", Asks.SIGN_IN,
+        url="/sandbox/messages/1/parts/1", is_tried=False,
+    ),
+    RouteRow("GET", "/support", Asks.SIGN_IN),
+    RouteRow(
+        "POST", "/support", Permission.ACCOUNT_VIEW,
+        form={"category": "other", "subject": "x", "text": "x", "contact": "x"},
+    ),
+    RouteRow("GET", "/support/{number}", Permission.ACCOUNT_VIEW, url="/support/{incident}"),
+    RouteRow(
+        "POST", "/support/{number}", Permission.ACCOUNT_VIEW, url="/support/{incident}",
+        form={"text": "more"},
+    ),
+    RouteRow("GET", "/webhooks", Permission.WEBHOOK_VIEW),
+    RouteRow(
+        "POST", "/webhooks", Permission.WEBHOOK_MANAGE, form={"url": "https://x.example.org/"}
+    ),
+    RouteRow("GET", "/webhooks/{id}", Permission.WEBHOOK_VIEW, url="/webhooks/{hook}"),
+    RouteRow(
+        "POST", "/webhooks/{id}", Permission.WEBHOOK_MANAGE, url="/webhooks/{hook}",
+        form={"url": "https://x.example.org/"},
+    ),
+    RouteRow(
+        "POST", "/webhooks/{id}/{action}", Permission.WEBHOOK_MANAGE, url="/webhooks/{hook}/pause"
+    ),
+    RouteRow(
+        "POST", "/webhooks/{id}/replay", Permission.WEBHOOK_MANAGE, url="/webhooks/{hook}/replay",
+        form={"delivery": "1"},
+    ),
+    RouteRow("GET", "/suppressions", Permission.SUPPRESSION_VIEW),
+    RouteRow(
+        "POST", "/suppressions", Permission.SUPPRESSION_MANAGE,
+        form={"address": "x@example.com", "addresses": "x@example.com"},
+    ),
+    RouteRow(
+        "POST", "/suppressions/remove", Permission.SUPPRESSION_MANAGE,
+        form={"address": "gone@example.com", "account": "{account}", "why": "asked"},
+    ),
+    RouteRow("POST", "/suppressions/undo", Permission.SUPPRESSION_MANAGE),
+    RouteRow(
+        "POST", "/suppressions/import", Permission.SUPPRESSION_MANAGE, file="x@example.com\r\n"
+    ),
+    RouteRow("GET", "/suppressions/export", Permission.EXPORT),
+    RouteRow("POST", "/suppressions/held", Permission.SUPPRESSION_MANAGE, form={"action": "drop"}),
+    RouteRow("GET", "/domains", Permission.DOMAIN_VIEW),
+    RouteRow("POST", "/domains", Permission.DOMAIN_MANAGE, form={"domain": "x.example.net"}),
+    RouteRow("GET", "/domains/{domain}", Permission.DOMAIN_VIEW, url="/domains/{domain}"),
+    RouteRow(
+        "POST", "/domains/{domain}/check", Permission.DOMAIN_VIEW, url="/domains/{domain}/check"
+    ),
+    RouteRow(
+        "POST", "/domains/{domain}/remove", Permission.DOMAIN_MANAGE,
+        url="/domains/{lone_domain}/remove",
+    ),
+    RouteRow("GET", "/credentials", Permission.CREDENTIAL_VIEW),
+    RouteRow("GET", "/credentials/new", Permission.CREDENTIAL_MANAGE),
+    RouteRow(
+        "POST", "/credentials/new", Permission.CREDENTIAL_MANAGE,
+        form={"name": "ERP", "scopes": "mail.send", "kind": "live"},
+    ),
+    RouteRow(
+        "POST", "/credentials/{id}/rotate", Permission.CREDENTIAL_MANAGE,
+        url="/credentials/{credential}/rotate",
+    ),
+    RouteRow(
+        "POST", "/credentials/{id}/revoke", Permission.CREDENTIAL_MANAGE,
+        url="/credentials/{credential}/revoke",
+    ),
+    RouteRow("GET", "/accounts", Permission.ACCOUNT_VIEW),
+    RouteRow("GET", "/accounts/new", Permission.ACCOUNT_MANAGE),
+    RouteRow(
+        "POST", "/accounts/new", Permission.ACCOUNT_MANAGE,
+        form={"name": "n{number}", "parent": "{account}"},
+    ),
+    RouteRow("GET", "/accounts/{id}", Permission.ACCOUNT_VIEW, url="/accounts/{sub}"),
+    RouteRow(
+        "POST", "/accounts/{id}/settings", Permission.ACCOUNT_MANAGE, url="/accounts/{sub}/settings",
+        form={"name": "n{number}"},
+    ),
+    RouteRow(
+        "POST", "/accounts/{id}/share", Permission.QUOTA_MOVE, url="/accounts/{sub}/share",
+        form={"action": "cap", "amount": "5"},
+    ),
+    RouteRow(
+        "POST", "/accounts/{id}/state", Permission.ACCOUNT_MANAGE, url="/accounts/{sub}/state",
+        form={"action": "disable"},
+    ),
+    RouteRow("GET", "/users", Permission.USER_MANAGE),
+    RouteRow("GET", "/users/new", Permission.USER_MANAGE),
+    RouteRow(
+        "POST", "/users/new", Permission.USER_MANAGE,
+        form={
+            "email": "n{number}@example.org", "role": "viewer", "account": "{account}",
+            "language": "es",
+        },
+    ),
+    RouteRow(
+        "GET", "/users/{id}", Permission.USER_MANAGE, also=Permission.AUDIT_VIEW, url="/users/{user}"
+    ),
+    RouteRow(
+        "POST", "/users/{id}/role", Permission.USER_MANAGE, url="/users/{user}/role",
+        form={"account": "{account}", "role": "viewer"},
+    ),
+    RouteRow(
+        "POST", "/users/{id}/state", Permission.USER_MANAGE, url="/users/{user}/state",
+        form={"action": "enable"},
+    ),
+    RouteRow("GET", "/quota", Permission.QUOTA_VIEW),
+    RouteRow("GET", "/quota/ledger", Permission.QUOTA_VIEW),
+    RouteRow("GET", "/quota/ledger.csv", Permission.EXPORT),
+    RouteRow("GET", "/audit", Permission.AUDIT_VIEW),
+    RouteRow("GET", "/audit.csv", Permission.AUDIT_VIEW),
+    RouteRow("POST", "/audit/verify", Permission.AUDIT_VIEW),
+)  # fmt: skip
