@@ -1,7 +1,7 @@
 """Every route × method × role or scope: a row for each in `tests/matrix/routes_*.py`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -144,6 +144,13 @@ async def site(tmp_path):
     structlog.reset_defaults()
 
 
+def _filled(value: object, things: Mapping[str, str]) -> object:
+    """JSON with the things that it names."""
+    if isinstance(value, dict):
+        return {key: _filled(inner, things) for key, inner in value.items()}
+    return value.format(**things) if isinstance(value, str) else value
+
+
 async def _ask(browser, row: RouteRow, things, token="", key="") -> int:
     """The status of one call."""
     method = "POST" if row.method == "*" else row.method
@@ -156,7 +163,12 @@ async def _ask(browser, row: RouteRow, things, token="", key="") -> int:
         if row.file:
             data.add_field("file", row.file, filename="rows.csv", content_type="text/csv")
     async with browser.request(
-        method, url, data=data, json=row.json, headers=headers, allow_redirects=False
+        method,
+        url,
+        data=data,
+        json=_filled(row.json, things),
+        headers=headers,
+        allow_redirects=False,
     ) as response:
         await response.read()
         if response.status == 303 and response.headers["Location"].startswith("/login"):

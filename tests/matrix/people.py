@@ -4,6 +4,9 @@ from console.accounts.permissions import Permission
 from console.accounts.signin.rules import FactorRules
 from console.accounts.usage.service import UsageQuery
 from console.accounts.values import Role
+from console.content.rendering import Renderer
+from console.maillog.search import Search
+from console.maillog.service import MailLogService
 from tests.accounts_world import OPERATOR
 from tests.matrix.stand import Row, Stand
 
@@ -35,7 +38,10 @@ WITHOUT_ACTOR = {
     "Invitations.guide": "the guide of a role, for a mail of a service that has asked",
 }
 
-INSIDE: dict[str, str] = {}
+INSIDE = {
+    f"MailLogService.{verb}": "asks where the mail is known: tests/unit/test_maillog.py"
+    for verb in ("show", "cancel", "resend")
+}
 
 
 def _email(stand: Stand) -> str:
@@ -59,7 +65,28 @@ def _rules(stand: Stand) -> FactorRules:
     return FactorRules(base.store, base.clock, stand.services.trail)
 
 
+async def _nothing(*_: object) -> None:
+    pass
+
+
+def _mail_log(stand: Stand) -> MailLogService:
+    base = stand.services.foundation
+    return MailLogService(
+        base.store,
+        base.clock,
+        stand.services.trail,
+        cancel=_nothing,
+        submit=_nothing,
+        renderer=Renderer(),
+    )
+
+
 ROWS = (
+    Row(
+        "MailLogService.search",
+        Permission.MAIL_VIEW,
+        lambda s, a, n, _: _mail_log(s).search(a, n, Search()),
+    ),
     Row("SignIn.end_sessions", Permission.USER_MANAGE, _end_sessions, make=_invited),
     Row(
         "FactorRules.set",

@@ -72,6 +72,53 @@ ROWS = (
         "DELETE", f"{_V1}/domains/{{domain}}", Scope.DOMAIN_MANAGE,
         url=f"{_V1}/domains/{{lone_domain}}",
     ),
+    RouteRow(
+        "GET", f"{_V1}/credentials", Scope.CREDENTIAL_VIEW, also=Scope.CREDENTIAL_MANAGE
+    ),
+    RouteRow(
+        "POST", f"{_V1}/credentials", Scope.CREDENTIAL_MANAGE,
+        json={"name": "x", "scopes": ["credential.manage"]},
+    ),
+    RouteRow(
+        "GET", f"{_V1}/credentials/{{id}}", Scope.CREDENTIAL_VIEW, also=Scope.CREDENTIAL_MANAGE,
+        url=f"{_V1}/credentials/{{credential}}",
+    ),
+    # A key gives no scopes that it has not itself; with others in the old one it may not rotate.
+    RouteRow(
+        "POST", f"{_V1}/credentials/{{id}}/rotate", Scope.CREDENTIAL_MANAGE,
+        url=f"{_V1}/credentials/{{credential}}/rotate", json={}, is_tried=False,
+    ),
+    RouteRow(
+        "DELETE", f"{_V1}/credentials/{{id}}", Scope.CREDENTIAL_MANAGE,
+        url=f"{_V1}/credentials/{{credential}}",
+    ),
+    RouteRow("GET", f"{_V1}/accounts", Scope.ACCOUNT_VIEW, also=Scope.ACCOUNT_MANAGE),
+    RouteRow("POST", f"{_V1}/accounts", Scope.ACCOUNT_MANAGE, json={"name": "k{number}"}),
+    RouteRow(
+        "GET", f"{_V1}/accounts/{{id}}", Scope.ACCOUNT_VIEW, also=Scope.ACCOUNT_MANAGE,
+        url=f"{_V1}/accounts/{{sub}}",
+    ),
+    RouteRow(
+        "PATCH", f"{_V1}/accounts/{{id}}", Scope.ACCOUNT_MANAGE, url=f"{_V1}/accounts/{{sub}}",
+        json={"name": "k{number}"},
+    ),
+    RouteRow(
+        "POST", f"{_V1}/accounts/{{id}}/disable", Scope.ACCOUNT_MANAGE,
+        url=f"{_V1}/accounts/{{sub}}/disable",
+    ),
+    RouteRow(
+        "POST", f"{_V1}/accounts/{{id}}/enable", Scope.ACCOUNT_MANAGE,
+        url=f"{_V1}/accounts/{{sub}}/enable",
+    ),
+    RouteRow("GET", f"{_V1}/users", Scope.USER_MANAGE),
+    RouteRow("GET", f"{_V1}/quota", Scope.QUOTA_VIEW, also=Scope.QUOTA_MOVE),
+    RouteRow("GET", f"{_V1}/quota/ledger", Scope.QUOTA_VIEW, also=Scope.QUOTA_MOVE),
+    *(
+        RouteRow(
+            "POST", f"{_V1}/quota/{verb}", Scope.QUOTA_MOVE, json={"account": "{sub}", "amount": 5}
+        )
+        for verb in ("allocate", "return", "cap")
+    ),
     RouteRow("GET", f"{_V1}/sandbox/messages", Asks.KEY),
     RouteRow("DELETE", f"{_V1}/sandbox/messages", Asks.KEY),
     RouteRow("GET", f"{_V1}/sandbox/messages/{{id}}", Asks.KEY, url=f"{_V1}/sandbox/messages/1"),

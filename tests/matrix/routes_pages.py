@@ -159,4 +159,15 @@ ROWS = (
     RouteRow("GET", "/audit", Permission.AUDIT_VIEW),
     RouteRow("GET", "/audit.csv", Permission.AUDIT_VIEW),
     RouteRow("POST", "/audit/verify", Permission.AUDIT_VIEW),
+    RouteRow("GET", "/activity", Permission.MAIL_VIEW),
+    # Whose mail it is, is asked by the service: see the tests of the mail log.
+    RouteRow("GET", "/activity/{id}", Permission.MAIL_VIEW, url="/activity/1", is_tried=False),
+    RouteRow(
+        "POST", "/activity/{id}/cancel", Permission.MAIL_CANCEL, url="/activity/1/cancel",
+        is_tried=False,
+    ),
+    RouteRow(
+        "POST", "/activity/{id}/resend", Permission.MAIL_CANCEL, url="/activity/1/resend",
+        is_tried=False,
+    ),
 )  # fmt: skip
