@@ -22,6 +22,7 @@ from mta.store.work import Rows
 
 ACTOR = Actor.system("webhooks")
 PRUNE_LINES = 100  # the log of an endpoint is cut after so many new lines
+SAVE_MS = 3_600_000
 Disabled = Callable[[Webhook], Awaitable[None]]
 
 
@@ -56,6 +57,7 @@ class Courier:
         self.webhook = webhook
         self.reached = webhook.position  # nothing for the endpoint lies between position and here
         self._tools = tools
+        self._saved_ms = tools.clock.now_ms()
         self._lines = PRUNE_LINES - 1  # of the log since it was last cut
         self._is_sure = True  # that memory is as the row
         self._log = structlog.get_logger("relevo.webhooks").bind(webhook=str(webhook.id))
@@ -106,12 +108,18 @@ class Courier:
             await self._failed(batch, answer, now_ms)
         return answer.is_taken and batch.reached < newest
 
+    @property
+    def is_long_unsaved(self) -> bool:
+        """Whether what is on the disk is an hour old: the retention of events waits for it."""
+        return self._tools.clock.now_ms() - self._saved_ms > SAVE_MS
+
     async def save(self) -> None:
         """Write how far the table was looked at, when that is ahead of what is written."""
         hook = self.webhook
         if self.reached > hook.position:
             await self._tools.store.submit([self._move(self.reached)], bulk=True)
             self.webhook = replace(hook, position=self.reached)
+            self._saved_ms = self._tools.clock.now_ms()
 
     def _move(self, position: int) -> Rows:
         hook = self.webhook

@@ -125,7 +125,7 @@ class Hub:
                 self._wake(webhook_id)
             elif newest > courier.reached:
                 courier.reached = newest
-                if newest - hook.position > SAVE_EVENTS:
+                if newest - hook.position > SAVE_EVENTS or courier.is_long_unsaved:
                     await self._save(courier)
         self._seen = newest
         if self._metrics is not None:

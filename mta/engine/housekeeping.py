@@ -85,6 +85,7 @@ class Housekeeping:
         self._queue = settings.queue
         self._clock = clock
         self._history_stays_until_s = 0.0
+        self._told_late: set[str] = set()  # followers that stand still, each told once
         self._log = structlog.get_logger("mta.engine")
 
     def clock_was_set(self, step_ms: int) -> None:
@@ -188,7 +189,8 @@ class Housekeeping:
         positions = [position for name, position, _ in cursors if name not in late]
         ((newest,),) = await self._store.read("event_last")
         for name, position, _ in cursors:
-            if name in late and position < newest:
+            if name in late and position < newest and name not in self._told_late:
+                self._told_late.add(name)
                 self._log.warning(
                     "old events are removed unseen by a follower that stands still",
                     follower=name, after=position,

@@ -25,6 +25,7 @@ SPAN = 20_000  # events that one read looks at: some 5 ms of a reader's thread
 # A cursor that only passed events of other types may be a little behind on the disk: after a crash
 # they are looked at again, which changes nothing.
 LAZY_EVENTS = 20_000
+LAZY_MS = 3_600_000  # but no longer than this: retention waits for what is on the disk
 BACKOFF_S = (1.0, 60.0)  # after a failure: the first wait, doubled up to the last
 _EVENTS = "event_insert"
 
@@ -96,6 +97,7 @@ class EventFollower:
         self._backoff_s = backoff_s
         self._from_beginning = from_beginning
         self._stored = self._position = self._newest = 0
+        self._moved_ms = 0
         self._woken = asyncio.Event()
         self._unwatch: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -181,7 +183,9 @@ class EventFollower:
         if events:
             await self._commit(await self._handle(events), target)
             self._size = min(2 * self._size, self._batch)
-        elif target - self._stored > LAZY_EVENTS:
+        elif target - self._stored > LAZY_EVENTS or (
+            target > self._stored and self._clock.now_ms() - self._moved_ms > LAZY_MS
+        ):
             await self._commit((), target)
         self._position = target
         self._tell()
@@ -194,7 +198,7 @@ class EventFollower:
         move = (self._name, self._stored, target, self._clock.now_ms())
         before, self._stored = self._stored, -1  # until it is known whether it moved
         await self._store.submit([*work, Rows("event_cursor_move", [move], expect=1)], bulk=True)
-        self._stored = max(before, target)
+        self._stored, self._moved_ms = max(before, target), move[3]
 
     async def _find_cursor(self) -> None:
         found = await self._store.read("event_cursor", name=self._name)
@@ -206,6 +210,7 @@ class EventFollower:
             await self._store.submit([Rows("event_cursor_insert", [row])])
             found = await self._store.read("event_cursor", name=self._name)
         self._stored = self._position = found[0][0]
+        self._moved_ms = self._clock.now_ms()
 
     async def _find_cursor_and_move(self) -> None:
         """Write what was passed over lazily."""

@@ -217,3 +217,16 @@ async def test_while_it_fails_it_shows_how_far_it_is_behind(ground):
     await ground.tell(EventType.DELIVERED, *range(1, 8))
     await ground.pulse.until(lambda: ground.pulse.lag.get("test") == 7)
     await follower.stop()
+
+
+async def test_what_it_passed_over_is_written_within_the_hour(ground):
+    follower = ground.follower()
+    await follower.start()
+    await ground.tell(EventType.ACCEPTED, 1, 2)
+    await ground.pulse.until(lambda: follower.position == 2)
+    assert await ground.stored() == 0
+    ground.clock.advance(3_601)
+    await ground.tell(EventType.ACCEPTED, 3)
+    await ground.pulse.until(lambda: follower.position == 3)
+    assert await ground.stored() == 3
+    await follower.stop()
