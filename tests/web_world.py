@@ -123,7 +123,7 @@ async def open_web(
         api = empty_api(world, simulator)
         outbox = Outbox()
         people = PeopleParts(
-            loaded.settings, world.store, world.clock, world.accounts, world.sign_in
+            loaded.settings, world.store, world.clock, world.accounts, world.sign_in, world.bag
         )
         people.invitations.mailer = outbox
         console = ConsoleServer(

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from console.accounts.actor import Actor
 from console.accounts.mailer import SystemMailer
+from console.accounts.quota.service import QuotaService
 from console.accounts.service import AccountService
 from console.accounts.signin.service import SignIn
 from console.accounts.values import Role
@@ -43,12 +44,16 @@ class PeopleParts:
         clock: Clock,
         accounts: AccountService,
         sign_in: SignIn,
+        quota: QuotaService,
     ) -> None:
         self._settings = settings
+        self._quota = quota
         self._clock = clock
         self._accounts = accounts
         self._sign_in = sign_in
-        self.invitations = Invitations(store, accounts, sign_in, _about(settings))
+        self.invitations = Invitations(
+            store, accounts, sign_in, _about(settings), quota_of=self._quota_of
+        )
         self._links: LinkPages | None = None
         self.operations = {
             "user.invite": self._invite,
@@ -72,6 +77,10 @@ class PeopleParts:
         """Return when what people asked for is mailed."""
         if self._links is not None:
             await self._links.settle()
+
+    async def _quota_of(self, account: int) -> int | None:
+        await self._quota.refresh()  # the account may be a minute old
+        return self._quota.shares.share(account).available
 
     async def _invite(self, arguments: Mapping[str, Any]) -> object:
         """`email`, `role`, `account`, `name`, `language`."""

@@ -104,7 +104,7 @@ class Services:
         self.sign_in = SignIn(
             store, clock, self._accounts.users, self.hasher, self.trail, sessions, key=key
         )
-        self.people = PeopleParts(settings, store, clock, self._accounts, self.sign_in)
+        self.people = PeopleParts(settings, store, clock, self._accounts, self.sign_in, self.quota)
         self.actors = Actors(store, self.authenticator)
         self.approvals = ApprovalService(store, foundation.ids, clock, self.trail)
         connect_refunds(self.quota, self.approvals)

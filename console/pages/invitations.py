@@ -69,9 +69,9 @@ class Invitations:
         sign_in: SignIn,
         installation: Installation,
         *,
-        quota_of: Callable[[int], Awaitable[str]] | None = None,
+        quota_of: Callable[[int], Awaitable[int | None]] | None = None,
     ) -> None:
-        """`quota_of` tells what an account may send, for its guide."""
+        """`quota_of` tells how many mails an account can still send, for its guide; None: no limit."""
         self._store = store
         self._accounts = accounts
         self._sign_in = sign_in
@@ -149,6 +149,7 @@ class Invitations:
         self, email: str, role: Role, account: Account, texts: Texts
     ) -> Mapping[str, object]:
         held = PERMISSIONS[role]
+        left = await self._quota_of(account.id) if self._quota_of else None
         return {
             "language": texts.language,
             "email": email,
@@ -160,7 +161,7 @@ class Invitations:
             "submission": self._about.submission,
             "support": self._about.support,
             "domains": [d.domain for d in await self._accounts.domains.list(_SYSTEM, account.id)],
-            "quota": await self._quota_of(account.id) if self._quota_of else "",
+            "quota": "" if left is None else texts.number(left),
         }
 
     async def _mail(

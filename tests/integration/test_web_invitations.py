@@ -150,12 +150,16 @@ async def test_T_k_the_guide_is_that_of_the_role(
     monkeypatch.setattr("console.pages.invitations.make_pdf", no_pdf)
     account = await web.accounts.accounts.only(OPERATOR)
     await web.accounts.accounts.domains.add(OPERATOR, "correo.example.org", account.id)
+    await web.accounts.bag.contracts.add(
+        OPERATOR, account.id, "Contrato", 34_567, starts_on="2027-01-15"
+    )
     mail = await _invite(web, role, language)
     (guide,) = mail.attachments
     assert guide.content_type == "text/html"
     html = guide.data.decode()
     assert "correo.example.org" in html
     assert "Principal" in html
+    assert {"es": "34\N{NARROW NO-BREAK SPACE}567", "en": "34,567"}[language] in html
     titles = {
         "user.manage": {"es": "Usuarios y funciones", "en": "Users and roles"},
         "credential.manage": {"es": "Enviar desde sus sistemas", "en": "Sending from your systems"},
