@@ -26,8 +26,7 @@ class CredentialCaps:
 
     def check_recipient(self, identity: Identity, count: int) -> Reply | None:
         """A refusal of what no hour or day could hold, or the bag's."""
-        caps = [cap for cap in (identity.per_hour, identity.per_day) if cap]
-        if caps and count > min(caps):
+        if 0 < identity.per_hour < count or 0 < identity.per_day < count:
             return CAP_REACHED
         return self._bag.check_recipient(identity, count)
 

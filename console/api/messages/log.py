@@ -68,7 +68,7 @@ class MessageLog:
             parameters["key"] = wanted.idempotency_key
             rows = await self._store.read("api_messages_of_key", **parameters)
         elif wanted.recipient:
-            parameters["addresses"] = _addresses(wanted.recipient)
+            parameters["address"], parameters["same"] = _spellings(wanted.recipient)
             rows = await self._store.read("api_messages_to", **parameters)
         else:
             rows = await self._store.read("api_messages", **parameters)
@@ -108,12 +108,13 @@ class MessageLog:
         }
 
 
-def _addresses(text: str) -> str:
+def _spellings(text: str) -> tuple[str, str]:
+    """An address as it was given and as it is compared."""
     try:
         address = parse_address(text)
     except AddressSyntaxError:
-        return "[]"  # nobody has it
-    return orjson.dumps(sorted({str(address), address.key})).decode()
+        return "", ""  # nobody has it
+    return str(address), address.key
 
 
 def _page(rows: Sequence[tuple[Any, ...]], limit: int) -> Mapping[str, object]:

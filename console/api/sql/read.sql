@@ -31,14 +31,23 @@ SELECT NULL, CASE WHEN count(*) >= :scanned THEN min(id) END,
        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM seen;
 
 -- name: api_messages_to
--- The same for deliveries to some addresses.
+-- The same for deliveries to an address, in two spellings: each by its index, newest first.
 WITH seen AS MATERIALIZED (
-    SELECT d.id, d.message, d.address, d.state, d.class, d.attempts, d.last_reply, d.last_host,
-           d.changed_ms
-    FROM delivery AS d
-    WHERE d.address IN (SELECT value FROM json_each(:addresses))
-      AND d.id < :before AND d.id >= :since
-    ORDER BY d.id DESC LIMIT :scanned),
+    SELECT * FROM (
+        SELECT * FROM (
+            SELECT d.id, d.message, d.address, d.state, d.class, d.attempts, d.last_reply,
+                   d.last_host, d.changed_ms
+            FROM delivery AS d
+            WHERE d.address = :address AND d.id < :before AND d.id >= :since
+            ORDER BY d.id DESC LIMIT :scanned)
+        UNION ALL
+        SELECT * FROM (
+            SELECT d.id, d.message, d.address, d.state, d.class, d.attempts, d.last_reply,
+                   d.last_host, d.changed_ms
+            FROM delivery AS d
+            WHERE d.address = :same AND :same <> :address AND d.id < :before AND d.id >= :since
+            ORDER BY d.id DESC LIMIT :scanned))
+    ORDER BY id DESC LIMIT :scanned),
 found AS (
     SELECT d.id, d.message, d.address, d.state, d.class, m.sender, m.subject, m.tags, d.attempts,
            d.last_reply, d.last_host, d.changed_ms
