@@ -66,6 +66,28 @@ def test_T_t_a_changed_trail_is_damage(installation, report, damage, told):
     assert told in said["findings"][0]["text"]
 
 
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("UPDATE quota_entry SET available = available + 1000 WHERE seq = 1", "entry 1"),
+        ("DELETE FROM quota_entry WHERE seq = 1", "are missing"),
+    ],
+)
+def test_T_q_a_changed_ledger_is_damage(installation, report, damage, told):
+    config = installation / "config" / "relevo.toml"
+    run_operation(config, "contract.add", {"name": "Bolsa", "size": 1000, "account": "Agencia 0"})
+    assert report()["findings"] == []
+    database = sqlite3.connect(installation / "queue" / "relevo.db")
+    for trigger in ("quota_entry_sealed_once", "quota_entry_kept"):
+        database.execute(f"DROP TRIGGER {trigger}")
+    assert database.execute(damage).rowcount == 1
+    database.commit()
+    database.close()
+    (finding, *_) = report()["findings"]
+    assert finding["text"].startswith("quota: ")
+    assert told in finding["text"]
+
+
 def test_without_the_secret_the_trail_is_not_called_sound(installation, report):
     (installation / "queue" / "secret.key").unlink()
     (finding,) = report()["findings"]
