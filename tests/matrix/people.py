@@ -39,8 +39,11 @@ WITHOUT_ACTOR = {
 }
 
 INSIDE = {
-    f"MailLogService.{verb}": "asks where the mail is known: tests/unit/test_maillog.py"
-    for verb in ("show", "cancel", "resend")
+    "SignIn.drop_factor": "operators alone, whatever the permission: asked first of all",
+    **{
+        f"MailLogService.{verb}": "asks where the mail is known: tests/unit/test_maillog.py"
+        for verb in ("show", "cancel", "resend")
+    },
 }
 
 
