@@ -162,3 +162,19 @@ def test_one_click_unsubscribes_on_the_public_listener(relay) -> None:
     until(lambda: relay.states(again) == ["suppressed"], "the next campaign passes them by")
     ordinary = clients.submit(relay, clients.message("your order", recipient), recipient)
     until(lambda: relay.states(ordinary) == ["delivered"], "what they asked for still comes")
+
+
+def test_without_return_paths_each_recipient_still_has_a_token_of_their_own(ground, relay) -> None:
+    recipients = [f"one@{SIMULATED}", f"two@{SIMULATED}"]
+    content = b"X-Relevo-Class: campaign\r\n" + clients.message("links only", *recipients)
+    with RelevoServer(ground, name="links", SERVER__PUBLIC_URL="https://r.sender.test") as server:
+        server.start()
+        message = clients.submit(server, content, *recipients)
+        until(lambda: server.states(message) == ["delivered"] * 2, "both were delivered")
+        server.stop()
+        assert server.errors() == []
+    first, second = (relay.receiver.wait(recipient)[0] for recipient in recipients)
+    assert first.mail_from == second.mail_from, "the application's own"
+    links = {mail.header("List-Unsubscribe") for mail in (first, second)}
+    assert len(links) == 2
+    assert all(re.fullmatch(r"<https://r\.sender\.test/u/[0-9a-z-]+>", link) for link in links)
