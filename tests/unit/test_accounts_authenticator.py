@@ -1,6 +1,8 @@
 """Who is let in, who is not, and how fast a change takes effect."""
 
 import asyncio
+import hmac
+from types import SimpleNamespace
 
 import pytest
 from structlog.testing import capture_logs
@@ -40,6 +42,53 @@ async def test_user_name_or_key_id_with_the_secret_is_let_in(world, main):
     assert identity.name == "ERP"
     key_id = new.credential.key_id
     assert world.authenticator.check_password(key_id, new.secret, PEER) == identity
+
+
+async def test_every_api_key_costs_one_comparison_of_digests_known_or_not(world, main, monkeypatch):
+    new = await world.accounts.credentials.add(OPERATOR, main.id, "ERP")
+    compared: list[tuple[int, int]] = []
+
+    def watched(left: bytes, right: bytes) -> bool:
+        compared.append((len(left), len(right)))
+        return hmac.compare_digest(left, right)
+
+    monkeypatch.setattr(
+        "console.accounts.authenticator.hmac", SimpleNamespace(compare_digest=watched)
+    )
+    good, key_id = new.secret, new.credential.key_id
+    keys = (
+        good,
+        good + "x",
+        good[:-1],
+        f"rk_{key_id}_",
+        f"test{good[2:]}",
+        "rk_aaaaaaaa_x",
+        "",
+        "x" * 256,
+    )
+    accepted = [world.authenticator.check_key(key, PEER) is not None for key in keys]
+    assert accepted == [True] + [False] * (len(keys) - 1)
+    assert compared == [(32, 32)] * len(keys)
+
+
+async def test_a_test_key_says_so_in_its_prefix_and_its_identity(world, main):
+    limits = Limits(frozenset({Scope.SEND, Scope.TEST}))
+    new = await world.accounts.credentials.add(OPERATOR, main.id, "prueba", limits)
+    assert new.secret.startswith(f"test_{new.credential.key_id}_")
+    found = world.authenticator.check_key(new.secret, PEER)
+    assert found is not None
+    assert found[0].is_test
+    assert _sign_in(world, new).is_test
+
+
+async def test_a_key_without_sending_is_good_for_the_api_and_not_for_mail(world, main):
+    limits = Limits(frozenset({Scope.MAIL_VIEW}))
+    new = await world.accounts.credentials.add(OPERATOR, main.id, "informes", limits)
+    found = world.authenticator.check_key(new.secret, PEER)
+    assert found is not None
+    assert found[1] == {Scope.MAIL_VIEW}
+    assert _sign_in(world, new) is None
+    assert not world.authenticator.is_still_valid(found[0])
 
 
 async def test_wrong_names_and_secrets_are_refused_and_only_the_log_knows_why(world, main):
