@@ -48,11 +48,20 @@ def account() -> None:
 @click.argument("name")
 @click.option("--parent", metavar="ID", help="The account that it is a part of.")
 @click.option("--training", is_flag=True, help="For training: outside of all figures.")
+@click.option(
+    "--quota", type=click.IntRange(min=1), help="Mails to move into its own share, from above."
+)
 @json_option
 @config_option
-def account_add(name: str, parent: str | None, training: bool, as_json: bool, config: Path) -> None:
+def account_add(
+    name: str, parent: str | None, training: bool, quota: int | None, as_json: bool, config: Path
+) -> None:
     """Add an account."""
+    if quota and not parent:
+        raise click.UsageError("--quota is moved from the account above: say which with --parent")
     made = ask(config, "account.add", {"name": name, "parent": parent, "training": training})
+    if quota:
+        ask(config, "quota.allocate", {"account": made["id"], "amount": quota})
     print_one(made, as_json, config)
 
 

@@ -40,7 +40,7 @@ JOIN quota_entry AS e ON e.id IN (
 ORDER BY e.id DESC LIMIT :count;
 
 -- name: quota_balance_at
--- A balance at a moment: the last checkpoint before it, and what came between.
+-- A balance at a moment: the last checkpoint before it, and what came between that and the next one.
 SELECT coalesce(c.available, 0) + coalesce(sum(e.available), 0),
        coalesce(c.reserved, 0) + coalesce(sum(e.reserved), 0),
        coalesce(c.consumed, 0) + coalesce(sum(e.consumed), 0),
@@ -50,7 +50,10 @@ FROM (SELECT :bag AS bag) AS b
 LEFT JOIN quota_checkpoint AS c ON c.bag = b.bag
      AND c.entry = (SELECT max(entry) FROM quota_checkpoint
                     WHERE bag = b.bag AND at_ms <= :at_ms)
-LEFT JOIN quota_entry AS e ON e.bag = b.bag AND e.id > coalesce(c.entry, 0) AND e.at_ms <= :at_ms;
+LEFT JOIN quota_entry AS e ON e.bag = b.bag AND e.id > coalesce(c.entry, 0)
+     AND e.id <= coalesce((SELECT min(entry) FROM quota_checkpoint
+                           WHERE bag = b.bag AND at_ms > :at_ms), 9223372036854775807)
+     AND e.at_ms <= :at_ms;
 
 -- name: quota_unsealed
 SELECT id, at_ms, bag, account, kind, available, reserved, consumed, flow, reference, reason,

@@ -178,18 +178,12 @@ SELECT value->>0, value->>1 FROM json_each(:rows) WHERE true
 ON CONFLICT (delivery) DO NOTHING;
 
 -- name: quota_checkpoint_put
--- order: 82
--- Sums up to now, from the checkpoint before. rows: at_ms
+-- Sums up to now: a balance is the sum of its entries, so none of them is read. rows: at_ms
 INSERT INTO quota_checkpoint (bag, entry, at_ms, available, reserved, consumed, refunded)
-SELECT b.id, max(e.id), (SELECT value->>0 FROM json_each(:rows) LIMIT 1),
-       coalesce(c.available, 0) + sum(e.available), coalesce(c.reserved, 0) + sum(e.reserved),
-       coalesce(c.consumed, 0) + sum(e.consumed),
-       coalesce(c.refunded, 0) + sum(CASE e.kind WHEN 'refund' THEN e.available ELSE 0 END)
-FROM quota_bag AS b
-LEFT JOIN quota_checkpoint AS c ON c.bag = b.id
-     AND c.entry = (SELECT max(entry) FROM quota_checkpoint WHERE bag = b.id)
-JOIN quota_entry AS e ON e.bag = b.id AND e.id > coalesce(c.entry, 0)
-GROUP BY b.id;
+SELECT b.id, (SELECT coalesce(max(id), 0) FROM quota_entry), v.value->>0, b.available, b.reserved,
+       b.consumed, b.refunded
+FROM json_each(:rows) AS v CROSS JOIN quota_bag AS b WHERE true
+ON CONFLICT DO NOTHING;
 
 -- name: quota_seal
 -- order: 83
