@@ -178,6 +178,7 @@ SELECT value->>0, value->>1 FROM json_each(:rows) WHERE true
 ON CONFLICT (delivery) DO NOTHING;
 
 -- name: quota_checkpoint_put
+-- order: 82
 -- Sums up to now: a balance is the sum of its entries, so none of them is read. rows: at_ms
 INSERT INTO quota_checkpoint (bag, entry, at_ms, available, reserved, consumed, refunded)
 SELECT b.id, (SELECT coalesce(max(id), 0) FROM quota_entry), v.value->>0, b.available, b.reserved,
