@@ -58,6 +58,11 @@ async def _invited(stand: Stand, account: int) -> str:
     return email
 
 
+async def _user(stand: Stand, account: int):
+    email = await _invited(stand, account)
+    return await stand.services.accounts.users.get(OPERATOR, email)
+
+
 async def _end_sessions(stand, actor, _account, email):
     user = await stand.services.accounts.users.get(actor, email)
     await stand.services.sign_in.end_sessions(actor, user)
@@ -91,6 +96,12 @@ ROWS = (
         lambda s, a, n, _: _mail_log(s).search(a, n, Search()),
     ),
     Row("SignIn.end_sessions", Permission.USER_MANAGE, _end_sessions, make=_invited),
+    Row(
+        "SignIn.drop_factor",
+        None,
+        lambda s, a, _n, user: s.services.sign_in.drop_factor(a, user),
+        make=_user,
+    ),
     Row(
         "FactorRules.set",
         Permission.SETTINGS_MANAGE,

@@ -119,6 +119,10 @@ ROWS = (
         )
         for verb in ("allocate", "return", "cap")
     ),
+    RouteRow("GET", f"{_V1}/queue", Scope.MAIL_VIEW),
+    RouteRow(
+        "GET", f"{_V1}/queue/{{id}}/why", Scope.MAIL_VIEW, also=Scope.SEND, url=f"{_V1}/queue/1/why"
+    ),
     RouteRow("GET", f"{_V1}/sandbox/messages", Asks.KEY),
     RouteRow("DELETE", f"{_V1}/sandbox/messages", Asks.KEY),
     RouteRow("GET", f"{_V1}/sandbox/messages/{{id}}", Asks.KEY, url=f"{_V1}/sandbox/messages/1"),
