@@ -276,9 +276,7 @@ class Server:
         await self.services.last_use.flush()
         await self._releases.stop()
         await self._faults.stop()
-        await self.services.sealer.seal()
         await self.services.areas.close()
-        await self.services.quota_sealer.seal()
         self.services.close()
         if self.simulator is not None:
             await self.simulator.close()
@@ -288,6 +286,11 @@ class Server:
             await self.services.usage_recorder.flush()
         except StoreError as error:
             self._log.warning("usage_not_written", error=str(error))
+        for sealer in (self.services.sealer, self.services.quota_sealer):
+            try:
+                await sealer.seal()
+            except StoreError as error:  # the next start seals what is left
+                self._log.warning("chain_not_sealed", error=str(error))
 
 
 def run_server(loaded: Loaded, started: Started) -> None:
