@@ -138,6 +138,7 @@ def measure(
                 )
             before_s = cpu_s(subject.pid)
             process.start()
+            theirs.close()  # so that a caller that fails is noticed
             latencies = ours.recv()
             process.join()
             used_s = cpu_s(subject.pid) - before_s
