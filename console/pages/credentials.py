@@ -176,7 +176,9 @@ def read_limits(given: Mapping[str, Any]) -> Limits:
         sender_domains=frozenset(_domains(str(given.get("sender_domains", "")))),
         networks=tuple(_networks(str(given.get("networks", "")))),
         default_class=klass,
-        rate_per_minute=_rate(str(given.get("rate", ""))),
+        rate_per_minute=_number(given, "rate"),
+        per_hour=_number(given, "per_hour"),
+        per_day=_number(given, "per_day"),
     )
 
 
@@ -208,10 +210,10 @@ def _networks(text: str) -> list[Any]:
         raise FieldProblem("networks", "credentials.bad_network") from None
 
 
-def _rate(text: str) -> int:
-    text = text.strip() or "0"
+def _number(given: Mapping[str, Any], field: str) -> int:
+    text = str(given.get(field, "")).strip() or "0"
     if not (text.isascii() and text.isdigit() and len(text) < 8 and int(text) <= MAX_RATE):
-        raise FieldProblem("rate", "credentials.bad_rate")
+        raise FieldProblem(field, "credentials.bad_rate")
     return int(text)
 
 

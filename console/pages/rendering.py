@@ -20,6 +20,7 @@ from console.pages.menu import menu
 from console.pages.sessions import SESSION
 from console.pages.texts import LANGUAGES, Texts, load_texts
 from console.pages.theme import THEMES, remember_theme, theme_of
+from mta.bounces.explanations import explanation
 
 
 class Renderer:
@@ -47,7 +48,9 @@ class Renderer:
             auto_reload=False,
             default_helpers=False,
         )
-        environment.globals.update(asset=self.assets.url, version=self._version)
+        environment.globals.update(
+            asset=self.assets.url, version=self._version, explanation=explanation
+        )
         environment.filters.update(moment=_moment, rfc3339=_rfc3339)
         self.assets.add_routes(app)
 

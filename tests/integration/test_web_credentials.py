@@ -48,7 +48,7 @@ async def test_a_new_key_is_shown_once_and_works(web: WebWorld):
     async with web.signed_in() as browser:
         form = [
             ("name", "Citas"), ("kind", "live"), ("class", "transactional"), ("scopes", "mail.view"),
-            ("networks", "127.0.0.0/8 10.0.0.1"), ("rate", "600"), ("expires", "2099-12-31"),
+            ("networks", "127.0.0.0/8 10.0.0.1"), ("rate", "600"), ("per_hour", "1000"), ("per_day", "9000"), ("expires", "2099-12-31"),
         ]  # fmt: skip
         status, page = await _post(browser, "/credentials/new", form)
         assert status == 200
@@ -58,6 +58,7 @@ async def test_a_new_key_is_shown_once_and_works(web: WebWorld):
     found = (await web.accounts.accounts.credentials.list(OPERATOR))[-1]
     assert found.limits.scopes == {Scope.SEND, Scope.MAIL_VIEW}
     assert found.limits.networks == (read_network("127.0.0.0/8"), read_network("10.0.0.1"))
+    assert (found.limits.per_hour, found.limits.per_day) == (1000, 9000)
     assert (found.limits.rate_per_minute, found.expires_ms) == (600, 4_102_462_800_000)
     check = web.accounts.authenticator.check_password
     assert check(found.username, secret, "127.0.0.1") is not None
@@ -68,7 +69,7 @@ async def test_what_does_not_fit_is_said_at_its_field_and_nothing_is_made(web: W
     before = len(await web.accounts.accounts.credentials.list(OPERATOR))
     async with web.signed_in() as browser:
         for field, value in (
-            ("networks", "300.1.1.1"), ("sender_domains", "not a domain!"), ("rate", "-1"),
+            ("networks", "300.1.1.1"), ("sender_domains", "not a domain!"), ("rate", "-1"), ("per_day", "x"),
             ("expires", "2001-01-01"), ("expires", "tomorrow"), ("class", "urgent"),
             ("scopes", "mail.everything"), ("scopes", "mail.any_sender"), ("name", " "),
         ):  # fmt: skip
