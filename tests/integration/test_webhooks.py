@@ -253,6 +253,15 @@ async def test_only_who_may_sees_and_changes_them(world, sink):
         await world.service.add(viewer, world.account, sink.url)
 
 
+async def test_who_may_only_make_them_gets_the_secret_without_seeing_others(world, sink):
+    maker = Actor(
+        ActorKind.CREDENTIAL, 1, "erp", {world.account: frozenset({Permission.WEBHOOK_MANAGE})}
+    )
+    new = await world.service.add(maker, world.account, sink.url)
+    assert new.secret.startswith("whsec_")
+    assert await world.service.all(maker) == []
+
+
 async def test_one_that_is_removed_leaves_nothing_that_events_wait_for(world, sink):
     hook = (await world.service.add(OPERATOR, world.account, sink.url)).webhook
     await world.service.remove(OPERATOR, hook.id)
