@@ -38,7 +38,9 @@ def problem(
             {
                 "field": one.field,
                 "code": one.code,
-                "message": worded("violations", language, one.code, one.code, one.values),
+                "message": worded(
+                    "violations", language, one.code, one.code, _values(one.values, language)
+                ),
             }
             for one in violations
         ]
@@ -47,6 +49,11 @@ def problem(
     return web.Response(
         body=orjson.dumps(body), status=status, content_type=CONTENT_TYPE, headers=headers
     )
+
+
+def _values(values: Mapping[str, str], language: str) -> Mapping[str, str]:
+    """What goes into a text; names of types in its language."""
+    return {name: worded("types", language, value, value) for name, value in values.items()}
 
 
 def refused(refusal: ApiRefusal, language: str = "en", request_id: str = "") -> web.Response:

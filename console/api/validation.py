@@ -75,7 +75,9 @@ def _violation(error: Mapping[str, Any]) -> Violation:
     if kind in _CODES:
         limit = next((str(context[name]) for name in _LIMITS if name in context), "")
         return Violation(
-            field, _CODES[kind], {"limit": limit, "expected": str(context.get("expected", ""))}
+            field,
+            _CODES[kind],
+            {"limit": limit, "expected": str(context.get("expected", "")).replace(" or ", ", ")},
         )
     if kind.startswith(("datetime", "timezone")):
         return Violation(field, "invalid_time")

@@ -120,7 +120,7 @@ class ConsoleServer:
         app = web.Application(
             middlewares=[
                 forwarded_middleware(settings.console.trusted_proxies),
-                Failures(renderer).middleware(),
+                Failures(renderer, settings.server.language).middleware(),
                 usage_middleware(self._usage, self._clock),
                 access.middleware(),
             ],

@@ -7,7 +7,9 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from console.accounts.actor import NotPermitted, NotVisible
-from console.api.problems import problem, refused
+from console.api.endpoint import request_id_of
+from console.api.language import preferred
+from console.api.problems import refused
 from console.api.refusals import ApiRefusal
 from console.pages.rendering import Renderer
 from console.web.access import API
@@ -27,8 +29,10 @@ _CODES = {
 class Failures:
     """The middleware that turns exceptions into pages, or into problem details for the API."""
 
-    def __init__(self, renderer: Renderer) -> None:
+    def __init__(self, renderer: Renderer, language: str = "en") -> None:
+        """`language`: of callers of the API that name none."""
         self._renderer = renderer
+        self._language = language
         self._log = structlog.get_logger("relevo.console")
 
     def middleware(self) -> Middleware:
@@ -39,7 +43,7 @@ class Failures:
             try:
                 return await handler(request)
             except ApiRefusal as refusal:
-                return refused(refusal)
+                return self._told(request, refusal)
             except web.HTTPException as error:
                 if error.status < 400:
                     raise
@@ -62,7 +66,7 @@ class Failures:
     ) -> web.Response:
         if request.path.startswith(API):
             code = _CODES.get(status, "internal" if status >= 500 else "refused")
-            response = problem(status, code, _DETAILS.get(status, "see the log of the server"))
+            response = self._told(request, ApiRefusal(status, code))
         else:
             kind = _KINDS.get(status, "failed" if status >= 500 else "refused")
             values = {"kind": kind, "status": status}
@@ -72,16 +76,17 @@ class Failures:
                 response.headers[name] = headers[name]
         return response
 
+    def _told(self, request: web.Request, refusal: ApiRefusal) -> web.Response:
+        """A problem in the caller's language, with the id of the request in body and header."""
+        language = preferred(request.headers.get("Accept-Language", ""), self._language)
+        request_id = request_id_of(request)
+        response = refused(refusal, language, request_id)
+        response.headers["Content-Language"] = language
+        response.headers["X-Request-Id"] = request_id
+        return response
+
 
 def _route(request: web.Request) -> str:
     """What the log says: `/link/{token}`, not the token."""
     resource = request.match_info.route.resource
     return request.path[:200] if resource is None else resource.canonical
-
-
-_DETAILS = {
-    404: "there is no such resource",
-    405: "that method is not for this resource",
-    413: "the request is too large",
-    503: "the server cannot answer now; try again later",
-}

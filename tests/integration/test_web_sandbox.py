@@ -341,6 +341,15 @@ async def test_errors_of_the_api_are_problem_details(
         assert problem["title"]
 
 
+async def test_problems_outside_of_any_endpoint_have_the_callers_language_and_an_id(web: WebWorld):
+    asked = {**_key(web), "Accept-Language": "es", "X-Request-Id": "pedido.7"}
+    async with web.browser(**asked) as client, client.get("/api/v1/other") as response:
+        problem = json.loads(await response.read())
+        assert problem["title"] == "Aquí no hay nada con ese identificador"
+        assert problem["request_id"] == response.headers["X-Request-Id"] == "pedido.7"
+        assert response.headers["Content-Language"] == "es"
+
+
 async def test_a_wrong_method_is_a_problem_too(web: WebWorld):
     async with web.browser(**_key(web)) as client, client.put(API) as response:
         assert response.status == 405

@@ -1,8 +1,11 @@
 """How addresses may be written in `POST /messages`: as an object or as people write them."""
 
+import json
+
 import pytest
 
 from console.api.messages.request import Mailbox, MessageRequest
+from console.api.problems import refused
 from console.api.refusals import ApiRefusal
 from console.api.validation import read_body
 
@@ -48,3 +51,10 @@ def test_something_else_is_told_to_be_of_the_wrong_type():
         ("from", "wrong_type"),
         ("to.0", "wrong_type"),
     ]
+
+
+def test_the_type_that_was_expected_is_told_in_the_callers_language():
+    with pytest.raises(ApiRefusal) as caught:
+        _read('{"from": "x@x.test", "to": "ok@b.test", "html": 5}')
+    told = json.loads(refused(caught.value, "es").body)
+    assert [one["message"] for one in told["violations"]] == ["Se esperaba un texto"]
