@@ -27,7 +27,8 @@ _COLUMNS: Mapping[str, str] = MappingProxyType(
         "expires": "expires", "vence": "expires",
     }
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Also in full width, which some spreadsheets read as the same.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 @dataclass(frozen=True, slots=True)

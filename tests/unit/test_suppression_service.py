@@ -197,7 +197,9 @@ async def test_an_export_can_be_imported_and_holds_no_formula(stand):
     assert rows[0].note == "@SUM(1,2)"
 
 
-@pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@x", "\t=1", "\r=1"])
+@pytest.mark.parametrize(
+    "cell", ["=1", "+1", "-1", "@x", "\t=1", "\r=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x"]
+)
 def test_what_a_spreadsheet_would_compute_is_written_as_text(cell):
     assert csv_line([cell]).lstrip('"').startswith("'")
 
