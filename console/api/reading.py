@@ -54,6 +54,8 @@ class BodyReader:
                 if inflate is not None:
                     room = self.max_bytes - len(body) + 1
                     chunk = inflate.decompress(chunk, room)
+                    if inflate.unused_data:  # zlib would copy all of it with each further chunk
+                        raise ApiRefusal(400, "malformed_json", "data after the end of the gzip")
                 body += chunk
                 if len(body) > self.max_bytes or came > self.max_bytes:
                     raise self._too_large()

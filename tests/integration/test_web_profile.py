@@ -82,6 +82,33 @@ async def test_codes_cannot_be_guessed(web: WebWorld):
         assert statuses == [401, 401, 401, 429]
 
 
+@pytest.mark.parametrize("page", ["codes", "disable"])
+async def test_codes_cannot_be_guessed_with_a_session_that_was_taken_over(web: WebWorld, page: str):
+    path = f"/profile/second-factor/{page}"
+    async with web.signed_in() as browser:
+        app, _ = await _enrol(web, browser)
+        for n in range(4):
+            assert (await _post(browser, path, code=f"{n:06d}"))[0] == 422
+        right = app.at(web.accounts.clock.now_ms() // 1000)
+        assert (await _post(browser, path, code=right))[0] == 422  # not even looked at
+        assert "activo" in await _page(browser, "/profile/second-factor")
+        web.accounts.clock.advance(STEP_S)  # the wait is over; the right one is taken
+        right = app.at(web.accounts.clock.now_ms() // 1000)
+        assert (await _post(browser, path, code=right))[0] in (200, 303)
+
+
+async def test_the_old_password_cannot_be_guessed_with_a_session_that_was_taken_over(
+    web: WebWorld,
+):
+    form = {"new": "otra contraseña", "again": "otra contraseña"}
+    async with web.signed_in() as browser:
+        for n in range(4):
+            assert (await _post(browser, "/profile/password", old=f"no {n}", **form))[0] == 422
+        assert (await _post(browser, "/profile/password", old=PASSWORD, **form))[0] == 422
+    async with web.browser() as browser:
+        assert (await sign_in(browser)).status == 303  # nobody is locked out at the door
+
+
 async def test_an_account_may_ask_its_people_for_a_second_factor(web: WebWorld):
     account = await web.accounts.accounts.only(OPERATOR)
     await web.accounts.store.submit([Rows("factor_rule_put", [(account.id, 1)])])

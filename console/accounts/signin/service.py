@@ -142,9 +142,11 @@ class SignIn:
         Raises `PermanentError` for a new password that is none.
         """
         check_new_password(new)
+        if self._is_guessing(session):
+            return False
         rows = await self._store.read("user_sign_in", email=session.email)
         if not rows or not await self._hasher.verify(rows[0][1], old):
-            return False
+            return self._guessed(session)
         await self._set_password(session.user_id, new, session.actor, keep=session.digest)
         return True
 
@@ -178,14 +180,14 @@ class SignIn:
 
     async def new_codes(self, session: Session, code: str) -> list[str]:
         """New recovery codes, for who shows a code; [] for a wrong one."""
-        if not await self.factors.check(session.user_id, code):
+        if not await self._shows_code(session, code):
             return []
         audit = self._entry(session, "recovery_codes.renewed")
         return await self.factors.renew_codes(session.user_id, [audit])
 
     async def disable_factor(self, session: Session, code: str) -> bool:
         """Give the second factor up, for who shows a code."""
-        if not await self.factors.check(session.user_id, code):
+        if not await self._shows_code(session, code):
             return False
         await self.factors.disable(
             session.user_id, [self._entry(session, "second_factor.disabled")]
@@ -305,6 +307,22 @@ class SignIn:
     def _blocked(self, name: str, client: Client) -> Step | None:
         wait_s = self._throttle.wait_s(name, client.network, self._clock.monotonic_s())
         return Step(Verdict.BLOCKED, wait_s=wait_s) if wait_s > 0 else None
+
+    async def _shows_code(self, session: Session, code: str) -> bool:
+        if self._is_guessing(session):
+            return False
+        return await self.factors.check(session.user_id, code) or self._guessed(session)
+
+    def _is_guessing(self, session: Session) -> bool:
+        """Who took a session over must not find out password or code by trying them all."""
+        name = f"inside:{session.user_id}"
+        return self._throttle.wait_s(name, name, self._clock.monotonic_s()) > 0
+
+    def _guessed(self, session: Session) -> bool:
+        """Count a wrong password or code, apart from the door: it locks nobody out; False."""
+        name = f"inside:{session.user_id}"
+        self._throttle.failed(name, name, self._clock.monotonic_s())
+        return False
 
     def _ticket(self, user: int, email: str) -> str:
         now = self._clock.monotonic_s()
