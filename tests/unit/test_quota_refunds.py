@@ -177,6 +177,18 @@ async def test_T_q_relevo_proposes_by_itself_what_failed_by_its_own_fault(world)
     assert await world.left() == 98
 
 
+async def test_T_q_a_proposal_of_relevo_itself_can_be_decided_after_its_request_lapsed(world):
+    _, (broken,) = await sent(world, B)
+    faults = OwnFaults(world.store, world.quota.refunds)
+    await world.store.submit(
+        await faults.handle([fault(broken, EventType.BOUNCED, '{"phase":"local"}')])
+    )
+    (refund,) = await world.quota.refunds.list(OPERATOR)
+    world.clock.advance(8 * 86_400)
+    await world.quota.refunds.decide(LUIS, refund.id, confirm=True)
+    assert await world.left() == 100
+
+
 async def test_T_q_what_is_put_back_can_be_sent_again_out_of_the_bag_and_once(world):
     _, deliveries = await sent(world, D, B)
     message = deliveries[0]["message"]

@@ -164,10 +164,17 @@ class RefundService:
         found = await self.get(actor, refund)
         if self._approvals is None:
             raise PermanentError("nobody can confirm here")
-        for approval in await self._approvals.list(actor, pending_only=True, count=1_000):
-            if approval.kind is ApprovalKind.REFUND and approval.object == str(refund):
-                break
-        else:
+        approval = await self._open_request(self._approvals, actor, refund)
+        if (
+            approval is None
+            and found.state is RefundState.PROPOSED
+            and found.proposed_by == "system"
+        ):
+            # Requests lapse, but new faults go on being added to the proposal of Relevo itself.
+            actor.require(Permission.REFUND_CONFIRM, found.account)
+            await self._ask(Actor.system("quota"), found)
+            approval = await self._open_request(self._approvals, actor, refund)
+        if approval is None:
             raise PermanentError(f"refund {refund} is {found.state}: nothing is to be decided")
         if confirm:
             await self._approvals.approve(actor, approval.id, reason)
@@ -175,6 +182,15 @@ class RefundService:
             await self._approvals.reject(actor, approval.id, reason)
         await self.carry_on()
         return await self._read(refund)
+
+    @staticmethod
+    async def _open_request(
+        approvals: ApprovalService, actor: Actor, refund: int
+    ) -> Approval | None:
+        for approval in await approvals.list(actor, pending_only=True, count=1_000):
+            if approval.kind is ApprovalKind.REFUND and approval.object == str(refund):
+                return approval
+        return None
 
     # -- putting back ----------------------------------------------------------------------------
 
