@@ -76,6 +76,8 @@ class Endpoints:
             self._log.warning("request not answered", path=route.path, error=str(error))
             busy = ApiRefusal(503, "unavailable", headers={"Retry-After": str(RETRY_S)})
             response = refused(busy, language, request_id)
+        except ConnectionResetError:  # gone in the middle of its body: no error of ours
+            response = web.Response(status=400)
         except Exception:
             self._log.exception("request failed", path=route.path, request=request_id)
             response = refused(ApiRefusal(500, "internal"), language, request_id)

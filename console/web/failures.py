@@ -55,6 +55,8 @@ class Failures:
             except TransientError as error:
                 self._log.warning("request_not_answered", route=_route(request), error=str(error))
                 return self._failed(request, 503, {"Retry-After": str(RETRY_AFTER_S)})
+            except ConnectionResetError:  # gone in the middle of its body: no error of ours
+                return web.Response(status=400)
             except Exception:
                 self._log.exception("request_failed", method=request.method, route=_route(request))
                 return self._failed(request, 500, {})

@@ -91,6 +91,8 @@ class PublicSite:
                 response = self._renderer.failure(request, 503)
                 response.headers["Retry-After"] = str(RETRY_AFTER_S)
                 return response
+            except ConnectionResetError:  # gone in the middle of its body: no error of ours
+                return web.Response(status=400)
             except Exception:
                 self._log.exception("request_failed", method=request.method, path=request.path)
                 return self._renderer.failure(request, 500)

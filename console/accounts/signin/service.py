@@ -91,6 +91,7 @@ class SignIn:
         self._throttle = Throttle()
         self._tickets: dict[str, _Ticket] = {}
         self._waiting = 0
+        self._checking: set[int] = set()  # people of whom a code is looked at
         self.sessions = sessions
         self.factors = SecondFactors(store, clock, key)
         self.links = Links(store, clock)
@@ -124,7 +125,9 @@ class SignIn:
             return Step(Verdict.WRONG)
         if blocked := self._blocked(known.email, client):
             return blocked
-        if not await self.factors.check(known.user, code):
+        if known.user in self._checking:
+            return Step(Verdict.BUSY)
+        if not await self._check(known.user, code):
             await self._failed(known.email, client, "wrong code")
             return Step(Verdict.WRONG_CODE)
         if self._tickets.pop(ticket, None) is None:  # another request was quicker
@@ -309,9 +312,17 @@ class SignIn:
         return Step(Verdict.BLOCKED, wait_s=wait_s) if wait_s > 0 else None
 
     async def _shows_code(self, session: Session, code: str) -> bool:
-        if self._is_guessing(session):
+        if self._is_guessing(session) or session.user_id in self._checking:
             return False
-        return await self.factors.check(session.user_id, code) or self._guessed(session)
+        return await self._check(session.user_id, code) or self._guessed(session)
+
+    async def _check(self, user: int, code: str) -> bool:
+        """One code of a person at a time: many at once would all be looked at before one counts."""
+        self._checking.add(user)
+        try:
+            return await self.factors.check(user, code)
+        finally:
+            self._checking.discard(user)
 
     def _is_guessing(self, session: Session) -> bool:
         """Who took a session over must not find out password or code by trying them all."""
