@@ -188,7 +188,8 @@ def test_a_log_that_nobody_reads_holds_no_mail_up_and_what_was_lost_is_told(
 def flood(client: smtplib.SMTP, number: int) -> str:
     """A thousand deliveries that bounce at once, each a line of the log; the message's id."""
     rcpts = b"".join(
-        b"RCPT TO:<%s-%d@nowhere.invalid> NOTIFY=NEVER\r\n" % (b"x" * 40, n) for n in range(1000)
+        b"RCPT TO:<%s-%d-%d@nowhere.invalid> NOTIFY=NEVER\r\n" % (b"x" * 40, number, n)
+        for n in range(1000)  # others each time: who bounced once is suppressed
     )
     assert client.mail(SENDER)[0] == 250
     client.send(rcpts)
@@ -246,7 +247,9 @@ def test_a_process_whose_clock_is_set_delivers_what_was_queued_once(
             assert len(mx.messages()) == len(names)
         finally:
             mx.stop()
-    assert server.errors() == []
+    # In that year the certificate has expired, and that is told.
+    names = [error["name"] for error in server.errors() if error["event"] == "alert"]
+    assert names == ["certificate-submission"] * len(server.errors())
 
 
 def jumps(server: RelevoServer) -> list[int]:
