@@ -1,13 +1,13 @@
-"""The endpoints about accounts and their people."""
+"""The endpoints about accounts."""
 
 from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from console.accounts.operations import account_shown, user_shown
+from console.accounts.operations import account_shown
 from console.accounts.service import AccountService
-from console.accounts.values import AccountKind, Role, Scope, State
+from console.accounts.values import AccountKind, Scope, State
 from console.api.acting import ActorOf, carried_out, number_of
 from console.api.messages.request import Schema
 from console.api.messages.schemas import Id, Time
@@ -15,7 +15,6 @@ from console.api.pagination import page
 from console.api.routes import Answer, Call, Route
 
 _PATH = "/api/v1/accounts"
-_USERS = "/api/v1/users"
 Name = Annotated[str, Field(min_length=1, max_length=200, examples=["Sede Arequipa"])]
 
 
@@ -50,32 +49,6 @@ class AccountList(BaseModel):
     """All that the key sees."""
 
     items: list[AccountAnswer]
-    next: None
-
-
-class MembershipAnswer(BaseModel):
-    """A role in an account."""
-
-    account: Id
-    account_name: str
-    role: Role
-
-
-class UserAnswer(BaseModel):
-    """A person, with the roles that the key may see."""
-
-    id: Id
-    email: str
-    state: State
-    locked_until: Time | None
-    created: Time | None
-    memberships: list[MembershipAnswer]
-
-
-class UserList(BaseModel):
-    """All that the key sees."""
-
-    items: list[UserAnswer]
     next: None
 
 
@@ -118,10 +91,6 @@ class AccountEndpoints:
                 "POST", f"{one}/enable", "enableAccount", "Enable a sub-account again",
                 self.enable, change, AccountAnswer, tag="accounts", errors=missing,
             ),
-            Route(
-                "GET", _USERS, "listUsers", "List people and their roles", self.users,
-                (Scope.USER_MANAGE,), UserList, tag="accounts",
-            ),
         )  # fmt: skip
 
     async def list(self, call: Call) -> Answer:
@@ -158,8 +127,3 @@ class AccountEndpoints:
         """`POST /accounts/{id}/enable`."""
         changing = self._service.enable(self._actor_of(call), number_of(call))
         return Answer(account_shown(await carried_out(changing, "id")))
-
-    async def users(self, call: Call) -> Answer:
-        """`GET /users`."""
-        found = await self._service.users.list(self._actor_of(call))
-        return Answer(page([user_shown(one) for one in found], None))

@@ -183,5 +183,5 @@ def _response(answer: Answer) -> web.Response:
         body=answer.body or orjson.dumps(answer.value),
         status=answer.status,
         headers=answer.headers,
-        content_type="application/json",
+        content_type=answer.content_type,
     )

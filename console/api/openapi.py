@@ -19,7 +19,7 @@ STATUS_OF: Mapping[str, int] = MappingProxyType(
     {
         "malformed_json": 400, "idempotency_key_invalid": 400, "unauthorized": 401,
         "quota_exhausted": 402, "quota_expired": 402, "quota_pending": 402,
-        "not_permitted": 403, "sender_not_allowed": 403, "class_not_allowed": 403,
+        "not_permitted": 403, "person_required": 403, "sender_not_allowed": 403, "class_not_allowed": 403,
         "training_recipient_not_allowed": 403,
         "not_found": 404, "not_sandbox": 404, "method_not_allowed": 405, "request_timeout": 408,
         "conflict": 409, "idempotency_in_progress": 409, "idempotency_unknown": 409,
@@ -143,7 +143,8 @@ def _responses(route: Route, schemas: dict[str, Any], problem: Any) -> Mapping[s
     success: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
     if route.answers is not None:
         success["content"] = {
-            "application/json": {"schema": _schema(route.answers, schemas, "serialization")}
+            "application/json": {"schema": _schema(route.answers, schemas, "serialization")},
+            **{kind: {"schema": {"type": "string"}} for kind in route.also_gives},
         }
     responses: dict[str, Any] = {str(route.status): success}
     by_status: dict[int, list[str]] = {}

@@ -15,10 +15,12 @@ from console.api.messages.endpoint import MessageEndpoints
 from console.api.openapi import STATUS_OF, codes_of
 from console.api.queue import QueueEndpoints
 from console.api.quota import QuotaEndpoints
+from console.api.refunds import RefundEndpoints
 from console.api.routes import Route
 from console.api.sandbox import SandboxEndpoints
 from console.api.suppressions import SuppressionEndpoints
 from console.api.usage import UsageEndpoints
+from console.api.users import UserEndpoints
 from console.api.webhooks import WebhookEndpoints
 from console.api.wording import texts
 
@@ -99,7 +101,9 @@ def all_groups() -> Sequence[RouteGroup]:
         DomainEndpoints(nothing, nothing),
         CredentialEndpoints(nothing, nothing),
         AccountEndpoints(nothing, nothing),
+        UserEndpoints(nothing, nothing, nothing),
         QuotaEndpoints(nothing, nothing),
+        RefundEndpoints(nothing, nothing),
         QueueEndpoints(nothing, nothing, nothing),
         SandboxEndpoints(None),
     )

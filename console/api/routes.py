@@ -23,12 +23,13 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler gives: a status, and a value for JSON; `body` instead if it is JSON already."""
+    """What a handler gives: a status, and a value for JSON; `body` instead if it is text already."""
 
     value: object = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     body: bytes = b""
+    content_type: str = "application/json"
 
 
 # Makes the row that remembers an answer; for handlers that commit it with what they did.
@@ -88,6 +89,7 @@ class Route:
     description: str = ""
     commits_key: bool = False  # the handler keeps the answer in its own transaction
     secret_fields: tuple[str, ...] = ()  # of the answer: shown once, never kept
+    also_gives: tuple[str, ...] = ()  # content types beside JSON
     is_open: bool = False  # nobody has to say who they are
     is_paced: bool = True  # counts against the requests a minute of a key
 

@@ -15,10 +15,12 @@ from console.api.messages.log import MessageLog
 from console.api.messages.service import SendService
 from console.api.queue import QueueEndpoints
 from console.api.quota import QuotaEndpoints
+from console.api.refunds import RefundEndpoints
 from console.api.routes import Call
 from console.api.sandbox import SandboxEndpoints
 from console.api.suppressions import SuppressionEndpoints
 from console.api.usage import UsageEndpoints
+from console.api.users import UserEndpoints
 from console.api.webhooks import WebhookEndpoints
 from console.app.services import Services
 from mta.engine.engine import Engine
@@ -73,7 +75,9 @@ def build_api(engine: Engine, services: Services, simulator: Simulator | None) -
         ),
         CredentialEndpoints(services.accounts.credentials, actor_of),
         AccountEndpoints(services.accounts, actor_of),
+        UserEndpoints(services.accounts.users, services.people.invitations.invite, actor_of),
         QuotaEndpoints(services.quota, actor_of),
+        RefundEndpoints(services.quota, actor_of),
         WebhookEndpoints(services.areas.webhooks.service, actor_of),
         DomainEndpoints(services.areas.domains.service, actor_of),
         QueueEndpoints(reader, log, services.queue.operations["queue.why"]),

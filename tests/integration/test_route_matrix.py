@@ -16,6 +16,7 @@ from console.accounts.values import Limits, Role, Scope
 from console.app.server import Server
 from mta.model.errors import PermanentError
 from mta.settings.loading import load_settings
+from mta.store.work import Rows
 from tests.accounts_world import OPERATOR
 from tests.matrix import routes_api, routes_pages
 from tests.matrix.routes import Asks, RouteRow
@@ -59,6 +60,11 @@ class Site:
         if "{lone_domain}" in named:
             things["lone_domain"] = f"lone{number}.example.org"
             await areas.domains.service.add(OPERATOR, things["lone_domain"], account)
+        if "{refund}" in named:
+            books = services.quota.books
+            things["refund"] = str(books.ids.new())
+            asked = (int(things["refund"]), account, "{}", "all", 0, "why", 1, "ana")
+            await books.store.submit([Rows("quota_refund_insert", [asked])])
         if "{credential}" in named:
             new = await services.accounts.credentials.add(OPERATOR, account, "ERP")
             things["credential"] = str(new.credential.id)

@@ -111,6 +111,38 @@ ROWS = (
         url=f"{_V1}/accounts/{{sub}}/enable",
     ),
     RouteRow("GET", f"{_V1}/users", Scope.USER_MANAGE),
+    # A key gives and takes no role with more than it may itself: tests/e2e/test_api_people.py.
+    RouteRow(
+        "POST", f"{_V1}/users", Scope.USER_MANAGE,
+        json={"email": "n{number}@example.org", "role": "integrator"}, is_tried=False,
+    ),
+    RouteRow(
+        "PATCH", f"{_V1}/users/{{id}}", Scope.USER_MANAGE, url=f"{_V1}/users/{{user}}",
+        json={"role": "integrator"}, is_tried=False,
+    ),
+    RouteRow(
+        "DELETE", f"{_V1}/users/{{id}}/memberships/{{account}}", Scope.USER_MANAGE,
+        url=f"{_V1}/users/{{user}}/memberships/{{account}}", is_tried=False,
+    ),
+    RouteRow(
+        "POST", f"{_V1}/quota/refunds", Scope.REFUND_PROPOSE, json={"message": "1", "reason": "x"}
+    ),
+    RouteRow("GET", f"{_V1}/quota/refunds", Scope.QUOTA_VIEW, also=Scope.QUOTA_MOVE),
+    *(
+        RouteRow(
+            "GET", f"{_V1}/quota/refunds/{{id}}{tail}", Scope.QUOTA_VIEW, also=Scope.QUOTA_MOVE,
+            url=f"{_V1}/quota/refunds/{{refund}}{tail}",
+        )
+        for tail in ("", "/deliveries")
+    ),
+    # No key decides, whatever its scopes: tests/e2e/test_api_refunds.py.
+    *(
+        RouteRow(
+            "POST", f"{_V1}/quota/refunds/{{id}}/{verb}", Scope.REFUND_CONFIRM,
+            url=f"{_V1}/quota/refunds/{{refund}}/{verb}", is_tried=False,
+        )
+        for verb in ("confirm", "reject")
+    ),
     RouteRow("GET", f"{_V1}/quota", Scope.QUOTA_VIEW, also=Scope.QUOTA_MOVE),
     RouteRow("GET", f"{_V1}/quota/ledger", Scope.QUOTA_VIEW, also=Scope.QUOTA_MOVE),
     *(

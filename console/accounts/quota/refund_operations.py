@@ -6,7 +6,8 @@ import orjson
 
 from console.accounts.arguments import OPERATOR, Arguments, account_of, text_of, time_of
 from console.accounts.quota.operations import HasQuota
-from console.accounts.quota.refund_values import ALWAYS_MS, Refund, RefundScope, Subject
+from console.accounts.quota.refund_values import ALWAYS_MS, Refund, RefundItem, RefundScope, Subject
+from console.accounts.quota.service import QuotaService
 from mta.model.errors import PermanentError
 from mta.model.traffic import DeliveryState
 
@@ -20,7 +21,7 @@ async def refund_propose(services: HasQuota, arguments: Arguments) -> object:
     """
     account = await account_of(services, arguments)
     subject = Subject(
-        flow=await _flow(services, account.id, str(arguments.get("flow") or "")),
+        flow=await flow_named(services.quota, account.id, str(arguments.get("flow") or "")),
         message=_id(arguments, "message"),
         from_ms=int(arguments.get("from_ms") or 0),
         until_ms=int(arguments.get("until_ms") or ALWAYS_MS),
@@ -51,16 +52,7 @@ async def refund_items(services: HasQuota, arguments: Arguments) -> object:
     items = await services.quota.refunds.items(
         OPERATOR, _id(arguments, "refund"), int(arguments.get("after") or 0)
     )
-    return [
-        {
-            "delivery": str(item.delivery),
-            "message": str(item.message),
-            "recipient": item.address,
-            "state": DeliveryState(item.state).label,
-            "account": str(item.account),
-        }
-        for item in items
-    ]
+    return [item_shown(item) for item in items]
 
 
 async def refund_decide(services: HasQuota, arguments: Arguments) -> object:
@@ -108,15 +100,29 @@ def refund_shown(refund: Refund) -> dict[str, object]:
     }
 
 
-async def _flow(services: HasQuota, account: int, text: str) -> int:
-    """A campaign or stream of the account, or of one below it, by its id or name; 0 for ''."""
+def item_shown(item: RefundItem) -> dict[str, str]:
+    """A delivery on a list as JSON."""
+    return {
+        "delivery": str(item.delivery),
+        "message": str(item.message),
+        "recipient": item.address,
+        "state": DeliveryState(item.state).label,
+        "account": str(item.account),
+    }
+
+
+async def flow_named(quota: QuotaService, account: int, text: str) -> int:
+    """A campaign or stream of the account, or of one below it, by its id or name; 0 for ''.
+
+    Raises `PermanentError` unless it is one; the caller asks whether that account may be seen.
+    """
     if not text:
         return 0
-    meter = services.quota.meter
+    meter = quota.meter
     below: Sequence[int] = [
         a for a in meter.accounts if any(m.id == account for m in meter.path(a))
     ]
-    rows = await services.quota.books.store.read(
+    rows = await quota.books.store.read(
         "quota_flows_named", accounts=orjson.dumps(below).decode(), name=text
     )
     if len(rows) != 1:

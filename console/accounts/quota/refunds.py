@@ -30,6 +30,7 @@ from mta.store.work import Rows
 
 PART = 500  # deliveries put back by one job
 PAGE = 1_000
+_LAST = 2**63 - 1
 
 
 class Resender(Protocol):
@@ -118,8 +119,8 @@ class RefundService:
             rows = await self._books.store.read(
                 "quota_refundable",
                 accounts=orjson.dumps(accounts).decode(),
-                from_id=subject.from_ms * 1_000_000,
-                until_id=min(subject.until_ms * 1_000_000, 2**63 - 1),
+                from_id=min(subject.from_ms * 1_000_000, _LAST),
+                until_id=min(subject.until_ms * 1_000_000, _LAST),
                 flow=subject.flow,
                 message=subject.message,
                 failed=int(scope is RefundScope.FAILED),
@@ -263,12 +264,14 @@ class RefundService:
 
     # -- showing ---------------------------------------------------------------------------------
 
-    async def list(self, actor: Actor, count: int = 100) -> list[Refund]:
-        """Refunds of accounts that the actor sees, the newest first."""
+    async def list(self, actor: Actor, count: int = 100, *, before: int = _LAST) -> list[Refund]:
+        """Refunds of accounts that the actor sees, the newest first, before an id."""
         seen = actor.accounts(Permission.QUOTA_VIEW)
-        rows = await self._books.store.read("quota_refunds", count=count)
-        found = map(Refund.of, rows)
-        return [refund for refund in found if seen is None or refund.account in seen]
+        accounts = None if seen is None else orjson.dumps(sorted(seen)).decode()
+        rows = await self._books.store.read(
+            "quota_refunds", before=before, accounts=accounts, count=count
+        )
+        return [Refund.of(row) for row in rows]
 
     async def get(self, actor: Actor, refund: int) -> Refund:
         """One refund. Raises `PermanentError`."""

@@ -22,9 +22,13 @@ SELECT id, account, subject, scope, resend, reason, state, n, given, place, sent
 FROM quota_refund WHERE id = :id;
 
 -- name: quota_refunds
+-- Before an id, the newest first; `accounts`, a JSON array, NULL: of all.
 SELECT id, account, subject, scope, resend, reason, state, n, given, place, sent_again, created_ms,
        done_ms, proposed_by, confirmed_by
-FROM quota_refund ORDER BY id DESC LIMIT :count;
+FROM quota_refund
+WHERE id < :before
+  AND (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
+ORDER BY id DESC LIMIT :count;
 
 -- name: quota_refunds_confirmed
 -- Confirmed and not yet all put back.
