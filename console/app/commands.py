@@ -1,4 +1,8 @@
-"""The entry points of the command line."""
+"""The entry points of the command line.
+
+What only some of them need is imported where it is: the whole server takes half a second and more
+to import, and a command that asks a running one needs nothing of it.
+"""
 
 import asyncio
 import os
@@ -6,19 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from console.app import alerting, keeping
-from console.app.readiness import dns_findings, key_findings
-from console.app.sandbox import prepare_sandbox
-from console.app.server import run_server
-from console.app.services import run_without_server
-from mta.bounces.classifier import Classifier
 from mta.engine.control import SOCKET_NAME, ControlClient, NoServer
 from mta.model.errors import ConfigurationError
 from mta.settings import display, documents, hazards
 from mta.settings.files import unusable_files
 from mta.settings.loading import Loaded, load_settings
 from mta.settings.whole_file import make_folder, write_whole
-from mta.shaping.rules import Shaping
 
 Progress = Callable[[str, int, int], None]
 
@@ -48,6 +45,8 @@ def init(directory: Path) -> Sequence[Path]:
 
 def check(config: Path, dns: bool) -> Mapping[str, Any]:
     """Effective values with their origins, and what is wrong or dangerous."""
+    from console.app.readiness import dns_findings, key_findings
+
     loaded = load(config)
     findings = [
         {
@@ -72,6 +71,8 @@ def check(config: Path, dns: bool) -> Mapping[str, Any]:
 
 def _rule_findings(loaded: Loaded) -> list[dict[str, str]]:
     """Rules whose own samples they do not match, and rule files that cannot be read."""
+    from mta.bounces.classifier import Classifier
+
     folder = loaded.path.parent if loaded.path is not None else Path("config")
     findings = []
     for name, problems in (
@@ -90,6 +91,8 @@ def _rule_findings(loaded: Loaded) -> list[dict[str, str]]:
 
 
 def _shaping_problems(path: Path | None) -> list[str]:
+    from mta.shaping.rules import Shaping
+
     Shaping.load(path)
     return []
 
@@ -103,35 +106,50 @@ def run_operation(config: Path, name: str, arguments: Mapping[str, Any]) -> Any:
     except NoServer:
         if name == "queue.top":
             raise ConfigurationError("no server is running: `relevo queue top` needs one") from None
+        from console.app.services import run_without_server
+
         return run_without_server(loaded, name, arguments)
 
 
 def serve(config: Path) -> None:
     """Run the server until SIGTERM."""
+    from console.app.server import run_server
+
     run_server(load(config), lambda _server: None)
 
 
 def sandbox(config: Path) -> None:
     """Run a server whose mail goes to the built-in simulator."""
+    from console.app.sandbox import prepare_sandbox
+    from console.app.server import run_server
+
     prepared = prepare_sandbox(config, os.environ)
     run_server(prepared.loaded, prepared.announce)
 
 
 def verify(config: Path, progress: Progress) -> Mapping[str, Any]:
     """Look for damage in the data directory, beside the server or without one."""
+    from console.app import keeping
+
     return keeping.verify_store(load(config), progress)
 
 
 def backup(config: Path, target: Path, progress: Progress) -> Mapping[str, Any]:
     """Write a backup, beside the server or without one."""
+    from console.app import keeping
+
     return keeping.back_up(load(config), target, progress)
 
 
 def restore(config: Path, source: Path, progress: Progress) -> Mapping[str, Any]:
     """Put a backup in place, with everything on hold."""
+    from console.app import keeping
+
     return keeping.restore(config, source, load, progress)
 
 
 def send_alert(config: Path, name: str, text: str) -> Mapping[str, Any]:
     """`sent` and `failed` ways, without the server."""
+    from console.app import alerting
+
     return alerting.send_alert(load(config), name, text)

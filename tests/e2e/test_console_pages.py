@@ -3,6 +3,7 @@
 Set `RELEVO_SCREENSHOTS` to a folder to keep pictures of what was seen.
 """
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -49,6 +50,9 @@ async def _sign_in(browser: Browser, web: WebWorld, email: str = EMAIL, word: st
     await browser.fill("#email", email)
     await browser.fill("#password", word)
     await browser.click("button.main")
+    # A page that is opened before the answer has come would be opened without its cookie.
+    while await browser.run("return location.pathname === '/login'"):
+        await asyncio.sleep(0.05)
 
 
 async def _look(browser: Browser, name: str) -> None:
