@@ -20,6 +20,10 @@ class QuotaReturner(Protocol):
         """
         ...
 
+    async def on_accounts_changed(self) -> None:
+        """Accounts were added, renamed or changed state: know them before anybody is told."""
+        ...
+
 
 class SessionEnder(Protocol):
     """Who keeps the sessions of people."""
@@ -39,6 +43,9 @@ class NoQuota:
     async def on_disabled(self, actor: Actor, accounts: Sequence[Account]) -> Sequence[Rows]:  # noqa: ARG002
         """Nothing to give back."""
         return ()
+
+    async def on_accounts_changed(self) -> None:
+        """Nothing is kept of them."""
 
 
 class NoSessions:

@@ -89,7 +89,7 @@ class AccountService:
             await self._store.submit([Rows("account_insert", [row], expect=1), entry])
         except JobRefused:
             raise PermanentError(f"there is an account {name!r} already") from None
-        await self._authenticator.refresh()
+        await self._changed()
         return account
 
     async def list(self, actor: Actor) -> list[Account]:
@@ -125,7 +125,7 @@ class AccountService:
             await self._store.submit([Rows("account_name", [(account.id, name)], expect=1), entry])
         except JobRefused:
             raise PermanentError(f"there is an account {name!r} already") from None
-        await self._authenticator.refresh()
+        await self._changed()
         return await self.get(actor, str(account.id))
 
     async def change_settings(
@@ -181,8 +181,13 @@ class AccountService:
                 continue
         else:
             raise TransientError(f"account {account.name!r}: too much happens there, try again")
-        await self._authenticator.refresh()
+        await self._changed()
         return await self.get(actor, str(account.id))
+
+    async def _changed(self) -> None:
+        """Mail of an account is accepted as soon as its maker hears of it, not some time later."""
+        await self._authenticator.refresh()
+        await self._quota.on_accounts_changed()
 
     async def _state_job(self, actor: Actor, account: Account, state: State) -> Sequence[Rows]:
         below = with_all_below(account, await self._all())

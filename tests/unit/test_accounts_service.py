@@ -6,10 +6,12 @@ import sqlite3
 import argon2
 import pytest
 
+from console.accounts.quota.replies import NOT_KNOWN_YET
 from console.accounts.values import AccountKind, Limits, Role, Scope, State
 from mta.model.errors import AddressSyntaxError, PermanentError
 from mta.model.traffic import TrafficClass
 from tests.accounts_world import OPERATOR, open_world
+from tests.quota_world import identity_of
 
 
 @pytest.fixture
@@ -31,6 +33,13 @@ async def test_what_was_added_is_there_after_a_restart(tmp_path):
         assert [d.domain for d in await world.accounts.domains.list(OPERATOR)] == ["example.org"]
         later = await world.accounts.add(OPERATOR, "Otra")
         assert later.id > new.credential.id, "ids never go back"
+
+
+async def test_a_new_account_is_known_to_the_bag_when_its_maker_hears_of_it(world):
+    policy = world.bag.policy
+    assert policy.check_recipient(identity_of(7), 1) == NOT_KNOWN_YET
+    made = await world.accounts.add(OPERATOR, "Agencia")
+    assert policy.check_recipient(identity_of(made.id), 1) is None
 
 
 async def test_accounts_form_a_tree_with_names_unique_below_one_parent(world):

@@ -152,6 +152,10 @@ class ShareService:
             work.append(Rows("quota_cap_close", closed))
         return work
 
+    async def on_accounts_changed(self) -> None:
+        """The accounts and their lines anew: see `QuotaReturner`. Raises `StoreError`."""
+        await self._books.meter.refresh()
+
     async def list(self, actor: Actor, account: int) -> list[Share]:
         """The account and all below it, with what each was given and has taken."""
         await self._books.meter.refresh()
