@@ -8,11 +8,17 @@ A key is `table.name`, and a table stands in one file only; the file's name is n
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from types import MappingProxyType
 from typing import Any
 
+from babel.dates import format_date, format_skeleton, get_day_names, get_month_names
+
 LANGUAGES = ("es", "en")
+# Unicode CLDR: Spanish of Peru; English with the day before the month and 24 hours.
+_LOCALES = MappingProxyType({"es": "es_PE", "en": "en_GB"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,43 @@ class Texts:
                 text = text.replace(",", "")
             text = text.replace(",", "\N{NARROW NO-BREAK SPACE}").replace(".", ",")
         return text
+
+    def percent(self, part: float, whole: float, decimals: int = 1) -> str:
+        """The share of a whole, `98,2 %`; a dash where there is no whole."""
+        if not whole:
+            return "–"
+        text = self.number(100 * part / whole, decimals)
+        return f"{text}\N{NARROW NO-BREAK SPACE}%" if self.language == "es" else f"{text}%"
+
+    def date(self, day: date) -> str:
+        """`23 de noviembre de 2026`, `23 November 2026`."""
+        return format_date(day, "long", _LOCALES[self.language])
+
+    def moment(self, at_ms: int, zone: tzinfo) -> str:
+        """Day and minute as people say them, in that zone: `lun., 23 nov. 2026, 09:05`."""
+        at = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone)
+        day = format_skeleton("yMMMEd", at, locale=_LOCALES[self.language])
+        return f"{day}, {at:%H:%M}"
+
+    def weekday(self, number: int, width: str = "abbreviated") -> str:
+        """The name of a day of the week, 0 is Monday."""
+        return str(get_day_names(width, locale=_LOCALES[self.language])[number])  # type: ignore[arg-type]  # babel wants literals
+
+    def month(self, number: int, width: str = "wide") -> str:
+        """The name of a month, 1 is January."""
+        return str(get_month_names(width, locale=_LOCALES[self.language])[number])  # type: ignore[arg-type]  # babel wants literals
+
+    def duration(self, seconds: float) -> str:
+        """The two greatest units of a span: `45 s`, `12 min 5 s`, `2 h 10 min`, `3 d 4 h`."""
+        whole = max(0, round(seconds))
+        units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+        first = next((i for i, (_, size) in enumerate(units) if whole >= size), len(units) - 1)
+        shown: list[str] = []
+        for name, size in units[first : first + 2]:
+            count, whole = divmod(whole, size)
+            if count or not shown:
+                shown.append(f"{self.number(count)}\N{NO-BREAK SPACE}{name}")
+        return " ".join(shown)
 
     def size(self, size_bytes: int) -> str:
         """Bytes as people say them: `512 B`, `2.1 KB`, `3.4 MB`."""

@@ -3,7 +3,9 @@
 import re
 import string
 import tomllib
+from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -182,3 +184,54 @@ def _contrast(one: str, other: str) -> float:
 )
 def test_colours_contrast_enough(scheme: dict[str, str], ink: str, ground: str, least: float):
     assert _contrast(scheme[ink], scheme[ground]) >= least
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (45.4, "45 s"),
+        (725, "12 min 5 s"),
+        (3600, "1 h"),
+        (7_859, "2 h 10 min"),
+        (86_400 * 3 + 4 * 3600 + 59, "3 d 4 h"),
+        (-5, "0 s"),
+    ],
+)
+def test_a_span_is_told_by_its_two_greatest_units(seconds, said):
+    assert TEXTS["es"].duration(seconds).replace("\N{NO-BREAK SPACE}", " ") == said
+
+
+def test_dates_and_shares_are_told_as_each_language_does():
+    day, zone = date(2026, 11, 23), ZoneInfo("America/Lima")
+    at_ms = int(datetime(2026, 11, 23, 14, 5, tzinfo=UTC).timestamp() * 1000)
+    spanish, english = TEXTS["es"], TEXTS["en"]
+    assert spanish.date(day) == "23 de noviembre de 2026"
+    assert english.date(day) == "23 November 2026"
+    assert spanish.moment(at_ms, zone) == "lun, 23 nov. 2026, 09:05"
+    assert english.moment(at_ms, zone) == "Mon, 23 Nov 2026, 09:05"
+    assert (spanish.weekday(6, "wide"), english.month(12)) == ("domingo", "December")
+    assert spanish.percent(491, 500) == "98,2\N{NARROW NO-BREAK SPACE}%"
+    assert english.percent(491, 500) == "98.2%"
+    assert spanish.percent(0, 0) == "–"
+
+
+# Names that are the same in every language.
+_NAMES = frozenset(
+    "Relevo English Español API SMTP HTTP DKIM SPF DMARC DNS TLS CSV XLSX PDF JSON UTC HTML MJML".split()
+)
+_TEMPLATE_CODE = re.compile(
+    r"\{% set command %\}.*?\{% endset %\}|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL
+)
+_NOT_SHOWN = re.compile(r"<(script|style|svg|code|pre|kbd)\b.*?</\1>", re.DOTALL)
+
+
+@pytest.mark.parametrize("template", sorted(ROOT.glob("*/templates/*.html")), ids=lambda p: p.name)
+def test_no_page_has_words_that_are_not_translated(template: Path):
+    markup = _NOT_SHOWN.sub("", _TEMPLATE_CODE.sub("", template.read_text("utf-8")))
+    shown = re.findall(r">([^<>]+)<", f">{markup}<")
+    spoken = re.findall(r'\b(?:title|alt|placeholder|aria-label)="([^"]+)"', markup)
+    # Neither are paths words, nor the attributes that a macro writes into a tag.
+    prose = re.sub(r'[a-z-]+="[^"]*"|/\w+', "", " ".join(shown))
+    words = set(re.findall(r"[^\W\d_]{3,}", " ".join([prose, *spoken])))
+    assert words <= _NAMES
