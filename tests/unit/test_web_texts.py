@@ -218,7 +218,26 @@ def test_dates_and_shares_are_told_as_each_language_does():
 
 # Names that are the same in every language.
 _NAMES = frozenset(
-    ["Relevo", "English", "Español", "API", "SMTP", "HTTP", "DKIM", "SPF", "DMARC", "DNS", "TLS", "CSV", "XLSX", "PDF", "JSON", "UTC", "HTML", "MJML"]
+    [
+        "Relevo",
+        "English",
+        "Español",
+        "API",
+        "SMTP",
+        "HTTP",
+        "DKIM",
+        "SPF",
+        "DMARC",
+        "DNS",
+        "TLS",
+        "CSV",
+        "XLSX",
+        "PDF",
+        "JSON",
+        "UTC",
+        "HTML",
+        "MJML",
+    ]
 )
 _TEMPLATE_CODE = re.compile(
     r"\{% set command %\}.*?\{% endset %\}|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL
