@@ -23,7 +23,8 @@ test: $(VENV)/.installed ## all tests, with the servers and clients they need
 	.ci/debian-packages
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS) \
 	  tests/contract tests/dialogue tests/docs tests/property tests/unit
-	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/crash tests/e2e tests/integration tests/sdk
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS) tests/e2e tests/integration tests/sdk
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/crash
 
 soak: $(VENV)/.installed ## the long fault tests: hundreds of kills, disks that fail, storms
 	.ci/debian-packages

@@ -24,6 +24,7 @@ INSIDE = {
     "Approval.was_asked_by": "a value",
     "NoEffect.approved": "called by ApprovalService, which has asked",
     "NoQuota.on_disabled": "called by AccountService, which has asked",
+    "NoQuota.on_accounts_changed": "called by AccountService, which has asked",
 }
 
 

@@ -23,6 +23,7 @@ INSIDE = {
     "Books.audit": "rows for a job of a service that has asked",
     "Books.entry": "as audit",
     "ShareService.on_disabled": "called by AccountService, which has asked",
+    "ShareService.on_accounts_changed": "called by AccountService, which has asked",
 }
 
 
