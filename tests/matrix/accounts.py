@@ -9,6 +9,7 @@ from tests.matrix.stand import Row, Stand
 
 # Public, asynchronous, without an actor: why that is right.
 WITHOUT_ACTOR = {
+    "NoQuota.on_accounts_changed": "called by AccountService, gives nothing away",
     "AccountService.observe_ids": "at the start, gives nothing away",
     "ApprovalService.observe_ids": "at the start, gives nothing away",
     "ApprovalService.register": "when the program is put together",
@@ -24,7 +25,6 @@ INSIDE = {
     "Approval.was_asked_by": "a value",
     "NoEffect.approved": "called by ApprovalService, which has asked",
     "NoQuota.on_disabled": "called by AccountService, which has asked",
-    "NoQuota.on_accounts_changed": "called by AccountService, which has asked",
 }
 
 

@@ -9,6 +9,7 @@ from tests.accounts_world import OPERATOR
 from tests.matrix.stand import Row, Stand
 
 WITHOUT_ACTOR = {
+    "ShareService.on_accounts_changed": "called by AccountService, gives nothing away",
     "RefundService.open_own": "a proposal of Relevo itself; a person decides on it",
     "RefundService.carry_on": "the system goes on with what was confirmed",
     "Books.commit": "below the services, which ask",
@@ -23,7 +24,6 @@ INSIDE = {
     "Books.audit": "rows for a job of a service that has asked",
     "Books.entry": "as audit",
     "ShareService.on_disabled": "called by AccountService, which has asked",
-    "ShareService.on_accounts_changed": "called by AccountService, which has asked",
 }
 
 
