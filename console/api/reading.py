@@ -11,7 +11,8 @@ from aiohttp import web
 
 from console.api.refusals import ApiRefusal
 
-READ_DEADLINE_S = 60.0
+READ_DEADLINE_S = 60.0  # at any speed; a larger body has longer while it comes at:
+LEAST_RATE = 128 * 1024.0  # octets a second: 1 Mbit/s
 MAX_HELD = 256 * 1024 * 1024  # octets of all bodies that are being read or worked on
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -38,19 +39,23 @@ class BodyReader:
             raise self._too_large()
         inflate = None if encoding == "identity" else zlib.decompressobj(_GZIP)
         try:
-            async with asyncio.timeout(self._deadline_s):
-                return await self._collect(request, inflate)
+            async with asyncio.timeout(self._deadline_s) as limit:
+                return await self._collect(request, inflate, limit)
         except TimeoutError:
             raise ApiRefusal(408, "request_timeout") from None
         except zlib.error:
             raise ApiRefusal(400, "malformed_json", "the body is not gzip") from None
 
-    async def _collect(self, request: web.Request, inflate: "zlib._Decompress | None") -> bytes:
+    async def _collect(
+        self, request: web.Request, inflate: "zlib._Decompress | None", limit: asyncio.Timeout
+    ) -> bytes:
+        end = limit.when() or 0.0
         body = bytearray()
         held = came = 0
         try:
             while chunk := await request.content.readany():
                 came += len(chunk)
+                limit.reschedule(end + came / LEAST_RATE)
                 if inflate is not None:
                     room = self.max_bytes - len(body) + 1
                     chunk = inflate.decompress(chunk, room)

@@ -8,6 +8,7 @@ from aiohttp import web
 from console.pages.rendering import Renderer
 from console.public.rendering import PublicRenderer
 from console.public.unsubscribe import UnsubscribePages
+from console.web.limits import http_limits
 from console.web.public_site import PublicSite
 from mta.engine.engine import Engine
 
@@ -26,8 +27,10 @@ class PublicFace:
         self._site: PublicSite | None = None
         if settings.public.listen is not None:
             self._site = PublicSite(
-                settings.public, self._renderer, engine.health, self._add_routes, sockets
-            )
+                settings.public, self._renderer, engine.health, self._add_routes, sockets,
+                limits=http_limits(settings, settings.public), metrics=engine.metrics,
+                clock=engine.foundation.clock,
+            )  # fmt: skip
 
     def console_area(self, app: web.Application, _: Renderer) -> None:
         """On the console's listener, unless there is one of its own."""

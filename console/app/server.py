@@ -254,6 +254,7 @@ class Server:
             api,
             add_doors=dialect_doors(engine, self.services),
             usage=self.services.usage,
+            metrics=engine.metrics,
             areas=[
                 *page_areas(self.services, self.settings),
                 activity_area(engine, self.services, self.settings),

@@ -16,9 +16,12 @@ from console.pages.sandbox import SandboxPages
 from console.pages.sign_in import SignInPages
 from console.pages.status import StatusPage
 from console.web.access import Access
+from console.web.crowd import crowd_middleware
 from console.web.failures import Failures
 from console.web.forwarded import forwarded_middleware
+from console.web.gate import Gate, GateMetrics
 from console.web.headers import add_headers
+from console.web.limits import HttpLimits, http_limits
 from console.web.site import Site
 from console.web.usage import usage_middleware
 from mta.engine.health import Health, add_health_routes
@@ -49,6 +52,8 @@ class ConsoleServer:
         areas: Sequence[Area] = (),
         add_doors: Doors | None = None,
         usage: UsageCounters | None = None,
+        metrics: GateMetrics | None = None,
+        limits: HttpLimits | None = None,
     ) -> None:
         """Nothing is opened yet; `simulator` is None unless in sandbox mode.
 
@@ -68,9 +73,15 @@ class ConsoleServer:
         self._first_mail = _first_mail(settings)
         self._routes: Sequence[tuple[str, str]] = ()
         console = settings.console
-        # The API inflates within its own bounds, pages never.
+        self.gate = Gate(
+            "console",
+            limits or http_limits(settings, console),
+            trusted=console.trusted_proxies,
+            metrics=metrics,
+            clock=self._clock,
+        )
         self._site = Site(
-            "console", console.listen, console.tls_certificate, console.tls_key, inflates=False
+            "console", console.listen, console.tls_certificate, console.tls_key, self.gate
         )
 
     async def start(self) -> None:
@@ -117,10 +128,12 @@ class ConsoleServer:
         )
         sessions = self._sign_in.sessions
         access = Access(sessions, BearerCheck(self._authenticator, settings.server.language))
+        proxies = settings.console.trusted_proxies
         app = web.Application(
             middlewares=[
-                forwarded_middleware(settings.console.trusted_proxies),
+                forwarded_middleware(proxies),
                 Failures(renderer, settings.server.language).middleware(),
+                crowd_middleware(self.gate, proxies),
                 usage_middleware(self._usage, self._clock),
                 access.middleware(),
             ],

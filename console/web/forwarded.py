@@ -23,7 +23,7 @@ def forwarded_middleware(trusted: Sequence[IPNetwork]) -> Middleware:
         peer = plain_address(request.remote or "")
         client = client_address(peer, request.headers.getall("X-Forwarded-For", []), trusted)
         scheme = request.scheme
-        if _is_trusted(peer, trusted):
+        if is_trusted(peer, trusted):
             scheme = _scheme(request.headers.get("X-Forwarded-Proto", ""), scheme)
         if client != request.remote or scheme != request.scheme:
             request = request.clone(remote=client, scheme=scheme)
@@ -36,7 +36,7 @@ def client_address(peer: str, fields: Sequence[str], trusted: Sequence[IPNetwork
     """The last address that no trusted proxy vouches for."""
     chain = [item.strip() for field in fields for item in field.split(",")]
     client = peer
-    while chain and _is_trusted(client, trusted):
+    while chain and is_trusted(client, trusted):
         before = plain_address(chain.pop())
         if not before:
             break
@@ -59,7 +59,8 @@ def plain_address(text: str) -> str:
     return str(mapped or address)
 
 
-def _is_trusted(address: str, trusted: Sequence[IPNetwork]) -> bool:
+def is_trusted(address: str, trusted: Sequence[IPNetwork]) -> bool:
+    """True for the address of a trusted proxy."""
     return bool(address) and any(ipaddress.ip_address(address) in network for network in trusted)
 
 

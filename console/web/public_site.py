@@ -8,10 +8,14 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from console.public.rendering import PublicRenderer
+from console.web.crowd import crowd_middleware
 from console.web.forwarded import Handler, forwarded_middleware
+from console.web.gate import Gate, GateMetrics
 from console.web.headers import add_headers
+from console.web.limits import HttpLimits
 from console.web.site import Site
 from mta.engine.health import Health, add_health_routes
+from mta.model.clock import Clock
 from mta.model.errors import TransientError
 from mta.settings.console_schema import Public
 
@@ -29,6 +33,10 @@ class PublicSite:
         health: Health,
         add_routes: Callable[[web.Application], None],
         sockets: Sequence[socket.socket] | None = None,
+        *,
+        limits: HttpLimits | None = None,
+        metrics: GateMetrics | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """`add_routes` adds the public routes; `settings.listen` is set.
 
@@ -40,17 +48,26 @@ class PublicSite:
         self._renderer = renderer
         self._health = health
         self._add_routes = add_routes
+        self.gate = Gate(
+            "public",
+            limits or HttpLimits(settings.max_connections, settings.max_connections_per_address),
+            trusted=settings.trusted_proxies,
+            metrics=metrics,
+            clock=clock,
+        )
         self._site = Site(
-            "public", settings.listen, settings.tls_certificate, settings.tls_key, inflates=False
+            "public", settings.listen, settings.tls_certificate, settings.tls_key, self.gate
         )
         self._log = structlog.get_logger("relevo.public")
 
     async def start(self) -> None:
         """Listen. Raises `ConfigurationError` when the address is taken or the certificate is bad."""
+        proxies = self._settings.trusted_proxies
         app = web.Application(
             middlewares=[
-                forwarded_middleware(self._settings.trusted_proxies),
+                forwarded_middleware(proxies),
                 self._failures(),
+                crowd_middleware(self.gate, proxies),
             ],
             client_max_size=MAX_REQUEST_BYTES,
         )
@@ -83,8 +100,9 @@ class PublicSite:
                 if error.status < 400:
                     raise
                 response = self._renderer.failure(request, error.status)
-                if "Allow" in error.headers:
-                    response.headers["Allow"] = error.headers["Allow"]
+                for name in ("Allow", "Retry-After"):
+                    if name in error.headers:
+                        response.headers[name] = error.headers[name]
                 return response
             except TransientError as error:
                 self._log.warning("request_not_answered", path=request.path, error=str(error))

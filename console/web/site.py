@@ -9,6 +9,11 @@ from pathlib import Path
 
 from aiohttp import web
 
+from console.web.gate import Gate
+from console.web.guarded import GuardedConnection
+from console.web.tls_door import TlsDoor
+from mta.listener.accepting import bound
+from mta.listener.clients import Client
 from mta.listener.tls import CIPHERS
 from mta.model.errors import ConfigurationError
 from mta.settings.values import HostPort
@@ -27,20 +32,23 @@ class Site:
         listen: HostPort,
         certificate: Path | None,
         key: Path | None,
-        *,
-        inflates: bool = True,
+        gate: Gate,
     ) -> None:
         """`section` of the settings is named in errors; without a certificate it is plain HTTP.
 
-        `inflates`: request bodies are decompressed before the application sees them.
+        `gate` decides who may connect and how slow they may be. Bodies are not decompressed: the
+        API inflates within its own bounds, pages never.
         """
-        self._inflates = inflates
         self._section = section
         self._listen = listen
         self._certificate = certificate
         self._key = key
+        self._gate = gate
         self._runner: web.AppRunner | None = None
         self._tls: ssl.SSLContext | None = None
+        self._servers: list[asyncio.Server] = []
+        self._doors: list[TlsDoor] = []
+        self._addresses: list[tuple[str, int]] = []
 
     async def start(
         self, app: web.Application, sockets: Sequence[socket.socket] | None = None
@@ -52,40 +60,59 @@ class Site:
         if self._certificate is not None:
             self._tls = _tls_context()
             self._load_certificate(self._tls)
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            shutdown_timeout=SHUTDOWN_S,
-            auto_decompress=self._inflates,
-            logger=_quiet(),
-        )
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
         await self._runner.setup()
-        for sock in sockets or ():
-            await web.SockSite(self._runner, sock, ssl_context=self._tls, backlog=BACKLOG).start()
-        if sockets is not None:
-            return
         listen = self._listen
         try:
-            await web.TCPSite(
-                self._runner, listen.host, listen.port, ssl_context=self._tls, backlog=BACKLOG
-            ).start()
+            if sockets is None:
+                sockets = await bound(listen)
+            for sock in sockets:
+                await self._open(sock)
         except OSError as error:
-            await self._runner.cleanup()
+            await self.close()
             raise ConfigurationError(
                 f"[{self._section}] listen = {listen}: cannot listen there: {error.strerror}"
             ) from error
+        self._gate.start()
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
         """Where it listens."""
-        return [address[:2] for address in self._runner.addresses] if self._runner else []
+        return list(self._addresses)
 
     async def close(self) -> None:
         """Stop listening and end what runs."""
+        self._gate.stop()
+        for server in self._servers:
+            server.close()
+        for door in self._doors:
+            await door.close()
+        self._servers.clear()
+        self._doors.clear()
+        self._addresses.clear()
         if self._runner is not None:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._runner.cleanup()
             self._runner = None
+
+    async def _open(self, sock: socket.socket) -> None:
+        self._addresses.append(sock.getsockname()[:2])
+        if self._tls is not None:
+            self._doors.append(TlsDoor(sock, self._gate, self._tls, self._connect, BACKLOG))
+            return
+        self._servers.append(
+            await asyncio.get_running_loop().create_server(
+                self._connect, sock=sock, backlog=BACKLOG
+            )
+        )
+
+    def _connect(self, client: Client | None = None) -> GuardedConnection:
+        assert self._runner is not None
+        assert self._runner.server is not None
+        return GuardedConnection(
+            self._runner.server, self._gate, client,
+            access_log=None, auto_decompress=False, logger=_quiet(),
+        )  # fmt: skip
 
     def reload(self) -> None:
         """Use the certificate's files as they are now for new connections.

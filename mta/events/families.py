@@ -234,6 +234,19 @@ FOLLOWER_LAG = Family(
     "Events that one who follows them (quota, webhooks, …) had not seen when it last came by.",
     ("name",),
 )
+HTTP_OPEN = Family(
+    "relevo_http_connections_open",
+    Kind.GAUGE,
+    "Connections open now at the HTTP listeners: console (pages and API) and public.",
+    ("listener",),
+)
+HTTP_REFUSED = Family(
+    "relevo_http_connections_refused_total",
+    Kind.COUNTER,
+    "Connections that the HTTP listeners turned away (limit, address_limit, tls) or ended for their "
+    "slowness (headers, body, stalled, closing).",
+    ("listener", "reason"),
+)
 
 FAMILIES: tuple[Family, ...] = (
     MESSAGES_ACCEPTED,
@@ -269,4 +282,6 @@ FAMILIES: tuple[Family, ...] = (
     LOG_DROPPED,
     FEEDBACK,
     FOLLOWER_LAG,
+    HTTP_OPEN,
+    HTTP_REFUSED,
 )

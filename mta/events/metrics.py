@@ -81,6 +81,8 @@ class Metrics:
         self._lag_max = values[families.LOOP_LAG_MAX].by_key
         self._dns = values[families.DNS_LOOKUPS].by_key
         self._follower_lag = values[families.FOLLOWER_LAG].by_key
+        self._http_open = values[families.HTTP_OPEN].by_key
+        self._http_refused = values[families.HTTP_REFUSED].by_key
         self._log_dropped = values[families.LOG_DROPPED].by_key
         self._commit_seconds = spreads[families.COMMIT_SECONDS].child(())
         self._commit_jobs = spreads[families.COMMIT_JOBS].child(())
@@ -206,6 +208,14 @@ class Metrics:
     def connection_refused(self, reason: str) -> None:
         """The listener turned a client away."""
         self._turned_away[(reason,)] += 1
+
+    def set_http_connections(self, listener: str, count: int) -> None:
+        """Connections open at the HTTP listener `console` or `public`."""
+        self._http_open[(listener,)] = count
+
+    def http_refused(self, listener: str, reason: str) -> None:
+        """An HTTP connection was turned away or ended for its slowness."""
+        self._http_refused[(listener, reason)] += 1
 
     def feedback(self, result: str) -> None:
         """A mail or recipient at the feedback listener; `result` is one of a known few."""

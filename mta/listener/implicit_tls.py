@@ -7,18 +7,15 @@ certificate of that moment.
 
 import asyncio
 import contextlib
-import errno
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from mta.listener.accepting import accept_all
 from mta.listener.clients import Client
 from mta.listener.connection import Connection
 from mta.listener.shared import Shared
-
-_RETRY_S = 1.0  # when accept() fails for want of descriptors or memory; asyncio waits as long
-_WANT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class ImplicitTlsServer:
@@ -33,10 +30,9 @@ class ImplicitTlsServer:
         """Accept from `sock`, which must be bound; it is closed with the server."""
         self._shared = shared
         self._sock = sock
-        self._sleep = sleep
         sock.setblocking(False)
         sock.listen(shared.limits.backlog)
-        self._task = shared.loop.create_task(self._accept())
+        self._task = shared.loop.create_task(accept_all(sock, self._take, self._failed, sleep))
 
     @property
     def address(self) -> tuple[str, int]:
@@ -53,27 +49,21 @@ class ImplicitTlsServer:
         """Until the socket is free."""
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _accept(self) -> None:
+    def _take(self, sock: socket.socket, peername: object) -> None:
         shared = self._shared
-        while True:
-            try:
-                sock, peername = await shared.loop.sock_accept(self._sock)
-            except OSError as error:
-                if error.errno in _WANT:
-                    shared.log.warning("accept_failed", error=str(error))
-                    await self._sleep(_RETRY_S)
-                continue  # a client that went before it was accepted is nobody's trouble
-            client = shared.clients.identify(peername)
-            reason = shared.clients.enter(client)
-            if reason:
-                shared.metrics.connection_refused(reason)
-                sock.close()
-                continue
-            connection = Connection(shared, client)
-            task = shared.loop.create_task(self._shake_hands(sock, connection, client.address))
-            shared.handshakes.add(task)
-            task.add_done_callback(partial(self._shaken, sock, connection, client))
-            await asyncio.sleep(0)  # a flood of connections must not hold the loop
+        client = shared.clients.identify(peername)
+        reason = shared.clients.enter(client)
+        if reason:
+            shared.metrics.connection_refused(reason)
+            sock.close()
+            return
+        connection = Connection(shared, client)
+        task = shared.loop.create_task(self._shake_hands(sock, connection, client.address))
+        shared.handshakes.add(task)
+        task.add_done_callback(partial(self._shaken, sock, connection, client))
+
+    def _failed(self, error: OSError) -> None:
+        self._shared.log.warning("accept_failed", error=str(error))
 
     async def _shake_hands(self, sock: socket.socket, connection: Connection, peer: str) -> None:
         shared = self._shared

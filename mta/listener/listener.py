@@ -10,6 +10,7 @@ from functools import partial
 
 import structlog
 
+from mta.listener.accepting import bound
 from mta.listener.auth_guard import AuthGuard
 from mta.listener.authenticator import Authenticator
 from mta.listener.clients import ClientRegistry
@@ -219,7 +220,7 @@ class Listener:
         sockets: list[socket.socket] = []
         for address in listen:
             try:
-                sockets += await _bound(address)
+                sockets += await bound(address)
             except OSError as error:
                 for sock in sockets:
                     sock.close()
@@ -237,27 +238,6 @@ class Listener:
     def _tick(self) -> None:
         self.check_deadlines()
         self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
-
-
-async def _bound(address: HostPort) -> list[socket.socket]:
-    """Sockets on every address that the host stands for."""
-    found = await asyncio.get_running_loop().getaddrinfo(
-        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
-    sockets: list[socket.socket] = []
-    try:
-        for family, where in dict.fromkeys((info[0], info[4]) for info in found):
-            sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-            sockets.append(sock)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.bind(where)
-    except OSError:
-        for sock in sockets:
-            sock.close()
-        raise
-    return sockets
 
 
 def _affordable_connections() -> int:

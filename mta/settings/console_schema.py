@@ -7,6 +7,7 @@ from pydantic import model_validator
 from mta.settings.table import Table, setting
 from mta.settings.values import (
     AsTuple,
+    Count,
     Duration,
     FilePath,
     Flag,
@@ -39,6 +40,15 @@ class Console(Table):
         [],
         "Networks whose X-Forwarded-For and X-Forwarded-Proto headers are believed.",
     )
+    max_connections: Count = setting(
+        1000, "Most connections at one time; fewer when LimitNOFILE leaves fewer to mail.", ge=1
+    )
+    max_connections_per_address: Count = setting(
+        200,
+        "Most connections from one client address (IPv6: one /64) at one time; through a trusted "
+        "proxy most requests.",
+        ge=1,
+    )
     secret_file: FilePath = setting(
         "queue/secret.key",
         "Key that signs sessions and tracking links, created with mode 0600 at the first start. "
@@ -69,6 +79,15 @@ class Public(Table):
     trusted_proxies: Annotated[tuple[Network, ...], AsTuple] = setting(
         [],
         "Networks whose X-Forwarded-For and X-Forwarded-Proto headers are believed here.",
+    )
+    max_connections: Count = setting(
+        2000, "Most connections at one time; fewer when LimitNOFILE leaves fewer to mail.", ge=1
+    )
+    max_connections_per_address: Count = setting(
+        200,
+        "Most connections from one client address (IPv6: one /64) at one time; through a trusted "
+        "proxy most requests. Large mail providers fetch pictures from few addresses.",
+        ge=1,
     )
 
     @model_validator(mode="after")

@@ -111,6 +111,14 @@ async def test_who_sends_too_slowly_is_not_waited_for():
     assert await refused(reader, request(b"{", ends=False)) == (408, "request_timeout")
 
 
+async def test_a_large_body_has_longer_while_it_comes_fast_enough(monkeypatch):
+    monkeypatch.setattr("console.api.reading.LEAST_RATE", 0.001)  # an octet: a thousand seconds
+    reader = BodyReader(MOST, deadline_s=0.01)
+    asked = request(b"x", ends=False)
+    asyncio.get_running_loop().call_later(0.05, asked.content.end)
+    assert await reader.read(asked) == b"x"
+
+
 async def test_all_bodies_together_are_bounded_and_let_go_of():
     reader = BodyReader(MOST, max_held=150_000)
     waiting = request(b"x" * 90_000, ends=False)
