@@ -10,6 +10,7 @@ from console.accounts.incidents.service import IncidentService
 from console.accounts.ports import Mailer
 from console.app.domains import DomainParts
 from console.app.privacy import PrivacyParts
+from console.app.reports import ReportParts
 from console.app.suppressions import SuppressionParts
 from console.app.webhooks import WebhookParts
 from console.pages.area_mails import AreaMails
@@ -39,6 +40,7 @@ class Areas:
         self.incidents = IncidentService(foundation.store, foundation.ids, foundation.clock, trail)
         self.suppressions = SuppressionParts(foundation, trail, find_account)
         self.privacy = PrivacyParts(foundation, trail, find_account)
+        self.reports = ReportParts(foundation)
         self.operations: Mapping[str, Operation] = {
             **self.domains.operations,
             **self.webhooks.operations,
@@ -66,9 +68,11 @@ class Areas:
         )  # fmt: skip
         self.incidents.on_news = mails.incident_news
         await self.webhooks.start(mails.webhook_disabled, metrics)
+        await self.reports.start(metrics)
         await self.domains.start(on_key, mails.domain_changed, hosts)
 
     async def close(self) -> None:
         """End what runs."""
         await self.domains.close()
+        await self.reports.close()
         await self.webhooks.close()

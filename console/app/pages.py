@@ -11,6 +11,7 @@ from console.app.services import Services
 from console.pages.activity import ActivityPages
 from console.pages.credentials import CredentialPages
 from console.pages.domains import DomainPages
+from console.pages.home import HomePage
 from console.pages.rendering import Renderer
 from console.pages.support import SupportPages
 from console.pages.suppressions import SuppressionPages
@@ -26,6 +27,19 @@ def activity_area(engine: Engine, services: Services, settings: Settings) -> Are
     log = make_mail_log(engine, services.trail, cancel)
     zone = ZoneInfo(settings.server.timezone)
     return lambda app, renderer: ActivityPages(renderer, log, zone).add_routes(app)
+
+
+def home_area(engine: Engine, services: Services) -> Area:
+    """The first page."""
+
+    def add(app: web.Application, renderer: Renderer) -> None:
+        areas = services.areas
+        HomePage(
+            renderer, areas.reports.figures, services.accounts, services.quota,
+            areas.domains.service, engine.health, services.foundation.clock,
+        ).add_routes(app)  # fmt: skip
+
+    return add
 
 
 def page_areas(services: Services, settings: Settings) -> Sequence[Area]:

@@ -19,7 +19,7 @@ from console.accounts.caps import CredentialCaps
 from console.accounts.quota.service import QuotaService
 from console.app.api import build_api
 from console.app.dialects import dialect_doors
-from console.app.pages import activity_area, page_areas
+from console.app.pages import activity_area, home_area, page_areas
 from console.app.public import PublicFace
 from console.app.quota import make_faults, make_quota, make_releases, tell_by_mail
 from console.app.resending import MailResender
@@ -257,6 +257,7 @@ class Server:
             metrics=engine.metrics,
             areas=[
                 *page_areas(self.services, self.settings),
+                home_area(engine, self.services),
                 activity_area(engine, self.services, self.settings),
                 self.public.console_area,
             ],

@@ -51,6 +51,7 @@ PACKAGES = (
     "console.api",
     "console.maillog",
     "console.privacy",
+    "console.reports",
     "console.webhooks",
 )
 

@@ -43,21 +43,35 @@ class Links:
     key: str
     items: Sequence[Link]
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the page that is seen is one of these."""
+        return any(item.is_current for item in self.items)
+
 
 SECTIONS = (
     MenuSection(
         "",
-        (MenuItem("sandbox", "/sandbox", "inbox", is_sandbox_only=True),),
+        (
+            MenuItem("home", "/", "home"),
+            MenuItem("sandbox", "/sandbox", "inbox", is_sandbox_only=True),
+        ),
+    ),
+    MenuSection(
+        "audience",
+        (MenuItem("suppressions", "/suppressions", "ban", "suppression.view"),),
     ),
     MenuSection(
         "relay",
         (
             MenuItem("activity", "/activity", "list", "mail.view"),
             MenuItem("credentials", "/credentials", "key", "credential.view"),
-            MenuItem("suppressions", "/suppressions", "ban", "suppression.view"),
             MenuItem("webhooks", "/webhooks", "webhook", "webhook.view"),
-            MenuItem("domains", "/domains", "world", "domain.view"),
         ),
+    ),
+    MenuSection(
+        "deliverability",
+        (MenuItem("domains", "/domains", "world", "domain.view"),),
     ),
     MenuSection(
         "accounts",
@@ -65,15 +79,18 @@ SECTIONS = (
             MenuItem("quota", "/quota", "coins", "quota.view"),
             MenuItem("subaccounts", "/accounts", "building", "account.view"),
             MenuItem("users", "/users", "users", "user.manage"),
-            MenuItem("audit", "/audit", "shield-check", "audit.view"),
         ),
     ),
     MenuSection(
-        "system",
+        "settings",
         (
+            MenuItem("audit", "/audit", "shield-check", "audit.view"),
             MenuItem("status", "/status", "activity"),
-            MenuItem("support", "/support", "help"),
         ),
+    ),
+    MenuSection(
+        "help",
+        (MenuItem("support", "/support", "help"),),
     ),
 )
 
@@ -94,4 +111,4 @@ def menu(path: str, may: Callable[[str], bool], *, is_sandbox: bool) -> list[Lin
 
 
 def _is_at(path: str, start: str) -> bool:
-    return path == start or path.startswith(f"{start}/")
+    return path == start or (start != "/" and path.startswith(f"{start}/"))

@@ -84,13 +84,15 @@ class Renderer:
         """What every page needs, whatever it is about."""
         url = request.rel_url
         session = request.get(SESSION)
+        sections = menu(request.path, partial(_may, session), is_sandbox=self._is_sandbox)
         return {
             "t": texts,
             "session": session,
             "zone": self.zone_of(request),
             "account": session and current_account(session),
             "choices": choices(session) if session else (),
-            "menu": menu(request.path, partial(_may, session), is_sandbox=self._is_sandbox),
+            "menu": sections,
+            "pages": {item.key for section in sections for item in section.items},
             "path": request.path,
             "is_sandbox": self._is_sandbox,
             "theme": theme_of(request),

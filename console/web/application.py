@@ -147,7 +147,6 @@ class ConsoleServer:
         AccountSwitch(sessions).add_routes(app)
         status = StatusPage(renderer, self._health, _facts(settings))
         app.router.add_get("/status", status.show)
-        app.router.add_get("/", status.show if self._simulator is None else _go_to_sandbox)
         inbox = None if self._simulator is None else self._simulator.inbox
         if inbox is not None:
             self._pages = SandboxPages(
@@ -162,6 +161,8 @@ class ConsoleServer:
         self._api.add_to(app)
         for area in self._areas:
             area(app, renderer)
+        if not any(resource.canonical == "/" for resource in app.router.resources()):
+            app.router.add_get("/", status.show if self._simulator is None else _go_to_sandbox)
         if self._add_doors is not None:
             access.guarded = self._add_doors(app)
         return app

@@ -44,6 +44,11 @@ class Stand:
             [StatementPackage.of(f"mta.{name}") for name in ("spool", "feedback", "suppression")],
             clock=clock,
         )
+        return cls.over(store, clock)
+
+    @classmethod
+    def over(cls, store: SqliteStore, clock: ManualClock) -> "Stand":
+        """The same over a store that is open, with whatever packages."""
         ids = IdGenerator(clock_ns=lambda: clock.now_ms() * 1_000_000)
         return cls(store, clock, SiteDirectory(store, ids))
 

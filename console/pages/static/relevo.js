@@ -119,6 +119,11 @@
     if (drawer?.checked) { drawer.checked = false; drawer.focus(); }
   });
 
+  // A phone shows the headings of the navigation; the one of this page stays open.
+  if (matchMedia("(max-width: 62rem)").matches) {
+    for (const section of document.querySelectorAll(".side-section:not([data-current])")) section.open = false;
+  }
+
   setUpCopy();
   document.body.addEventListener("htmx:afterSettle", setUpCopy);
   if (region && window.EventSource) {

@@ -1,0 +1,32 @@
+"""Puts the figures together: reading always, counting when a server runs."""
+
+from zoneinfo import ZoneInfo
+
+from console.reports.counting import BATCH, FOLLOWED, NAME, FigureCounting
+from console.reports.figures import FigureService
+from mta.engine.foundation import Foundation
+from mta.spool.follower import EventFollower, FollowerMetrics
+
+
+class ReportParts:
+    """What belongs to figures in one process."""
+
+    def __init__(self, foundation: Foundation) -> None:
+        self._foundation = foundation
+        self.figures = FigureService(foundation.store)
+        self._follower: EventFollower | None = None
+
+    async def start(self, metrics: FollowerMetrics) -> None:
+        """Count from the oldest event that was not counted yet. Raises `StoreError`."""
+        base = self._foundation
+        counting = FigureCounting(base.store, ZoneInfo(base.loaded.settings.server.timezone))
+        self._follower = EventFollower(
+            base.store, NAME, FOLLOWED, counting.handle,
+            clock=base.clock, metrics=metrics, batch=BATCH, from_beginning=True,
+        )  # fmt: skip
+        await self._follower.start()
+
+    async def close(self) -> None:
+        """End the counting."""
+        if self._follower is not None:
+            await self._follower.stop()

@@ -1,0 +1,95 @@
+-- Figures: counted from events, read as sums.
+
+-- name: figure_providers
+-- Where deliveries went; `deliveries` is a JSON array of ids.
+SELECT d.id, s.provider FROM delivery AS d JOIN site AS s ON s.id = d.site
+WHERE d.id IN (SELECT value FROM json_each(:deliveries));
+
+-- name: figure_hour_add
+-- order: 64
+-- Counted once more. rows: flow, hour, type, class, provider, is_late, n
+INSERT INTO figure_hour (flow, hour, type, class, provider, is_late, n)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6
+FROM json_each(:rows) WHERE true
+ON CONFLICT (flow, hour, type, class, provider, is_late)
+DO UPDATE SET n = figure_hour.n + excluded.n;
+
+-- name: figure_day_add
+-- order: 64
+-- Counted once more. rows: account, day, type, class, provider, is_late, n
+INSERT INTO figure_day (account, day, type, class, provider, is_late, n)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6
+FROM json_each(:rows) WHERE true
+ON CONFLICT (account, day, type, class, provider, is_late)
+DO UPDATE SET n = figure_day.n + excluded.n;
+
+-- name: figure_person_put
+-- order: 64
+-- Whom it concerned; the first time stays. rows: flow, type, delivery, class, at_ms
+INSERT INTO figure_person (flow, type, delivery, class, at_ms)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4 FROM json_each(:rows) WHERE true
+ON CONFLICT (flow, type, delivery) DO NOTHING;
+
+-- name: figure_person_drop
+-- order: 65
+-- Who took it back. rows: flow, type, delivery
+DELETE FROM figure_person
+WHERE (flow, type, delivery) IN (SELECT value->>0, value->>1, value->>2 FROM json_each(:rows));
+
+-- name: figures_account_of
+-- Whose a flow is.
+SELECT account FROM flow WHERE id = :flow;
+
+-- name: figures_states
+-- Deliveries of flows (a JSON array) by state.
+SELECT state, sum(n) FROM flow_count WHERE flow IN (SELECT value FROM json_each(:flows))
+GROUP BY state;
+
+-- name: figures_flow
+-- Outcomes of a flow by type, class and provider.
+SELECT type, class, provider, is_late, sum(n) FROM figure_hour WHERE flow = :flow
+GROUP BY type, class, provider, is_late;
+
+-- name: figures_flow_hours
+-- What of one type happened to a flow, by hour.
+SELECT hour, sum(n) FROM figure_hour WHERE flow = :flow AND type = :type GROUP BY hour;
+
+-- name: figures_flow_people
+-- How many people of a flow did something (a complaint, an unsubscribe).
+SELECT type, count(*) FROM figure_person WHERE flow = :flow AND type IN (22, 23) GROUP BY type;
+
+-- name: figures_days
+-- Outcomes of accounts (a JSON array) by day and type, from one day to another.
+SELECT day, type, is_late, sum(n) FROM figure_day
+WHERE account IN (SELECT value FROM json_each(:accounts)) AND day BETWEEN :first AND :last
+GROUP BY day, type, is_late;
+
+-- name: figures_account
+-- Outcomes of accounts by type, class and provider, from one day to another.
+SELECT type, class, provider, is_late, sum(n) FROM figure_day
+WHERE account IN (SELECT value FROM json_each(:accounts)) AND day BETWEEN :first AND :last
+GROUP BY type, class, provider, is_late;
+
+-- name: figures_people
+-- Whom something concerned, in the order of deliveries; :class NULL: every class.
+SELECT d.id, d.n, d.address, d.state, d.attempts, d.changed_ms, d.last_reply, d.last_host,
+       p.class, p.at_ms
+FROM figure_person AS p JOIN delivery AS d ON d.id = p.delivery
+WHERE p.flow = :flow AND p.type = :type AND p.delivery > :after
+  AND (:class IS NULL OR p.class = :class)
+ORDER BY p.delivery LIMIT :limit;
+
+-- name: figures_recipients
+-- Recipients of a message in their order, of states in a JSON array.
+SELECT d.id, d.n, d.address, d.state, d.attempts, d.changed_ms, d.last_reply, d.last_host, '', 0
+FROM delivery AS d INDEXED BY delivery_message
+WHERE d.message = :message AND d.id > :after
+  AND d.state IN (SELECT value FROM json_each(:states))
+ORDER BY d.id LIMIT :limit;
+
+-- name: figures_recipient
+-- Recipients of a message with that address.
+SELECT d.id, d.n, d.address, d.state, d.attempts, d.changed_ms, d.last_reply, d.last_host, '', 0
+FROM delivery AS d INDEXED BY delivery_address
+WHERE d.address = :address AND d.message = :message
+ORDER BY d.id LIMIT :limit;

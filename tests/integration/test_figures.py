@@ -1,0 +1,175 @@
+"""Figures are counted from events; what happens to mail and what they say is the same."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from console.accounts.actor import Actor, NotVisible
+from console.reports.counting import BATCH, FOLLOWED, NAME, FigureCounting
+from console.reports.figures import FigureService
+from mta.model.clock import ManualClock
+from mta.model.traffic import DeliveryState, EventType
+from mta.spool.flows import Flow
+from mta.spool.follower import EventFollower
+from mta.spool.jobs import JobBuilder
+from mta.spool.rows import QueuedDelivery
+from mta.store.sqlite import SqliteStore
+from mta.store.statements import StatementPackage
+from tests.integration.queue_stand import Stand
+
+OPERATOR = Actor.command()
+LIMA = ZoneInfo("America/Lima")
+S = DeliveryState
+
+
+class World:
+    """A queue and its figures; `count()` brings them up to date."""
+
+    def __init__(self, stand: Stand) -> None:
+        self.stand = stand
+        counting = FigureCounting(stand.store, LIMA)
+        self.follower = EventFollower(
+            stand.store, NAME, FOLLOWED, counting.handle,
+            clock=stand.clock, batch=BATCH, from_beginning=True,
+        )  # fmt: skip
+        self.figures = FigureService(stand.store)
+
+    async def count(self) -> None:
+        await self.follower.catch_up()
+
+    async def settle(
+        self, delivery: QueuedDelivery, state: S, event: EventType, **data: Any
+    ) -> None:
+        """The delivery is over, and the event says so."""
+        job, now_ms = JobBuilder(), self.stand.clock.now_ms()
+        job.settle(delivery, state, now_ms, reply="x", host="mx")
+        await self._event(job, delivery, event, data)
+        delivery.state = state
+
+    async def happens(self, delivery: QueuedDelivery, event: EventType, **data: Any) -> None:
+        await self._event(JobBuilder(), delivery, event, data)
+
+    async def _event(
+        self, job: JobBuilder, delivery: QueuedDelivery, kind: EventType, data: dict[str, Any]
+    ) -> None:
+        now_ms = self.stand.clock.now_ms()
+        job.event(
+            kind, now_ms, account=delivery.message.account, flow=delivery.flow,
+            message=delivery.message.id, delivery=delivery.id, data=data,
+        )  # fmt: skip
+        await self.stand.store.submit(job.work(now_ms))
+
+
+@pytest.fixture
+async def world(tmp_path: Path):
+    clock = ManualClock()
+    packages = ("mta.spool", "mta.feedback", "mta.suppression", "console.reports")
+    store = await SqliteStore.open(
+        tmp_path, [StatementPackage.of(name) for name in packages], clock=clock
+    )
+    stand = Stand.over(store, clock)
+    world = World(stand)
+    await world.follower._find_cursor()
+    yield world
+    await store.close()
+
+
+async def _campaign(world: World, count: int, site: int) -> tuple[Flow, list[QueuedDelivery]]:
+    flow = await world.stand.flow("noviembre", kind="campaign")
+    return flow, await world.stand.put(flow, count, site=site)
+
+
+async def test_T_g_a_campaign_s_figures_are_what_became_of_its_mail(world: World):
+    google = await world.stand.site("google", "google")
+    flow, mails = await _campaign(world, 6, google)
+    await world.settle(mails[0], S.DELIVERED, EventType.DELIVERED)
+    await world.settle(mails[1], S.DELIVERED, EventType.DELIVERED)
+    await world.settle(mails[2], S.BOUNCED, EventType.BOUNCED, **{"class": "bad-mailbox"})
+    await world.settle(mails[3], S.BOUNCED, EventType.BOUNCED, **{"class": "policy"})
+    await world.settle(mails[4], S.EXPIRED, EventType.EXPIRED, **{"class": "expired"})
+    await world.happens(mails[0], EventType.COMPLAINED, kind="abuse")
+    await world.happens(mails[1], EventType.UNSUBSCRIBED, by="page")
+    await world.happens(mails[1], EventType.UNSUBSCRIBED, by="one-click")
+    await world.count()
+    found = await world.figures.of_flow(OPERATOR, flow.id)
+    assert (found.audience, found.attempted, found.delivered, found.bounced) == (6, 5, 2, 2)
+    assert found.waiting == 1
+    assert (found.complained, found.unsubscribed) == (1, 1)  # twice is one person
+    assert found.bounces == {"bad-mailbox": 1, "policy": 1}
+    (provider,) = found.providers
+    assert (provider.provider, provider.attempted, provider.delivered) == ("google", 5, 2)
+
+
+async def test_what_comes_back_late_is_bounced_and_no_longer_delivered(world: World):
+    flow, (mail,) = await _campaign(world, 1, await world.stand.site())
+    await world.settle(mail, S.DELIVERED, EventType.DELIVERED)
+    await world.happens(mail, EventType.BOUNCED, late=True, **{"class": "bad-mailbox"})
+    await world.count()
+    (provider,) = (await world.figures.of_flow(OPERATOR, flow.id)).providers
+    assert (provider.delivered, provider.bounced) == (0, 1)
+    today = world.stand.clock.now_ms()
+    day = datetime.fromtimestamp(today / 1000, UTC).date()
+    (counted,) = (
+        d
+        for d in await world.figures.days(
+            OPERATOR, [7], day - timedelta(days=1), day + timedelta(days=1)
+        )
+        if d.bounced
+    )
+    assert counted.delivered == 0
+
+
+async def test_who_took_an_unsubscribe_back_is_not_counted(world: World):
+    flow, (mail, other) = await _campaign(world, 2, 0)
+    await world.happens(mail, EventType.UNSUBSCRIBED, by="page")
+    await world.count()
+    await world.happens(mail, EventType.RESUBSCRIBED, by="page")
+    await world.happens(other, EventType.UNSUBSCRIBED, by="page")
+    await world.happens(other, EventType.RESUBSCRIBED, by="page")
+    await world.happens(other, EventType.UNSUBSCRIBED, by="page")
+    await world.happens(other, EventType.COMPLAINED, kind="not-spam")
+    await world.count()
+    found = await world.figures.of_flow(OPERATOR, flow.id)
+    assert (found.unsubscribed, found.complained) == (1, 0)
+
+
+async def test_T_i_hours_are_counted_one_by_one_and_days_in_the_zone_of_the_server(world: World):
+    flow, mails = await _campaign(world, 3, await world.stand.site())
+    clock = world.stand.clock
+    while (clock.now_ms() // 3_600_000) % 24 != 4:  # 23:00 in Lima
+        clock.advance(3_600)
+    hour = clock.now_ms() // 3_600_000
+    await world.settle(mails[0], S.DELIVERED, EventType.DELIVERED)
+    clock.advance(3_600)
+    await world.settle(mails[1], S.DELIVERED, EventType.DELIVERED)
+    await world.settle(mails[2], S.DELIVERED, EventType.DELIVERED)
+    await world.count()
+    hours = await world.figures.hours(OPERATOR, flow.id, EventType.DELIVERED)
+    assert hours == {hour: 1, hour + 1: 2}
+    last = date.fromisoformat(_day(clock))
+    days = await world.figures.days(OPERATOR, [7], last - timedelta(days=1), last)
+    assert [day.delivered for day in days] == [1, 2]
+
+
+async def test_a_flow_that_does_not_exist_is_not_visible(world: World):
+    with pytest.raises(NotVisible):
+        await world.figures.of_flow(OPERATOR, 1)
+
+
+async def test_nothing_is_counted_twice_when_events_are_handled_again(world: World):
+    flow, mails = await _campaign(world, 2, await world.stand.site())
+    await world.settle(mails[0], S.BOUNCED, EventType.BOUNCED, **{"class": "policy"})
+    await world.count()
+    await world.count()
+    again = World(world.stand)
+    await again.follower._find_cursor()
+    await again.count()
+    assert (await world.figures.of_flow(OPERATOR, flow.id)).bounces == {"policy": 1}
+
+
+def _day(clock: ManualClock) -> str:
+    at = datetime.fromtimestamp(clock.now_ms() / 1000, UTC).astimezone(LIMA)
+    return f"{at:%Y-%m-%d}"

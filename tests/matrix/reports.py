@@ -1,0 +1,49 @@
+"""Figures."""
+
+from datetime import date
+
+from console.accounts.permissions import Permission
+from mta.model.traffic import EventType
+from mta.store.work import Rows
+from tests.matrix.stand import Row, Stand
+
+WITHOUT_ACTOR: dict[str, str] = {}
+INSIDE: dict[str, str] = {}
+DAY = date(2026, 11, 22)
+
+
+def _figures(stand: Stand):
+    return stand.services.areas.reports.figures
+
+
+async def _flow(stand: Stand, account: int) -> int:
+    """A campaign of the account."""
+
+    async def make() -> int:
+        base = stand.services.foundation
+        flow = base.ids.new()
+        row = (flow, account, f"c{flow}", "campaign", 4, base.clock.now_ms())
+        await base.store.submit([Rows("flow_insert", [row])])
+        return flow
+
+    return await stand.once(f"campaign flow {account}", make)
+
+
+ROWS = (
+    Row(
+        "FigureService.of_flow", Permission.REPORT_VIEW,
+        lambda s, a, _n, flow: _figures(s).of_flow(a, flow), make=_flow,
+    ),
+    Row(
+        "FigureService.hours", Permission.REPORT_VIEW,
+        lambda s, a, _n, flow: _figures(s).hours(a, flow, EventType.DELIVERED), make=_flow,
+    ),
+    Row(
+        "FigureService.of_account", Permission.REPORT_VIEW,
+        lambda s, a, n, _: _figures(s).of_account(a, [n], DAY, DAY),
+    ),
+    Row(
+        "FigureService.days", Permission.REPORT_VIEW,
+        lambda s, a, n, _: _figures(s).days(a, [n], DAY, DAY),
+    ),
+)  # fmt: skip
