@@ -126,6 +126,8 @@ def test_every_family_can_be_filled_and_scraped(metrics, registry):
     metrics.suppressed(one)
     metrics.feedback("bounce")
     metrics.set_follower_lag("quota", 1)
+    metrics.set_http_connections("console", 1)
+    metrics.http_refused("console", "limit")
     metrics.cancelled(one, 3)
     metrics.uncertain(one)
     metrics.set_queue(one, "held", 1)
