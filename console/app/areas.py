@@ -40,7 +40,7 @@ class Areas:
         self.incidents = IncidentService(foundation.store, foundation.ids, foundation.clock, trail)
         self.suppressions = SuppressionParts(foundation, trail, find_account)
         self.privacy = PrivacyParts(foundation, trail, find_account)
-        self.reports = ReportParts(foundation)
+        self.reports = ReportParts(foundation, trail)
         self.operations: Mapping[str, Operation] = {
             **self.domains.operations,
             **self.webhooks.operations,

@@ -2,8 +2,10 @@
 
 from zoneinfo import ZoneInfo
 
+from console.accounts.audit import AuditTrail
 from console.reports.counting import BATCH, FOLLOWED, NAME, FigureCounting
 from console.reports.figures import FigureService
+from console.reports.people import RecipientService
 from mta.engine.foundation import Foundation
 from mta.spool.follower import EventFollower, FollowerMetrics
 
@@ -11,9 +13,10 @@ from mta.spool.follower import EventFollower, FollowerMetrics
 class ReportParts:
     """What belongs to figures in one process."""
 
-    def __init__(self, foundation: Foundation) -> None:
+    def __init__(self, foundation: Foundation, trail: AuditTrail) -> None:
         self._foundation = foundation
         self.figures = FigureService(foundation.store)
+        self.recipients = RecipientService(foundation.store, trail)
         self._follower: EventFollower | None = None
 
     async def start(self, metrics: FollowerMetrics) -> None:

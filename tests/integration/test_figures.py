@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from console.accounts.actor import Actor, NotVisible
+from console.accounts.audit import AuditTrail
 from console.reports.counting import BATCH, FOLLOWED, NAME, FigureCounting
 from console.reports.figures import FigureService
+from console.reports.people import Choice, People, RecipientService, Who
 from mta.model.clock import ManualClock
 from mta.model.traffic import DeliveryState, EventType
 from mta.spool.flows import Flow
@@ -18,6 +20,7 @@ from mta.spool.jobs import JobBuilder
 from mta.spool.rows import QueuedDelivery
 from mta.store.sqlite import SqliteStore
 from mta.store.statements import StatementPackage
+from tests.accounts_world import KEY
 from tests.integration.queue_stand import Stand
 
 OPERATOR = Actor.command()
@@ -36,6 +39,7 @@ class World:
             clock=stand.clock, batch=BATCH, from_beginning=True,
         )  # fmt: skip
         self.figures = FigureService(stand.store)
+        self.trail = AuditTrail(stand.store, stand.ids, stand.clock, KEY)
 
     async def count(self) -> None:
         await self.follower.catch_up()
@@ -66,7 +70,10 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path):
     clock = ManualClock()
-    packages = ("mta.spool", "mta.feedback", "mta.suppression", "console.reports")
+    packages = (
+        "mta.spool", "mta.feedback", "mta.suppression", "console.accounts",
+        "console.accounts.audit", "console.reports",
+    )  # fmt: skip
     store = await SqliteStore.open(
         tmp_path, [StatementPackage.of(name) for name in packages], clock=clock
     )
@@ -173,3 +180,47 @@ async def test_nothing_is_counted_twice_when_events_are_handled_again(world: Wor
 def _day(clock: ManualClock) -> str:
     at = datetime.fromtimestamp(clock.now_ms() / 1000, UTC).astimezone(LIMA)
     return f"{at:%Y-%m-%d}"
+
+
+def _shown(people: People) -> list[str]:
+    return [row.address for row in people.rows]
+
+
+async def test_T_b_each_number_leads_to_its_recipients(world: World):
+    flow, mails = await _campaign(world, 6, await world.stand.site())
+    await world.settle(mails[0], S.DELIVERED, EventType.DELIVERED)
+    await world.settle(mails[1], S.BOUNCED, EventType.BOUNCED, **{"class": "bad-mailbox"})
+    await world.settle(mails[2], S.BOUNCED, EventType.BOUNCED, **{"class": "policy"})
+    await world.settle(mails[3], S.SUPPRESSED, EventType.SUPPRESSED)
+    await world.happens(mails[0], EventType.UNSUBSCRIBED, by="page")
+    await world.count()
+    service = RecipientService(world.stand.store, world.trail)
+    flow_id, message = flow.id, mails[0].message.id
+
+    async def who(kind: Who, **more: str) -> list[str]:
+        return _shown(await service.page(OPERATOR, Choice(flow_id, message, kind, **more)))
+
+    names = [mail.address for mail in mails]
+    assert await who(Who.ALL) == names
+    assert await who(Who.DELIVERED) == await who(Who.UNSUBSCRIBED) == names[:1]
+    assert await who(Who.BOUNCED) == names[1:3]
+    assert await who(Who.BOUNCED, bounce_class="policy") == names[2:3]
+    assert await who(Who.SUPPRESSED) == names[3:4]
+    assert await who(Who.WAITING) == names[4:]
+    assert await who(Who.ALL, address=names[5]) == names[5:]
+    assert await who(Who.ALL, address="nobody@example.org") == []
+    other = await world.stand.flow("otra", account=8, kind="campaign")
+    stranger = Choice(other.id, message)  # a message of somebody else's campaign
+    assert _shown(await service.page(OPERATOR, stranger)) == []
+
+
+async def test_pages_follow_each_other_and_an_export_has_them_all(world: World):
+    flow, mails = await _campaign(world, 5, 0)
+    service = RecipientService(world.stand.store, world.trail)
+    choice = Choice(flow.id, mails[0].message.id)
+    first = await service.page(OPERATOR, choice, limit=3)
+    rest = await service.page(OPERATOR, choice, after=first.next, limit=3)
+    assert _shown(first) + _shown(rest) == [mail.address for mail in mails]
+    assert rest.next == 0
+    exported = [row.address async for rows in service.export(OPERATOR, choice) for row in rows]
+    assert exported == [mail.address for mail in mails]

@@ -3,6 +3,7 @@
 from datetime import date
 
 from console.accounts.permissions import Permission
+from console.reports.people import Choice
 from mta.model.traffic import EventType
 from mta.store.work import Rows
 from tests.matrix.stand import Row, Stand
@@ -10,6 +11,11 @@ from tests.matrix.stand import Row, Stand
 WITHOUT_ACTOR: dict[str, str] = {}
 INSIDE: dict[str, str] = {}
 DAY = date(2026, 11, 22)
+
+
+async def _pieces(stand: Stand, actor, flow: int):
+    people = stand.services.areas.reports.recipients
+    return [rows async for rows in people.export(actor, Choice(flow, 1))]
 
 
 def _figures(stand: Stand):
@@ -45,5 +51,14 @@ ROWS = (
     Row(
         "FigureService.days", Permission.REPORT_VIEW,
         lambda s, a, n, _: _figures(s).days(a, [n], DAY, DAY),
+    ),
+    Row(
+        "RecipientService.page", Permission.CAMPAIGN_VIEW,
+        lambda s, a, _n, flow: s.services.areas.reports.recipients.page(a, Choice(flow, 1)),
+        make=_flow,
+    ),
+    Row(
+        "RecipientService.export", Permission.EXPORT,
+        lambda s, a, _n, flow: _pieces(s, a, flow), make=_flow,
     ),
 )  # fmt: skip

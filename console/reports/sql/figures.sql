@@ -80,16 +80,16 @@ WHERE p.flow = :flow AND p.type = :type AND p.delivery > :after
 ORDER BY p.delivery LIMIT :limit;
 
 -- name: figures_recipients
--- Recipients of a message in their order, of states in a JSON array.
+-- Recipients of a flow's message in their order, of states in a JSON array.
 SELECT d.id, d.n, d.address, d.state, d.attempts, d.changed_ms, d.last_reply, d.last_host, '', 0
 FROM delivery AS d INDEXED BY delivery_message
-WHERE d.message = :message AND d.id > :after
+WHERE d.message = :message AND d.flow = :flow AND d.id > :after
   AND d.state IN (SELECT value FROM json_each(:states))
 ORDER BY d.id LIMIT :limit;
 
 -- name: figures_recipient
--- Recipients of a message with that address.
+-- Those of a flow's message with that address.
 SELECT d.id, d.n, d.address, d.state, d.attempts, d.changed_ms, d.last_reply, d.last_host, '', 0
 FROM delivery AS d INDEXED BY delivery_address
-WHERE d.address = :address AND d.message = :message
+WHERE d.address = :address AND d.message = :message AND d.flow = :flow AND d.id > :after
 ORDER BY d.id LIMIT :limit;

@@ -1,0 +1,52 @@
+"""Tables that are downloaded: CSV in pieces, XLSX once it is made."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from aiohttp import web
+
+from console.accounts.csv_text import Cell, csv_text
+from console.reports.workbooks import XLSX, workbook_of
+
+_CHUNK = 256 * 1024
+Pieces = AsyncIterator[Sequence[Sequence[Cell]]]
+
+
+async def send_csv(
+    request: web.Request, name: str, headings: Sequence[str], pieces: Pieces
+) -> web.StreamResponse:
+    """`name` without an ending; refusals of the first piece are raised before anything is sent."""
+    first = await anext(pieces, ())
+    response = web.StreamResponse(headers=_headers(name, "csv", "text/csv; charset=utf-8"))
+    await response.prepare(request)
+    await response.write(b"\xef\xbb\xbf" + csv_text([headings]).encode())  # Excel: it is UTF-8
+    await response.write(csv_text(first).encode())
+    async for rows in pieces:
+        await response.write(csv_text(rows).encode())
+    await response.write_eof()
+    return response
+
+
+async def send_xlsx(
+    request: web.Request,
+    name: str,
+    headings: Sequence[str],
+    pieces: Pieces,
+    widths: Sequence[int] = (),
+) -> web.StreamResponse:
+    """As `send_csv`; the file is made first, on the disk."""
+    async with await workbook_of(name, headings, pieces, widths) as book:
+        response = web.StreamResponse(headers=_headers(name, "xlsx", XLSX))
+        response.content_length = book.path.stat().st_size
+        await response.prepare(request)
+        with book.path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                await response.write(chunk)
+        await response.write_eof()
+    return response
+
+
+def _headers(name: str, ending: str, kind: str) -> dict[str, str]:
+    return {
+        "Content-Type": kind,
+        "Content-Disposition": f'attachment; filename="{name}.{ending}"',
+    }
