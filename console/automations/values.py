@@ -71,7 +71,10 @@ class Enrolment:
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> Self:
         """From a row of `enrolments_due`."""
-        return cls(*row[:6], EnrolmentState(row[6]), *row[7:])
+        state, *later = row[6:11]
+        return cls(
+            row[0], row[1], row[2], row[3], row[4], row[5], EnrolmentState(state), *later
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,17 @@ class StepFigures:
     """What became of those who came to a step."""
 
     step: str
-    entered: int
+    waiting: int  # are there now
     done: int
-    skipped: int  # suppressed, condition not met
+    skipped: int  # suppressed, or no longer a reader
     failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A contact as an automation needs it."""
+
+    id: int
+    address: str
+    values: str  # JSON object: what mails are filled in with
+    is_reachable: bool  # neither blocked nor unsubscribed from everything
