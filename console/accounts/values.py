@@ -61,6 +61,13 @@ class Scope(StrEnum):
     QUOTA_MOVE = "quota.move"
     REFUND_PROPOSE = "refund.propose"
     REFUND_CONFIRM = "refund.confirm"
+    CAMPAIGN_VIEW = "campaign.view"
+    CAMPAIGN_EDIT = "campaign.edit"
+    CAMPAIGN_TEST = "campaign.test"
+    CAMPAIGN_SEND = "campaign.send"
+    CONTACT_VIEW = "contact.view"
+    CONTACT_EDIT = "contact.edit"
+    TEMPLATE_EDIT = "template.edit"
     REPORT_VIEW = "report.view"
     EXPORT = "export"
     SEND_URGENT = "mail.urgent"  # class urgent: one-time codes
