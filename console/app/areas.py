@@ -1,7 +1,7 @@
 """Areas that stand beside accounts and queue, put together; each has its services."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from console.accounts.audit import AuditTrail
 from console.accounts.authenticator import CredentialAuthenticator
@@ -12,14 +12,20 @@ from console.app.domains import DomainParts
 from console.app.privacy import PrivacyParts
 from console.app.reports import ReportParts
 from console.app.suppressions import SuppressionParts
+from console.app.tracking import TrackingParts
 from console.app.webhooks import WebhookParts
 from console.pages.area_mails import AreaMails
+from console.tracking.ingest import IngestMetrics
 from mta.engine.foundation import Foundation
 from mta.intake.return_path import ReturnPathHosts
 from mta.spool.follower import FollowerMetrics
 
 Operation = Callable[[Mapping[str, Any]], Awaitable[object]]
 AccountFinder = Callable[[str | None], Awaitable[int]]  # by name or id; None: the only one
+
+
+class AreaMetrics(FollowerMetrics, IngestMetrics, Protocol):
+    """What is counted in the areas."""
 
 
 class Areas:
@@ -39,6 +45,7 @@ class Areas:
         self.webhooks = WebhookParts(foundation, trail, key, find_account)
         self.incidents = IncidentService(foundation.store, foundation.ids, foundation.clock, trail)
         self.suppressions = SuppressionParts(foundation, trail, find_account)
+        self.tracking = TrackingParts(foundation, key)
         self.privacy = PrivacyParts(foundation, trail, find_account)
         self.reports = ReportParts(foundation, trail)
         self.operations: Mapping[str, Operation] = {
@@ -52,7 +59,7 @@ class Areas:
     async def start(
         self,
         mailer: Mailer,
-        metrics: FollowerMetrics,
+        metrics: AreaMetrics,
         on_key: Callable[[], None],
         hosts: ReturnPathHosts | None,
     ) -> None:
@@ -69,10 +76,12 @@ class Areas:
         self.incidents.on_news = mails.incident_news
         await self.webhooks.start(mails.webhook_disabled, metrics)
         await self.reports.start(metrics)
+        await self.tracking.start(metrics)
         await self.domains.start(on_key, mails.domain_changed, hosts)
 
     async def close(self) -> None:
         """End what runs."""
         await self.domains.close()
         await self.reports.close()
+        await self.tracking.close()
         await self.webhooks.close()

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from console.app.tracking import TrackingParts
 from console.pages.rendering import Renderer
 from console.public.rendering import PublicRenderer
+from console.public.tracking import TrackingPages
 from console.public.unsubscribe import UnsubscribePages
 from console.web.limits import http_limits
 from console.web.public_site import PublicSite
@@ -16,12 +18,22 @@ from mta.engine.engine import Engine
 class PublicFace:
     """The public routes, and the listener of their own if there is one."""
 
-    def __init__(self, engine: Engine, sockets: Sequence[socket.socket] | None = None) -> None:
-        """`engine` is running; `sockets` (systemd's) replace `[public] listen`."""
+    def __init__(
+        self,
+        engine: Engine,
+        tracking: TrackingParts,
+        sockets: Sequence[socket.socket] | None = None,
+    ) -> None:
+        """`engine` and `tracking` are running; `sockets` (systemd's) replace `[public] listen`."""
         settings = engine.settings
         self._renderer = PublicRenderer(settings.server.language)
         self._unsubscribe = UnsubscribePages(
             self._renderer, engine.feedback.effects, engine.installation_key,
+            engine.foundation.clock,
+        )  # fmt: skip
+        assert tracking.ingest is not None
+        self._tracking = TrackingPages(
+            tracking.tokens, tracking.links, tracking.merges, tracking.ingest.take,
             engine.foundation.clock,
         )  # fmt: skip
         self._site: PublicSite | None = None
@@ -60,3 +72,4 @@ class PublicFace:
     def _add_routes(self, app: web.Application) -> None:
         self._renderer.add_routes(app)
         self._unsubscribe.add_routes(app)
+        self._tracking.add_routes(app)

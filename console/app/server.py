@@ -58,6 +58,7 @@ class Server:
 
     def __init__(self, loaded: Loaded, started: Started) -> None:
         self.loaded = loaded
+        self._renderer = Renderer()
         self.settings = loaded.settings
         self.services: Services
         self._quota: QuotaService
@@ -83,7 +84,7 @@ class Server:
             finishers=[self._finish],
             chores=[lambda: self.services.areas.privacy.tidy()],
             usage=lambda: self.services.usage,
-            renderer=Renderer(),
+            renderer=self._renderer,
             policy=self._make_policy,
             still_valid=lambda identity: self.services.authenticator.is_still_valid(identity),
         )
@@ -160,6 +161,7 @@ class Server:
     async def _make_services(self, foundation: Foundation) -> Authenticator:
         view = DispatchView(self.engine.delivery.dispatcher, foundation.clock)
         self.services = Services(foundation, view, self._quota)
+        self._renderer.tokens = self.services.areas.tracking.tokens
         await self.services.load()
         await self.services.queue.restore_holds()
         self._spawn(self.services.last_use.run())
@@ -242,7 +244,7 @@ class Server:
 
     async def _start_console(self, engine: Engine) -> None:
         simulator = self.simulator if self.settings.delivery.mode == "sandbox" else None
-        self.public = PublicFace(engine, self._public_sockets)
+        self.public = PublicFace(engine, self.services.areas.tracking, self._public_sockets)
         await self.public.start()
         api = build_api(engine, self.services, simulator)
         self.console = ConsoleServer(

@@ -52,6 +52,7 @@ PACKAGES = (
     "console.maillog",
     "console.privacy",
     "console.reports",
+    "console.tracking",
     "console.webhooks",
 )
 

@@ -14,6 +14,8 @@ from console.content.fields import Field, TemplateError, parse
 from console.content.headers import check_header
 from console.content.segments import Kind, Segment, static
 from console.content.structure import File, content
+from console.content.tracked_links import TrackedLinks
+from console.tracking.instrumenting import TrackingOptions, instrument
 from mta.model.address import Address, parse_address
 from mta.model.errors import AddressSyntaxError
 
@@ -34,6 +36,7 @@ class MessageTemplate:
     reply_to_name: str = ""
     headers: tuple[tuple[str, str], ...] = ()  # further fields, such as List-Unsubscribe
     files: tuple[File, ...] = ()  # attachments and inline images, the same for everybody
+    tracking: TrackingOptions | None = None  # None: neither opens nor clicks
 
 
 def compile_template(template: MessageTemplate) -> bytes:
@@ -51,9 +54,15 @@ def compile_template(template: MessageTemplate) -> bytes:
     segments += ([Kind.DATE], [Kind.MESSAGE_ID])
     segments += [_header(name, value) for name, value in template.headers]
     segments.append(static("MIME-Version: 1.0\r\n"))
-    texts, htmls = parse(template.text, "text"), parse(template.html, "html")
+    document: dict[str, object] = {"v": VERSION, "author": str(author)}
+    html, options = template.html, template.tracking
+    if html and options is not None:
+        marked = instrument(html, options)
+        html = marked.html
+        document["tracking"] = TrackedLinks.of(marked, options).stored()
+    texts, htmls = parse(template.text, "text"), parse(html, "html")
     segments += content(texts, htmls, template.files)
-    document = {"v": VERSION, "author": str(author), "segments": _joined(segments)}
+    document["segments"] = _joined(segments)
     return orjson.dumps(document)
 
 

@@ -12,28 +12,34 @@ from console.content import wire
 from console.content.compiling import VERSION
 from console.content.fields import Field, Pieces, TemplateError, filled
 from console.content.segments import Kind
+from console.content.tracked_links import Slot, TrackedLinks, Values
+from console.tracking.tokens import TrackingTokens
 from mta.model.address import Address, parse_address
 from mta.model.errors import AddressSyntaxError
-from mta.model.rendering import Occasion
+from mta.model.rendering import Companion, Occasion
 
 RECIPIENT = "email"  # a field that every recipient has: the address
 DELIVERY = "delivery_id"  # and the number of the delivery, for links
-
-Values = dict[str, object]
-Slot = Callable[[Values, Occasion], bytes]
 
 
 class CompiledTemplate:
     """A template in memory (`mta.model.rendering.Template`)."""
 
-    def __init__(self, author: Address, segments: Sequence[bytes | Slot]) -> None:
+    def __init__(
+        self, author: Address, segments: Sequence[bytes | Slot], links: TrackedLinks | None = None
+    ) -> None:
         self._author = author
         self._segments = segments
+        self._links = links
 
     @property
     def author(self) -> Address:
         """The address in From."""
         return self._author
+
+    def companions(self, message: int) -> Sequence[Companion]:
+        """Where the tracked links of the message lead."""
+        return self._links.rows(message) if self._links is not None else ()
 
     def render(self, occasion: Occasion) -> bytes:
         """The whole message. Raises `TemplateError` for values that are no JSON object."""
@@ -55,6 +61,10 @@ class CompiledTemplate:
 class Renderer:
     """Loads compiled templates (`mta.model.rendering.ContentRenderer`)."""
 
+    def __init__(self, tokens: TrackingTokens | None = None) -> None:
+        """`tokens` make tracked links; without them links lead straight to their target."""
+        self.tokens = tokens
+
     def load(self, compiled: bytes) -> CompiledTemplate:
         """Raises `TemplateError` for what this release has not written and cannot read."""
         try:
@@ -64,15 +74,30 @@ class Renderer:
                     f"template of version {document['v']}: this release reads {VERSION}"
                 )
             author = parse_address(document["author"])
-            return CompiledTemplate(author, [_segment(*one) for one in document["segments"]])
+            stored = document.get("tracking")
+            links = TrackedLinks.load(stored) if stored is not None else None
+            slots = [self._tracked(links, *one) or _segment(*one) for one in document["segments"]]
+            return CompiledTemplate(author, slots, links)
         except (
             orjson.JSONDecodeError,
             AddressSyntaxError,
+            IndexError,
             KeyError,
             TypeError,
             ValueError,
         ) as error:
             raise TemplateError(f"this is no compiled template: {error!r}") from None
+
+    def _tracked(self, links: TrackedLinks | None, kind: str, *arguments: object) -> Slot | None:
+        """The slot of a tracked link or the pixel; None for a segment of another kind."""
+        if links is None:
+            return None
+        match kind, arguments:
+            case Kind.CLICK, [int(number)]:
+                return links.click(number, self.tokens)
+            case Kind.PIXEL, []:
+                return links.pixel(self.tokens)
+        return None
 
 
 def _segment(kind: str, *arguments: object) -> bytes | Slot:

@@ -16,6 +16,8 @@ class Kind(StrEnum):
     LINKS = "l"  # field name, pieces
     MESSAGE_ID = "i"
     DATE = "d"
+    CLICK = "c"  # number: the recipient's own address of that link
+    PIXEL = "o"  # the recipient's own address of the pixel
 
 
 def static(text: str) -> Segment:

@@ -16,6 +16,7 @@ from pathlib import PureWindowsPath
 from console.content import wire
 from console.content.fields import Field, Pieces, TemplateError
 from console.content.segments import Kind, Segment, static
+from console.tracking.instrumenting import Mark, parts
 from mta.intake.header_encoding import Unencodable, encode_field
 
 MAX_FILE_NAME = 150  # characters
@@ -84,11 +85,17 @@ def _text(subtype: str, pieces: Pieces, kind: Kind) -> list[Segment]:
         if isinstance(piece, Field):
             segments.append([kind, *piece])
         else:
-            segments.append(static(wire.body(piece).decode()))
+            segments += map(_part, parts(piece))
     last = pieces[-1] if pieces else ""
     if isinstance(last, Field) or not last.endswith(("\n", "\r")):
         segments.append(static("\r\n"))
     return segments
+
+
+def _part(part: str | Mark) -> Segment:
+    if isinstance(part, Mark):
+        return [Kind.PIXEL] if part.link < 0 else [Kind.CLICK, part.link]
+    return static(wire.body(part).decode())
 
 
 def _file(file: File) -> list[Segment]:

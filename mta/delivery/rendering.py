@@ -68,6 +68,7 @@ class Rendering:
                 self._trace.message_id(delivery.id),
                 self._trace.date(delivery.first_attempt_ms or now_ms),
                 delivery.merge,
+                message.id,
             )
         )
         if message.flags & _TRAINING:

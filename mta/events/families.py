@@ -228,6 +228,17 @@ FEEDBACK = Family(
     "Mails and recipients at the feedback listener, by what became of them.",
     ("result",),
 )
+HITS = Family(
+    "relevo_hits_total",
+    Kind.COUNTER,
+    "Opens and clicks that came in, by what was done and who did it.",
+    ("kind", "class"),
+)
+HITS_LOST = Family(
+    "relevo_hits_lost_total",
+    Kind.COUNTER,
+    "Opens and clicks that found no room in memory because the disk was behind.",
+)
 FOLLOWER_LAG = Family(
     "relevo_follower_lag_events",
     Kind.GAUGE,
@@ -281,6 +292,8 @@ FAMILIES: tuple[Family, ...] = (
     DNS_SECONDS,
     LOG_DROPPED,
     FEEDBACK,
+    HITS,
+    HITS_LOST,
     FOLLOWER_LAG,
     HTTP_OPEN,
     HTTP_REFUSED,

@@ -73,6 +73,8 @@ class Metrics:
         self._connect_failed = values[families.CONNECTIONS_FAILED].by_key
         self._turned_away = values[families.CONNECTIONS_REFUSED].by_key
         self._feedback = values[families.FEEDBACK].by_key
+        self._hits = values[families.HITS].by_key
+        self._hits_lost = values[families.HITS_LOST].by_key
         self._auth_failures = values[families.AUTH_FAILURES].by_key
         self._tls_sessions = values[families.TLS_SESSIONS].by_key
         self._tls_failures = values[families.TLS_FAILURES].by_key
@@ -220,6 +222,14 @@ class Metrics:
     def feedback(self, result: str) -> None:
         """A mail or recipient at the feedback listener; `result` is one of a known few."""
         self._feedback[(result,)] += 1
+
+    def hits(self, kind: str, klass: str, count: int) -> None:
+        """Opens or clicks came in; both names are of the few that tracking knows."""
+        self._hits[(kind, klass)] += count
+
+    def hits_lost(self, count: int) -> None:
+        """Opens or clicks found no room."""
+        self._hits_lost[()] += count
 
     def auth_failed(self, mechanism: str) -> None:
         """One failed login; `mechanism` is one that we offer, never what the client wrote."""

@@ -25,6 +25,8 @@ EVENT_CODES: Mapping[EventType, int] = MappingProxyType(
         EventType.EXPIRED: 5,
         EventType.SUPPRESSED: 6,
         EventType.CANCELLED: 7,
+        EventType.OPENED: 20,
+        EventType.CLICKED: 21,
         EventType.COMPLAINED: 22,
         EventType.UNSUBSCRIBED: 23,
         EventType.RESUBSCRIBED: 24,

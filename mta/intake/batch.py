@@ -45,7 +45,7 @@ from mta.model.clock import Clock
 from mta.model.envelope import SIMULATOR_DOMAIN, Identity
 from mta.model.errors import JobRefused, PermanentError
 from mta.model.ids import IdGenerator
-from mta.model.rendering import ContentRenderer
+from mta.model.rendering import ContentRenderer, Template
 from mta.model.reply import Reply
 from mta.model.traffic import DeliveryState, EventType, Gate, TrafficClass
 from mta.spool.flows import Flow
@@ -142,9 +142,9 @@ class BatchIntake:
         The rows of `joined` become durable with them. A refusal is a receipt; raises `StoreError`.
         """
         now_ms = self._clock.now_ms()
-        refusal = self._refusal(batch, now_ms)
-        if refusal is not None:
-            return self._refused(batch, refusal)
+        template = self._load(batch, now_ms)
+        if isinstance(template, Reply):
+            return self._refused(batch, template)
         account, klass = batch.identity.account_id, batch.klass
         name, kind = batch.campaign or batch.identity.name, "application"
         if batch.campaign:
@@ -160,6 +160,7 @@ class BatchIntake:
         if isinstance(policy, Reply):
             return self._refused(batch, policy)
         work = [*policy, *drafted.job.work(now_ms)]
+        work += (Rows(*one) for one in template.companions(drafted.message.id))
         if joined is not None:
             work += joined(drafted.message.id, drafted.outcomes)
         try:
@@ -173,7 +174,7 @@ class BatchIntake:
             self._listener.stored(list(drafted.lanes.values()))
         return queued(drafted.message.id, drafted.outcomes)
 
-    def _refusal(self, batch: BatchSubmission, now_ms: int) -> Reply | None:
+    def _load(self, batch: BatchSubmission, now_ms: int) -> Template | Reply:
         identity = batch.identity
         if not batch.recipients or len(batch.recipients) > MAX_RECIPIENTS:
             return TOO_MANY
@@ -184,7 +185,8 @@ class BatchIntake:
         if batch.release_at_ms > now_ms + MAX_RELEASE_MS:
             return Reply.of(550, "5.5.4", "release time more than 60 days ahead")
         try:
-            author = self._renderer.load(batch.compiled).author
+            template = self._renderer.load(batch.compiled)
+            author = template.author
             check_sender(identity, batch.sender)
             check_sender(identity, author)
         except ContentRefused as refused:
@@ -193,7 +195,7 @@ class BatchIntake:
             return Reply.of(554, "5.6.0", str(error).encode("ascii", "replace").decode())
         if batch.klass is TrafficClass.URGENT and not identity.may_send_urgent:
             return URGENT_REFUSED
-        return None
+        return template
 
     def _draft(self, batch: BatchSubmission, flow: Flow, now_ms: int) -> _Drafted:
         """Give ids, reserve the place of the content, write the rows."""

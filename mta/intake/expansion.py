@@ -32,7 +32,7 @@ from mta.model.clock import Clock
 from mta.model.envelope import Envelope, Identity
 from mta.model.errors import InternalError, JobRefused, PermanentError, StoreError
 from mta.model.ids import IdGenerator
-from mta.model.rendering import ContentRenderer
+from mta.model.rendering import ContentRenderer, Template
 from mta.model.reply import Reply
 from mta.model.traffic import DeliveryState, EventType, Gate, TrafficClass
 from mta.spool.flows import Flow
@@ -141,10 +141,10 @@ class Expansion:
 
         The same idempotency key gives the same message. Raises `StoreError`.
         """
-        refusal = self._capacity() or self._refusal(submission)
-        if refusal is not None:
-            self._metrics.refused("campaign", refusal.enhanced)
-            return Receipt(refusal)
+        loaded = self._capacity() or self._load(submission)
+        if isinstance(loaded, Reply):
+            self._metrics.refused("campaign", loaded.enhanced)
+            return Receipt(loaded)
         account = submission.identity.account_id
         flow = await self._flows.find(
             account, submission.klass, submission.flow_name, submission.flow_kind
@@ -161,6 +161,7 @@ class Expansion:
         )
         digest = fingerprint(Envelope(submission.sender, ()), submission.compiled)
         work = _message_job(submission, message, flow, digest, now_ms).work(now_ms)
+        work += (Rows(*one) for one in loaded.companions(message.id))
         try:
             await self._store.submit(work, (place,))
         except JobRefused:
@@ -168,11 +169,12 @@ class Expansion:
         self._metrics.accepted(submission.klass, "campaign", 0)
         return queued(message.id)
 
-    def _refusal(self, submission: TemplateSubmission) -> Reply | None:
+    def _load(self, submission: TemplateSubmission) -> Template | Reply:
         """Whoever the message names as its sender or author belongs to the account."""
         identity = submission.identity
         try:
-            author = self._renderer.load(submission.compiled).author
+            template = self._renderer.load(submission.compiled)
+            author = template.author
             check_sender(identity, submission.sender)
             if not identity.may_send_as(author):
                 text = f"From: <{author}>: {author.domain} does not belong to this account"
@@ -181,7 +183,7 @@ class Expansion:
             return refused.reply
         except PermanentError as error:
             return Reply.of(554, "5.6.0", str(error).encode("ascii", "replace").decode())
-        return None
+        return template
 
     async def _earlier(self, submission: TemplateSubmission, digest: str) -> Receipt:
         """The key is taken: by this very message, or by another."""

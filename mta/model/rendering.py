@@ -4,9 +4,12 @@ What a template is made of is the business of the layers above; mta keeps its by
 back with the recipient's values, and signs and sends what comes out.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from mta.model.address import Address
+
+Companion = tuple[str, Sequence[tuple[int | str, ...]]]  # a write statement and its rows
 
 
 class Occasion(NamedTuple):
@@ -17,6 +20,7 @@ class Occasion(NamedTuple):
     message_id: str  # with its brackets; the same at every attempt
     date: str  # RFC 5322; about when it was tried first
     merge: str  # a JSON object, or '' for no values
+    message: int = 0  # 0: a copy that nobody gets, such as one for an operator's eyes
 
 
 class Template(Protocol):
@@ -25,6 +29,10 @@ class Template(Protocol):
     @property
     def author(self) -> Address:
         """The address in From, the same for all recipients."""
+        ...
+
+    def companions(self, message: int) -> Sequence[Companion]:
+        """Rows of the layers above that become durable with the message, some hundreds at most."""
         ...
 
     def render(self, occasion: Occasion) -> bytes:

@@ -58,6 +58,8 @@ class EventType(StrEnum):
     EXPIRED = "message.expired"
     SUPPRESSED = "message.suppressed"
     CANCELLED = "message.cancelled"
+    OPENED = "message.opened"
+    CLICKED = "message.clicked"
     COMPLAINED = "message.complained"
     UNSUBSCRIBED = "message.unsubscribed"
     RESUBSCRIBED = "message.resubscribed"

@@ -38,6 +38,9 @@ class PlainTemplate:
     def author(self):
         return parse_address(self.compiled.partition(b"|")[0].decode().removeprefix("From: "))
 
+    def companions(self, message: int):
+        return ()
+
     def render(self, occasion: Occasion) -> bytes:
         head, _, body = self.compiled.decode().partition("|")
         values = json.loads(occasion.merge) if occasion.merge else {}

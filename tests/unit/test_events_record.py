@@ -19,6 +19,8 @@ def test_codes_on_disk_never_change():
         "message.expired": 5,
         "message.suppressed": 6,
         "message.cancelled": 7,
+        "message.opened": 20,
+        "message.clicked": 21,
         "message.complained": 22,
         "message.unsubscribed": 23,
         "message.resubscribed": 24,

@@ -1,0 +1,40 @@
+"""Puts the tracking together: tokens and links always, what takes hits when a server runs."""
+
+from console.tracking.classifying import Classifier
+from console.tracking.ingest import HitIngest, IngestMetrics
+from console.tracking.links import LinkBook
+from console.tracking.merging import MergeValues
+from console.tracking.settling import Settler
+from console.tracking.tokens import TrackingTokens
+from mta.engine.foundation import Foundation
+
+FIRST_KEY = 1  # number of the installation's key among those of tokens
+
+
+class TrackingParts:
+    """What belongs to tracking in one process."""
+
+    def __init__(self, foundation: Foundation, key: bytes) -> None:
+        """`key`: the installation's secret."""
+        self._foundation = foundation
+        store = foundation.store
+        self.tokens = TrackingTokens({FIRST_KEY: key})
+        self.links = LinkBook(store)
+        self.merges = MergeValues(store)
+        self.ingest: HitIngest | None = None
+        self._settler: Settler | None = None
+
+    async def start(self, metrics: IngestMetrics) -> None:
+        """Take hits."""
+        base = self._foundation
+        self.ingest = HitIngest(base.store, base.clock, Classifier(), metrics)
+        await self.ingest.start()
+        self._settler = Settler(self.ingest, base.clock)
+        self._settler.start()
+
+    async def close(self) -> None:
+        """Write what has come, and end."""
+        if self._settler is not None:
+            await self._settler.stop()
+        if self.ingest is not None:
+            await self.ingest.stop()
