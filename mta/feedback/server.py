@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -49,6 +50,8 @@ class FeedbackServer:
 
         Raises `ConfigurationError` when an address cannot be listened on.
         """
+        # aiosmtpd's own log has a line for each thing that a stranger does wrong.
+        logging.getLogger("mail.log").setLevel(logging.CRITICAL)
         for sock in sockets or ():
             server = await asyncio.get_running_loop().create_server(
                 self._connect, sock=sock, backlog=BACKLOG

@@ -10,8 +10,10 @@ import ipaddress
 import ssl
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from typing import cast
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+import structlog
+from aiosmtpd.smtp import SMTP, Envelope, Session, TLSSetupException
 
 from mta.feedback.addresses import Mailbox
 from mta.feedback.body import read_content
@@ -21,6 +23,7 @@ MAX_COMMAND_CHARS = 1_024  # RFC 5321 §4.5.3.1.4: 512, and room for parameters
 MAX_LINE = 4 * 1024  # of a command, before it is called too long; half of what the reader buffers
 CLOSE_TIMEOUT_S = 2.0  # for a client to answer TLS's goodbye
 
+_NOT_SMTP = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE", "PRI")
 _UNKNOWN = "550 5.1.1 No such address here"
 _NO_RELAY = "550 5.7.1 Relaying denied"
 
@@ -70,6 +73,16 @@ class FeedbackHandler:
         self._desk = desk
         self._limits = limits
         self._crowd = crowd
+        self._log = structlog.get_logger("relevo.feedback")
+
+    async def handle_exception(self, error: Exception) -> str:
+        """What the client hears of an error; a handshake that fails is its own affair."""
+        if isinstance(error, TLSSetupException):
+            self._desk.metrics.feedback("tls")
+            self._log.debug("feedback_tls_failed", error=str(error.__cause__))
+        else:
+            self._log.error("feedback_failed", exc_info=error)
+        return "451 4.3.0 Try again later"
 
     async def handle_EHLO(  # noqa: N802  # aiosmtpd's name
         self,
@@ -162,6 +175,7 @@ class FeedbackProtocol(SMTP):
         )
         for verb in ("AUTH", "EXPN", "HELP"):
             self._smtp_methods.pop(verb, None)
+        self._smtp_methods.update(dict.fromkeys(_NOT_SMTP, self._refuse_http))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let the client in, or tell it that there are too many."""
@@ -175,10 +189,10 @@ class FeedbackProtocol(SMTP):
             len(crowd.live) >= limits.max_connections
             or crowd.by_address[address] >= limits.max_per_address
         ):
-            assert isinstance(transport, asyncio.Transport)
-            transport.write(b"421 4.7.0 Too many connections, try again later\r\n")
-            transport.set_protocol(asyncio.Protocol())
-            transport.close()
+            wire = cast(asyncio.Transport, transport)  # uvloop's are none by inheritance
+            wire.write(b"421 4.7.0 Too many connections, try again later\r\n")
+            wire.set_protocol(asyncio.Protocol())
+            wire.close()
             return
         self._address = address
         crowd.live.add(self)
@@ -209,9 +223,7 @@ class FeedbackProtocol(SMTP):
         if line[:1] in (b"4", b"5"):
             self._errors += 1
             if self._errors == self._limits.max_errors:
-                await super().push("421 4.7.0 Too many errors")
-                if self.transport is not None:
-                    self.transport.close()
+                await self._hang_up("421 4.7.0 Too many errors")
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802  # aiosmtpd's name
         """The content, and what becomes of it (RFC 5321 §4.1.1.4)."""
@@ -241,30 +253,48 @@ class FeedbackProtocol(SMTP):
             return
         await super().smtp_STARTTLS(arg)
 
+    async def _refuse_http(self, _: str) -> None:
+        """Cross-protocol attacks: nothing behind a verb of HTTP is read."""
+        await self._hang_up("421 4.7.0 This is an SMTP server, closing connection")
+
+    async def _hang_up(self, reply: str) -> None:
+        """The last reply; what the client has sent already is not carried out."""
+        await super().push(reply)
+        self._close()
+        await self._lost.wait()  # `connection_lost` cancels this task
+
     async def _handle_client(self) -> None:
         # The client left: aiosmtpd has closed the connection by then.
         with contextlib.suppress(ConnectionError):
             await super()._handle_client()
 
     def _end_session(self) -> None:
-        transport = self.transport
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.write(b"421 4.4.2 The session took too long\r\n")
-            transport.close()
+        if self.transport is not None:
+            self._wire().write(b"421 4.4.2 The session took too long\r\n")
+            self._close()
+
+    def _close(self) -> None:
+        if self.transport is not None:
+            wire = self._wire()
+            wire.close()  # waits for a client that does not read
+            self.loop.call_later(CLOSE_TIMEOUT_S, wire.abort)
+
+    def _wire(self) -> asyncio.Transport:
+        return cast(asyncio.Transport, self.transport)
 
     async def stop(self) -> None:
         """Close the connection and wait until it and its task are over."""
-        transport, task = self.transport, self._handler_coroutine
+        wire, task = cast("asyncio.Transport | None", self.transport), self._handler_coroutine
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.close()
+        if wire is not None:
+            wire.close()
             try:
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await self._lost.wait()
             except TimeoutError:
-                transport.abort()
+                wire.abort()
 
 
 def _network_of(address: str) -> str:

@@ -5,6 +5,7 @@ import contextlib
 import ssl
 from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -136,11 +137,13 @@ class SandboxProtocol(SMTP):
 
     async def stop(self) -> None:
         """Close the connection and wait until it and its task are over."""
-        transport, task = self.transport, self._handler_coroutine
+        # Not asked for its class: uvloop's transports are none of asyncio's by inheritance.
+        transport = cast("asyncio.WriteTransport | None", self.transport)
+        task = self._handler_coroutine
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
-        if isinstance(transport, asyncio.WriteTransport):
+        if transport is not None:
             transport.close()
             try:
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):

@@ -1,10 +1,13 @@
 """The feedback listener takes what is ours, believes what is proved, and is no relay."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 
 import pytest
+import structlog
+import uvloop
 
 from mta.feedback.session import FeedbackLimits
 from mta.model.errors import StoreError
@@ -331,3 +334,77 @@ async def test_a_session_ends_however_busy_it_is(queue, tmp_path):
     assert await wire.reply() == ""
     await wire.end()
     await stand.server.close()
+
+
+@pytest.mark.parametrize("verb", ["GET", "POST", "OPTIONS"])
+async def test_http_is_told_once_that_this_is_smtp(stand, verb):
+    wire = await stand.connect()
+    await wire.reply()
+    smuggled = "HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<postmaster>\r\nDATA\r\nSubject: x\r\n\r\n.\r\n"
+    wire.writer.write(f"{verb} / HTTP/1.1\r\nHost: a\r\n\r\n{smuggled}".encode())
+    assert (await wire.reply()).startswith("421 4.7.0")
+    with contextlib.suppress(ConnectionError):
+        assert await wire.reply() == ""
+    assert not stand.letters()
+    await wire.end()
+
+
+async def test_nothing_is_carried_out_behind_too_many_errors(strict):
+    wire = await strict.connect()
+    await wire.reply()
+    smuggled = b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<postmaster>\r\nDATA\r\nSubject: x\r\n\r\n.\r\n"
+    wire.writer.write(b"X\r\n" * 3 + smuggled)
+    assert [(await wire.reply())[:3] for _ in range(4)] == ["500", "500", "500", "421"]
+    await wire.end()
+    assert not strict.letters()
+
+
+BROKEN = [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", b""]
+
+
+@pytest.mark.parametrize("octets", BROKEN)
+def test_a_broken_handshake_is_no_line_of_the_log(tmp_path, caplog, octets):
+    async def talk() -> None:
+        queue = await Stand.open(tmp_path)
+        server = Authority(tmp_path).issue("relevo.example.org").server_context()
+        stand = FeedbackStand(queue, tmp_path, tls=server)
+        await stand.server.start()
+        wire = await (await stand.connect()).greet()
+        assert (await wire.say("STARTTLS"))[:3] == "220"
+        wire.writer.write(octets)
+        wire.writer.write_eof()
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(20):
+                await wire.reader.read()
+        await wire.end()
+        assert (await send(stand, "postmaster", LETTER))[:3] == "250"
+        assert stand.counts.results == {"tls": 1, "kept": 1}
+        await stand.server.close()
+        await queue.store.close()
+
+    for run in (asyncio.run, uvloop.run):
+        with structlog.testing.capture_logs() as lines:
+            run(talk())
+        assert not [line for line in lines if line["log_level"] in ("warning", "error")]
+    assert not [record for record in caplog.records if record.levelname != "INFO"]
+
+
+def test_places_and_time_are_limited_on_the_loop_that_serves(tmp_path):
+    async def talk() -> None:
+        queue = await Stand.open(tmp_path)
+        limits = FeedbackLimits(max_per_address=1, session_s=0.3)
+        stand = FeedbackStand(queue, tmp_path, limits)
+        await stand.server.start()
+        wire = await stand.connect()
+        assert (await wire.reply())[:3] == "220"
+        refused = await stand.connect()
+        assert (await refused.reply())[:3] == "421"
+        assert await refused.reply() == ""
+        assert (await wire.reply())[:3] == "421"
+        assert await wire.reply() == ""
+        await wire.end()
+        await refused.end()
+        await stand.server.close()
+        await queue.store.close()
+
+    uvloop.run(talk())
