@@ -69,6 +69,9 @@ class RefundRequest(Schema):
     reason: Annotated[
         str, Field(min_length=1, max_length=500, description="It stands in the ledger.")
     ]
+    evidence: Annotated[
+        str, Field(max_length=500, description="An incident, a ticket, a link.")
+    ] = ""
 
 
 class RefundAnswer(BaseModel):
@@ -87,9 +90,13 @@ class RefundAnswer(BaseModel):
     from_: Time | None = Field(alias="from")
     until: Time | None
     reason: str
+    evidence: str | None = Field(description="An incident, a ticket, a link.")
     proposed_by: str
     confirmed_by: str | None
+    decided_by: str | None = Field(description="Who confirmed or rejected it.")
+    decision: str | None = Field(description="Why, in the words of who decided.")
     created: Time | None
+    decided: Time | None
     done: Time | None
 
 
@@ -194,6 +201,7 @@ class RefundEndpoints:
             asked.reason,
             scope=asked.scope,
             resend=asked.remedy is Remedy.RESEND,
+            evidence=asked.evidence,
         )
 
     async def list(self, call: Call) -> Answer:

@@ -44,7 +44,9 @@ def connect_refunds(quota: QuotaService, approvals: ApprovalService) -> None:
     """A refund is asked for and confirmed as everything that takes a second person."""
     quota.refunds.approved_by(approvals)
     ask, decide = Permission.REFUND_PROPOSE, Permission.REFUND_CONFIRM
-    approvals.register(ApprovalKind.REFUND, KindRules(ask, decide, quota.refunds))
+    approvals.register(
+        ApprovalKind.REFUND, KindRules(ask, decide, quota.refunds, quota.refunds.rejected)
+    )
 
 
 def tell_by_mail(

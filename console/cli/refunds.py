@@ -43,6 +43,7 @@ def refund() -> None:
 @click.option("--failed", is_flag=True, help="Only what was not delivered, not all of it.")
 @click.option("--resend", is_flag=True, help="Send it again as well, out of the bag.")
 @click.option("--reason", required=True, help="Why; it stands in the ledger.")
+@click.option("--evidence", default="", help="What proves it: an incident, a ticket, a link.")
 @json_option
 @config_option
 def refund_propose(
@@ -54,6 +55,7 @@ def refund_propose(
     failed: bool,
     resend: bool,
     reason: str,
+    evidence: str,
     as_json: bool,
     config: Path,
 ) -> None:
@@ -67,8 +69,18 @@ def refund_propose(
         "failed": failed,
         "resend": resend,
         "reason": reason,
+        "evidence": evidence,
     }
     _show(ask(config, "refund.propose", arguments), as_json, config)
+
+
+@refund.command("propose-again")
+@click.argument("id")
+@json_option
+@config_option
+def refund_again(id: str, as_json: bool, config: Path) -> None:
+    """Ask a second person again for what nobody decided on in time."""
+    _show(ask(config, "refund.again", {"refund": id}), as_json, config)
 
 
 @refund.command("list")
@@ -115,7 +127,10 @@ def refund_items(id: str, as_json: bool, config: Path) -> None:
 @json_option
 @config_option
 def refund_confirm(id: str, reason: str, as_json: bool, config: Path) -> None:
-    """Confirm a refund that somebody else proposed, or Relevo itself, and put it back."""
+    """Confirm a refund that somebody else proposed, or Relevo itself, and put it back.
+
+    What was proposed by command is confirmed by a person in the console, at /refunds/ID.
+    """
     arguments = {"refund": id, "confirm": True, "reason": reason}
     _show(ask(config, "refund.decide", arguments), as_json, config)
 

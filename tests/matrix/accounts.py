@@ -23,6 +23,8 @@ INSIDE = {
     "AuditTrail.entry": "a row for a job of a service that has asked",
     "AuditTrail.note": "as entry",
     "Approval.was_asked_by": "a value",
+    "ApprovalService.may_decide": "a question without effect",
+    "ApprovalService.waiting": "what `list` gives, if the actor may decide on it",
     "NoEffect.approved": "called by ApprovalService, which has asked",
     "NoQuota.on_disabled": "called by AccountService, which has asked",
 }
@@ -49,6 +51,12 @@ async def _request(stand: Stand, account: int) -> int:
         OPERATOR, ApprovalKind.CAMPAIGN_SEND, account, stand.name(), {}
     )
     return approval.id
+
+
+async def _pending_shown(stand, actor, account, number):
+    approvals = stand.services.approvals
+    asked = await approvals.get(OPERATOR, number)
+    return await approvals.pending_of(actor, asked.kind, account, asked.object)
 
 
 async def _shown(found, account: int) -> bool:
@@ -205,6 +213,13 @@ ROWS = (
         "ApprovalService.list",
         Permission.CAMPAIGN_EDIT,
         lambda s, a, n, _: _shown(s.services.approvals.list(a), n),
+        make=_request,
+        lists=True,
+    ),
+    Row(
+        "ApprovalService.pending_of",
+        Permission.CAMPAIGN_EDIT,
+        _pending_shown,
         make=_request,
         lists=True,
     ),

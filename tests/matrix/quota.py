@@ -1,9 +1,10 @@
 """The bag: contracts, shares, ledger, reservations, training."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from console.accounts.permissions import Permission
-from console.accounts.quota.refund_values import Subject
+from console.accounts.quota.refund_values import RefundScope, Subject
 from mta.store.work import Rows
 from tests.accounts_world import OPERATOR
 from tests.matrix.stand import Row, Stand
@@ -19,6 +20,7 @@ WITHOUT_ACTOR = {
 }
 
 INSIDE = {
+    "RefundService.rejected": "as approved",
     "RefundService.approved": "called by ApprovalService, which has asked",
     "ContractService.get": "what `list` gives, if it has that name",
     "Books.audit": "rows for a job of a service that has asked",
@@ -70,6 +72,24 @@ async def _refund(stand: Stand, account: int) -> int:
 
 async def _refund_shown(stand, actor, _account, number):
     return any(r.id == number for r in await stand.services.quota.refunds.list(actor))
+
+
+async def _flow_refund(stand: Stand, account: int):
+    """A refund of a stream, and its account's own stream."""
+    found = await stand.services.quota.refunds.get(OPERATOR, await _refund(stand, account))
+    number = stand.services.quota.books.ids.new()
+    row = (number, account, stand.name(), "application", 1, 1)
+    await stand.services.foundation.store.submit([Rows("flow_insert", [row])])
+    return replace(found, subject=Subject(flow=number))
+
+
+async def _refund_named(stand, actor, _account, refund):
+    return await stand.services.quota.refund_log.names(actor, [refund])
+
+
+async def _refund_exported(stand, actor, _account, number):
+    export = stand.services.quota.refund_log.export(actor, number, stand.services.trail)
+    return [piece async for piece in export]
 
 
 async def _shown(stand, actor, _account, contract):
@@ -153,16 +173,41 @@ ROWS = (
     *(
         Row(
             f"RefundService.{verb}",
-            Permission.QUOTA_VIEW,  # for `decide`: to find it; who may decide asks ApprovalService
+            Permission.QUOTA_VIEW,
             lambda s, a, _n, made, call=call: call(s.services.quota.refunds, a, made),
             make=_refund,
         )
         for verb, call in (
             ("get", lambda refunds, a, made: refunds.get(a, made)),
             ("items", lambda refunds, a, made: refunds.items(a, made)),
-            ("decide", lambda refunds, a, made: refunds.decide(a, made, confirm=True)),
         )
     ),
+    Row(
+        "RefundService.decide",
+        Permission.REFUND_CONFIRM,
+        lambda s, a, _n, made: s.services.quota.refunds.decide(a, made, confirm=True),
+        make=_refund,
+    ),
+    Row(
+        "RefundService.propose_again",
+        Permission.REFUND_PROPOSE,
+        lambda s, a, _n, made: s.services.quota.refunds.propose_again(a, made),
+        make=_refund,
+    ),
+    Row(
+        "RefundLog.preview",
+        Permission.REFUND_PROPOSE,
+        _quota("refund_log", "preview", Subject(from_ms=1, until_ms=2), RefundScope.ALL),
+    ),
+    Row("RefundLog.flows", Permission.REFUND_PROPOSE, _quota("refund_log", "flows")),
+    Row("RefundLog.names", Permission.QUOTA_VIEW, _refund_named, make=_flow_refund, lists=True),
+    Row(
+        "RefundLog.states",
+        Permission.QUOTA_VIEW,
+        lambda s, a, _n, made: s.services.quota.refund_log.states(a, made),
+        make=_refund,
+    ),
+    Row("RefundLog.export", Permission.EXPORT, _refund_exported, make=_refund),
     Row("TrainingService.list", Permission.ACCOUNT_VIEW, _quota("training", "list")),
     Row(
         "TrainingService.allow",

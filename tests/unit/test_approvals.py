@@ -194,3 +194,20 @@ async def test_others_do_not_see_a_request(world):
     assert await service.list(_person(9, Role.OWNER, account=2)) == []
     assert await service.list(_person(9, Role.VIEWER)) == []
     assert len(await service.list(OPERATOR)) == 1
+
+
+async def test_T_q_what_waits_is_known_to_who_may_decide_also_after_a_restart(world):
+    service = _service(world)
+    viewer = _person(103, Role.VIEWER)
+    asked = await service.request(ANA, ApprovalKind.REFUND, MAIN, "17", DATA)
+    for one in (service, _service(world)):
+        await one.observe_ids()
+        assert one.waiting(BEA) == [asked]
+        assert one.waiting(ANA) == one.waiting(viewer) == []
+        assert await one.pending_of(BEA, ApprovalKind.REFUND, MAIN, "17") == asked
+        assert await one.pending_of(viewer, ApprovalKind.REFUND, MAIN, "17") is None
+    await service.reject(BEA, asked.id, "no")
+    assert service.waiting(BEA) == []
+    await service.request(ANA, ApprovalKind.REFUND, MAIN, "17", DATA)
+    world.clock.advance(8 * 86_400)
+    assert service.waiting(BEA) == []

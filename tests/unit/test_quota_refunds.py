@@ -5,10 +5,11 @@ import asyncio
 import pytest
 
 from console.accounts.actor import Actor, ActorKind, NotPermitted
-from console.accounts.permissions import Permission
+from console.accounts.permissions import PERMISSIONS, Permission
 from console.accounts.quota.faults import OwnFaults
 from console.accounts.quota.refund_values import RefundScope, RefundState, Subject
 from console.accounts.quota.releases import release
+from console.accounts.values import Role
 from console.app.resending import MailResender
 from mta.model.errors import PermanentError
 from mta.model.traffic import DeliveryState, EventType
@@ -118,6 +119,71 @@ async def test_T_q_a_rejected_refund_puts_nothing_back(world):
     refund = await world.quota.refunds.propose(ANA, MAIN, Subject(flow=flow), WHY)
     rejected = await world.quota.refunds.decide(LUIS, refund.id, confirm=False, reason="no")
     assert (rejected.state, await world.left()) == (RefundState.REJECTED, 99)
+
+
+async def test_T_q_a_rejection_outlives_a_restart(tmp_path):
+    async with open_quota(tmp_path) as world:
+        await world.begin(100)
+        flow, _ = await sent(world, D)
+        number = (await world.quota.refunds.propose(ANA, MAIN, Subject(flow=flow), WHY)).id
+        (asked,) = world.approvals.waiting(LUIS)
+        await world.approvals.reject(LUIS, asked.id, "fue culpa del remitente")
+    async with open_quota(tmp_path) as world:
+        refund = await world.quota.refunds.get(ANA, number)
+        assert (refund.state, refund.decided_by) == (RefundState.REJECTED, LUIS.name)
+        assert (refund.decision, refund.confirmed_by) == ("fue culpa del remitente", "")
+
+
+async def test_T_q_a_proposal_that_nobody_decided_on_has_lapsed_and_can_be_proposed_again(world):
+    flow, _ = await sent(world, D, B)
+    refunds = world.quota.refunds
+    number = (await refunds.propose(ANA, MAIN, Subject(flow=flow), WHY)).id
+    with pytest.raises(PermanentError, match="has not lapsed"):
+        await refunds.propose_again(LUIS, number)
+    world.clock.advance(8 * 86_400)
+    assert (await refunds.get(ANA, number)).state is RefundState.LAPSED
+    assert [r.id for r in await refunds.list(ANA, states=[RefundState.LAPSED])] == [number]
+    with pytest.raises(PermanentError, match="lapsed: nothing is to be decided"):
+        await refunds.decide(LUIS, number, confirm=True)
+    again = await refunds.propose_again(LUIS, number)
+    assert (again.state, again.proposed_by, again.n) == (RefundState.PROPOSED, LUIS.name, 2)
+    with pytest.raises(NotPermitted):  # who proposes it now is who does not confirm it
+        await refunds.decide(LUIS, number, confirm=True)
+    assert (await refunds.decide(ANA, number, confirm=True)).given == 2
+
+
+async def test_T_q_what_a_command_proposed_a_person_confirms(world):
+    flow, _ = await sent(world, D)
+    made = await world.quota.refunds.propose(OPERATOR, MAIN, Subject(flow=flow), WHY)
+    with pytest.raises(NotPermitted, match="second person"):
+        await world.quota.refunds.decide(OPERATOR, made.id, confirm=True)
+    assert (await world.quota.refunds.decide(LUIS, made.id, confirm=True)).given == 1
+
+
+async def test_T_q_who_proposed_may_take_it_back_and_no_other_without_the_permission(world):
+    sender = PERMISSIONS[Role.SENDER]
+    one, two = (Actor(ActorKind.USER, n, f"p{n}", {MAIN: sender}) for n in (5, 6))
+    flow, _ = await sent(world, D)
+    made = await world.quota.refunds.propose(one, MAIN, Subject(flow=flow), WHY)
+    for confirm in (True, False):
+        with pytest.raises(NotPermitted):
+            await world.quota.refunds.decide(two, made.id, confirm=confirm, reason="no")
+    with pytest.raises(PermanentError, match="say why not"):
+        await world.quota.refunds.decide(one, made.id, confirm=False)
+    taken = await world.quota.refunds.decide(one, made.id, confirm=False, reason="me equivoqué")
+    assert taken.state is RefundState.REJECTED
+
+
+async def test_T_q_the_count_is_known_before_it_is_proposed(world):
+    flow, deliveries = await sent(world, D, B, X)
+    log, subject = world.quota.refund_log, Subject(flow=flow)
+    assert await log.preview(ANA, MAIN, subject, RefundScope.ALL) == {D: 1, B: 1, X: 1}
+    assert await log.preview(ANA, MAIN, subject, RefundScope.FAILED) == {B: 1, X: 1}
+    batch = Subject(message=deliveries[0]["message"])
+    made = await world.quota.refunds.propose(ANA, MAIN, batch, WHY)
+    assert await log.states(ANA, made.id) == {D: 1, B: 1, X: 1}
+    await world.quota.refunds.decide(LUIS, made.id, confirm=True)
+    assert await log.preview(ANA, MAIN, subject, RefundScope.ALL) == {}
 
 
 async def test_T_q_a_refund_that_a_crash_interrupted_goes_on_and_counts_nothing_twice(world):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from console.accounts.actor import Actor, ActorKind, NotPermitted, NotVisible
@@ -34,6 +35,7 @@ class ApprovalService:
         self._ids = ids
         self._clock = clock
         self._trail = trail
+        self._waiting: dict[int, Approval] = {}  # by id: what nobody has decided on, a few
         self._rules: dict[ApprovalKind, KindRules] = {
             ApprovalKind.REFUND: KindRules(
                 Permission.REFUND_PROPOSE, Permission.REFUND_CONFIRM, NoEffect()
@@ -48,9 +50,40 @@ class ApprovalService:
         self._rules[kind] = rules
 
     async def observe_ids(self) -> None:
-        """Tell the id generator of the greatest id on disk; once at start."""
+        """Tell the id generator of the greatest id on disk, read what waits; once at start."""
         ((last,),) = await self._store.read("approval_last_id")
         self._ids.observe(last)
+        rows = await self._store.read("approval_waiting")
+        self._waiting = {row[0]: Approval.of(row, 0) for row in rows}
+
+    def waiting(self, actor: Actor) -> list[Approval]:
+        """What the actor may decide on now, the oldest first; asks no store, so every page may."""
+        now_ms = self._clock.now_ms()
+        for number in [n for n, a in self._waiting.items() if a.expires_ms <= now_ms]:
+            del self._waiting[number]
+        return [a for a in self._waiting.values() if self.may_decide(actor, a)]
+
+    def may_decide(self, actor: Actor, approval: Approval) -> bool:
+        """Whether the actor is one who can be the second person."""
+        return (
+            actor.kind in (ActorKind.USER, ActorKind.COMMAND)
+            and not approval.was_asked_by(actor)
+            and actor.may(Permission.APPROVE, approval.account)
+            and actor.may(self._rules[approval.kind].decide, approval.account)
+        )
+
+    async def pending_of(
+        self, actor: Actor, kind: ApprovalKind, account: int, object: str
+    ) -> Approval | None:
+        """The open request for one thing, if there is one that the actor sees."""
+        rows = await self._store.read(
+            "approval_pending_of", kind=kind, account=account, object=object
+        )
+        for row in rows:
+            approval = Approval.of(row, self._clock.now_ms())
+            if approval.state is ApprovalState.PENDING and self._sees(actor, approval):
+                return approval
+        return None
 
     async def request(
         self,
@@ -61,8 +94,9 @@ class ApprovalService:
         data: Mapping[str, Any],
         *,
         open_s: float = OPEN_S,
+        also: Sequence[Rows] = (),
     ) -> Approval:
-        """Ask; `data` is all that the effect will need, as JSON.
+        """Ask; `data` is all that the effect will need, as JSON. `also`: durable with the request.
 
         Asking again for the same with the same data gives the request that is open. Raises
         `PermanentError` when there is another one for the same object.
@@ -73,7 +107,7 @@ class ApprovalService:
         old = await self._store.read(
             "approval_pending_of", kind=kind, account=account, object=object
         )
-        work = []
+        work = [*also]
         if old:
             before = Approval.of(old[0], now_ms)
             if before.state is ApprovalState.PENDING:
@@ -90,7 +124,9 @@ class ApprovalService:
             await self._store.submit(work)
         except JobRefused:
             raise PermanentError(f"{kind} of {object} waits for a decision already") from None
-        return await self._read(number)
+        asked_for = await self._read(number)
+        self._waiting[number] = asked_for
+        return asked_for
 
     async def approve(self, actor: Actor, approval_id: int, reason: str = "") -> Approval:
         """Decide for it: the effect is done when this returns. Again by the same: no change."""
@@ -146,6 +182,7 @@ class ApprovalService:
             except JobRefused:
                 continue
             decided = await self._read(approval_id)
+            self._waiting.pop(approval_id, None)
             self._rules[approval.kind].effect.settled(decided)
             return decided
         raise TransientError(f"request {approval_id}: too much changes there, try again")
@@ -153,10 +190,13 @@ class ApprovalService:
     async def _job(
         self, actor: Actor, approval: Approval, state: ApprovalState, reason: str
     ) -> Sequence[Rows]:
+        approval = replace(approval, reason=reason)
         decided = (actor.kind.value, actor.id, actor.name, self._clock.now_ms(), reason)
         work = [Rows("approval_decide", [(approval.id, state.value, *decided)], expect=1)]
         if state is ApprovalState.APPROVED:
             work += await self._rules[approval.kind].effect.approved(actor, approval)
+        elif (on_rejected := self._rules[approval.kind].on_rejected) is not None:
+            work += await on_rejected(actor, approval)
         told = {"object": approval.object, "reason": reason}
         action = f"approval.{state.value}"
         work.append(self._entry(actor, action, approval.account, approval.id, approval.kind, told))

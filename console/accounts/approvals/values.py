@@ -1,7 +1,7 @@
 """Requests for approval as values, and what a kind of request needs."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -71,11 +71,14 @@ class Approval:
         return (self.asked_by_kind, self.asked_by) == (actor.kind, actor.id)
 
 
+Effect = Callable[[Actor, Approval], Awaitable[Sequence[Rows]]]
+
+
 class ApprovalEffect(Protocol):
     """What an approval brings about."""
 
     async def approved(self, actor: Actor, approval: Approval) -> Sequence[Rows]:
-        """Rows for the job that makes the approval durable; `actor` decides.
+        """Rows for the job that makes the approval durable; `actor` decides for `approval.reason`.
 
         Raises `PermanentError` when it cannot be done any more: then nothing is decided. The rows
         guard what they rely on: when the job is refused, this is asked again.
@@ -105,3 +108,4 @@ class KindRules:
     ask: Permission
     decide: Permission
     effect: ApprovalEffect
+    on_rejected: Effect | None = None  # rows that become durable with a rejection

@@ -145,6 +145,10 @@ class Meter:
             path.append(self.accounts[path[-1].parent])
         return path
 
+    def below(self, account: int) -> list[int]:
+        """The account and all that are somewhere below it."""
+        return [a for a in self.accounts if any(above.id == account for above in self.path(a))]
+
     def main_of(self, account: int) -> Account:
         """The main account above it, or itself."""
         return self.path(account)[-1]

@@ -1,6 +1,6 @@
 """What commands can ask of refunds; see `console.accounts.quota.operations`."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 import orjson
 
@@ -33,7 +33,14 @@ async def refund_propose(services: HasQuota, arguments: Arguments) -> object:
         text_of(arguments, "reason"),
         scope=RefundScope.FAILED if arguments.get("failed") else RefundScope.ALL,
         resend=bool(arguments.get("resend")),
+        evidence=str(arguments.get("evidence") or ""),
     )
+    return refund_shown(refund)
+
+
+async def refund_again(services: HasQuota, arguments: Arguments) -> object:
+    """`refund`: ask a second person again for what nobody decided on in time."""
+    refund = await services.quota.refunds.propose_again(OPERATOR, _id(arguments, "refund"))
     return refund_shown(refund)
 
 
@@ -70,6 +77,7 @@ def refund_operations() -> dict[str, Operation]:
     """All of this module by the names that the control socket knows."""
     return {
         "refund.propose": refund_propose,
+        "refund.again": refund_again,
         "refund.list": refund_list,
         "refund.show": refund_show,
         "refund.items": refund_items,
@@ -93,9 +101,13 @@ def refund_shown(refund: Refund) -> dict[str, object]:
         "from": time_of(refund.subject.from_ms),
         "until": time_of(refund.subject.until_ms % ALWAYS_MS),
         "reason": refund.reason,
+        "evidence": refund.evidence or None,
         "proposed_by": refund.proposed_by,
         "confirmed_by": refund.confirmed_by or None,
+        "decided_by": refund.decided_by or None,
+        "decision": refund.decision or None,
         "created": time_of(refund.created_ms),
+        "decided": time_of(refund.decided_ms),
         "done": time_of(refund.done_ms),
     }
 
@@ -118,13 +130,8 @@ async def flow_named(quota: QuotaService, account: int, text: str) -> int:
     """
     if not text:
         return 0
-    meter = quota.meter
-    below: Sequence[int] = [
-        a for a in meter.accounts if any(m.id == account for m in meter.path(a))
-    ]
-    rows = await quota.books.store.read(
-        "quota_flows_named", accounts=orjson.dumps(below).decode(), name=text
-    )
+    accounts = orjson.dumps(quota.meter.below(account)).decode()
+    rows = await quota.books.store.read("quota_flows_named", accounts=accounts, name=text)
     if len(rows) != 1:
         shown = ", ".join(str(row[0]) for row in rows) or "none"
         raise PermanentError(f"campaign {text!r}: {len(rows)} found ({shown}): give the id")

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from mta.model.errors import PermanentError
 
 ALWAYS_MS = 2**53
+SYSTEM = "system"  # who proposes what Relevo found by itself
 
 
 class RefundState(StrEnum):
@@ -18,6 +19,7 @@ class RefundState(StrEnum):
         "collecting"  # its list is being made; after a crash it stays so and counts for nothing
     )
     PROPOSED = "proposed"  # waits for a second person
+    LAPSED = "lapsed"  # nobody decided in time: it can be proposed again
     CONFIRMED = "confirmed"  # is being put back
     DONE = "done"
     REJECTED = "rejected"
@@ -84,12 +86,17 @@ class Refund:
     done_ms: int
     proposed_by: str
     confirmed_by: str
+    evidence: str  # an incident, a ticket, a link
+    open_until_ms: int  # when a person's proposal lapses
+    decided_by: str
+    decided_ms: int
+    decision: str  # why, in the words of who decided
 
     @classmethod
-    def of(cls, row: tuple[Any, ...]) -> "Refund":
-        """From a row of `quota_refund_by_id`."""
+    def of(cls, row: tuple[Any, ...], now_ms: int) -> "Refund":
+        """From a row of `quota_refund_by_id`; what nobody decided in time is lapsed."""
         number, account, subject, scope, resend, reason, state, *rest = row
-        return cls(
+        refund = cls(
             number,
             account,
             Subject.of(subject),
@@ -99,6 +106,15 @@ class Refund:
             RefundState(state),
             *rest,
         )
+        is_open = refund.is_own or now_ms < refund.open_until_ms
+        if refund.state is RefundState.PROPOSED and not is_open:
+            return replace(refund, state=RefundState.LAPSED)
+        return refund
+
+    @property
+    def is_own(self) -> bool:
+        """Whether Relevo itself proposed it: that never lapses."""
+        return self.proposed_by == SYSTEM
 
     def told(self) -> Mapping[str, object]:
         """For the audit trail."""

@@ -6,17 +6,18 @@ ledger, so a crash repeats nothing; a delivery is put back once, ever, whatever 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import orjson
 import structlog
 
 from console.accounts.actor import Actor, ActorKind
-from console.accounts.approvals.service import ApprovalService
-from console.accounts.approvals.values import Approval, ApprovalKind, ApprovalState
+from console.accounts.approvals.service import OPEN_S, ApprovalService
+from console.accounts.approvals.values import Approval, ApprovalKind
 from console.accounts.permissions import Permission
 from console.accounts.quota.books import Books, checked_reason
 from console.accounts.quota.refund_values import (
+    SYSTEM,
     Refund,
     RefundItem,
     RefundScope,
@@ -30,6 +31,7 @@ from mta.store.work import Rows
 
 PART = 500  # deliveries put back by one job
 PAGE = 1_000
+OWN_OPEN_S = 366 * 24 * 3600.0
 _LAST = 2**63 - 1
 
 
@@ -47,7 +49,6 @@ class RefundService:
     def __init__(self, books: Books) -> None:
         self._books = books
         self._approvals: ApprovalService | None = None
-        self._rejected: set[int] = set()  # decided so, and not written yet
         self.resender: Resender | None = None
         self.on_confirmed: Callable[[], None] = lambda: None  # the keeper's `wake`
         self._log = structlog.get_logger("relevo.quota")
@@ -67,10 +68,12 @@ class RefundService:
         *,
         scope: RefundScope = RefundScope.ALL,
         resend: bool = False,
+        evidence: str = "",
     ) -> Refund:
         """Make the list of what the account and those below it sent, and ask a second person.
 
-        Raises `PermanentError` when nothing of it can be put back.
+        `evidence`: an incident, a ticket, a link. Raises `PermanentError` when nothing of it can be
+        put back.
         """
         books = self._books
         await books.meter.refresh()
@@ -82,16 +85,27 @@ class RefundService:
         number = books.ids.new()
         row = (
             number, account, subject.text(), scope.value, int(resend), reason,
-            books.clock.now_ms(), "system" if actor.kind is ActorKind.SYSTEM else actor.name,
+            books.clock.now_ms(), _name(actor), checked_reason(evidence),
         )  # fmt: skip
         await books.store.submit([Rows("quota_refund_insert", [row])])
-        if not await self._collect(number, account, subject, scope):
+        count = await self._collect(number, account, subject, scope)
+        if not count:
             await self._move(number, RefundState.COLLECTING, RefundState.REJECTED)
             raise PermanentError("nothing of it cost anything, or all was given back before")
-        await self._move(number, RefundState.COLLECTING, RefundState.PROPOSED)
-        refund = await self._read(number)
-        await self._ask(actor, refund)
-        return refund
+        await self._ask(actor, await self._read(number), count)
+        return await self._read(number)
+
+    async def propose_again(self, actor: Actor, refund: int) -> Refund:
+        """Ask a second person again, with the same list: nobody had decided in time.
+
+        Who asks now is who proposed. Raises `PermanentError` unless it has lapsed.
+        """
+        found = await self.get(actor, refund)
+        actor.require(Permission.REFUND_PROPOSE, found.account)
+        if found.state is not RefundState.LAPSED:
+            raise PermanentError(f"refund {refund} is {found.state}: it has not lapsed")
+        await self._ask(actor, found, found.n)
+        return await self._read(refund)
 
     async def open_own(self, account: int, flow: int, reason: str) -> int:
         """The proposal of Relevo itself for a flow, made if none waits for a decision; its id."""
@@ -101,24 +115,22 @@ class RefundService:
             return int(rows[0][0])
         number, scope = books.ids.new(), RefundScope.FAILED.value
         row = (
-            number, account, subject.text(), scope, 0, reason, books.clock.now_ms(), "system",
+            number, account, subject.text(), scope, 0, reason, books.clock.now_ms(), SYSTEM, "",
         )  # fmt: skip
         await books.store.submit([Rows("quota_refund_insert", [row])])
-        await self._ask(Actor.system("quota"), await self._read(number))
-        await self._move(number, RefundState.COLLECTING, RefundState.PROPOSED)
+        await self._ask(Actor.system("quota"), await self._read(number), 0)
         return number
 
     async def _collect(
         self, number: int, account: int, subject: Subject, scope: RefundScope
-    ) -> bool:
-        """Store the list; whether anything is on it."""
-        meter = self._books.meter
-        accounts = [a for a in meter.accounts if any(m.id == account for m in meter.path(a))]
-        after = after_message = 0
+    ) -> int:
+        """Store the list; gives how many deliveries are on it."""
+        accounts = orjson.dumps(self._books.meter.below(account)).decode()
+        after = after_message = total = 0
         while True:
             rows = await self._books.store.read(
                 "quota_refundable",
-                accounts=orjson.dumps(accounts).decode(),
+                accounts=accounts,
                 from_id=min(subject.from_ms * 1_000_000, _LAST),
                 until_id=min(subject.until_ms * 1_000_000, _LAST),
                 flow=subject.flow,
@@ -132,16 +144,24 @@ class RefundService:
             if items:
                 await self._books.store.submit([Rows("quota_refund_item_insert", items)], bulk=True)
                 after, after_message = rows[-1][0], rows[-1][1]
+                total += len(items)
             if len(rows) < PAGE:
-                return bool(items) or after > 0
+                return total
 
-    async def _ask(self, actor: Actor, refund: Refund) -> None:
+    async def _ask(self, actor: Actor, refund: Refund, count: int) -> None:
+        """From now on it waits for a second person; what Relevo itself proposed, for a year."""
+        name = _name(actor)
+        open_s = OWN_OPEN_S if name == SYSTEM else OPEN_S
+        until_ms = self._books.clock.now_ms() + round(open_s * 1000)
+        asked = [Rows("quota_refund_asked", [(refund.id, until_ms, name)], expect=1)]
         if self._approvals is None:
+            await self._books.store.submit(asked)
             return
-        data = {"deliveries": refund.n, **refund.told()}
+        data = {**refund.told(), "n": count, "evidence": refund.evidence}
         await self._approvals.request(
-            actor, ApprovalKind.REFUND, refund.account, str(refund.id), data
-        )
+            actor, ApprovalKind.REFUND, refund.account, str(refund.id), data,
+            open_s=open_s, also=asked,
+        )  # fmt: skip
 
     # -- deciding: the effect of the approval ----------------------------------------------------
 
@@ -150,60 +170,59 @@ class RefundService:
         refund = await self._read(int(approval.object))
         if refund.state is not RefundState.PROPOSED:
             raise PermanentError(f"refund {refund.id} is {refund.state} already")
-        row = (refund.id, "proposed", "confirmed", actor.name, 0)
-        return (Rows("quota_refund_state", [row], expect=1),)
+        return self._decision(actor, approval, RefundState.CONFIRMED)
+
+    async def rejected(self, actor: Actor, approval: Approval) -> Sequence[Rows]:
+        """The refund is rejected in the transaction of the rejection."""
+        return self._decision(actor, approval, RefundState.REJECTED)
+
+    def _decision(self, actor: Actor, approval: Approval, state: RefundState) -> Sequence[Rows]:
+        now_ms = self._books.clock.now_ms()
+        row = (int(approval.object), state.value, actor.name, now_ms, approval.reason)
+        return (Rows("quota_refund_decide", [row], expect=1),)
 
     def settled(self, approval: Approval) -> None:
         """The decision is durable: the keeper goes on."""
         self._log.info("refund_decided", refund=approval.object, state=approval.state)
-        if approval.state is ApprovalState.REJECTED:
-            self._rejected.add(int(approval.object))
         self.on_confirmed()
 
-    async def decide(self, actor: Actor, refund: int, *, confirm: bool, reason: str = "") -> Refund:
-        """Confirm or reject as the second person; what is confirmed is put back before it returns."""
+    async def decide(
+        self, actor: Actor, refund: int, *, confirm: bool, reason: str = "", is_waiting: bool = True
+    ) -> Refund:
+        """Confirm or reject as the second person; who proposed may only take it back.
+
+        What is confirmed is put back before it returns, or by the server soon after if not
+        `is_waiting`. Raises `PermanentError` when there is nothing to decide.
+        """
         found = await self.get(actor, refund)
         if self._approvals is None:
             raise PermanentError("nobody can confirm here")
-        approval = await self._open_request(self._approvals, actor, refund)
-        if (
-            approval is None
-            and found.state is RefundState.PROPOSED
-            and found.proposed_by == "system"
-        ):
-            # Requests lapse, but new faults go on being added to the proposal of Relevo itself.
+        wanted = (ApprovalKind.REFUND, found.account, str(refund))
+        approval = await self._approvals.pending_of(actor, *wanted)
+        if confirm or approval is None or not approval.was_asked_by(actor):
             actor.require(Permission.REFUND_CONFIRM, found.account)
-            await self._ask(Actor.system("quota"), found)
-            approval = await self._open_request(self._approvals, actor, refund)
+        if approval is None and found.state is RefundState.PROPOSED and found.is_own:
+            await self._ask(Actor.system("quota"), found, found.n)  # open longer than its request
+            approval = await self._approvals.pending_of(actor, *wanted)
         if approval is None:
             raise PermanentError(f"refund {refund} is {found.state}: nothing is to be decided")
         if confirm:
             await self._approvals.approve(actor, approval.id, reason)
         else:
+            if not reason.strip():
+                raise PermanentError("say why not: who proposed it reads that")
             await self._approvals.reject(actor, approval.id, reason)
-        await self.carry_on()
+        if is_waiting:
+            await self.carry_on()
         return await self._read(refund)
-
-    @staticmethod
-    async def _open_request(
-        approvals: ApprovalService, actor: Actor, refund: int
-    ) -> Approval | None:
-        for approval in await approvals.list(actor, pending_only=True, count=1_000):
-            if approval.kind is ApprovalKind.REFUND and approval.object == str(refund):
-                return approval
-        return None
 
     # -- putting back ----------------------------------------------------------------------------
 
     async def carry_on(self) -> None:
         """Put back what was confirmed, from where an earlier call came to. Raises `StoreError`."""
         async with self._books.lock:
-            while self._rejected:
-                number = self._rejected.pop()
-                if (await self._read(number)).state is RefundState.PROPOSED:
-                    await self._move(number, RefundState.PROPOSED, RefundState.REJECTED)
             for row in await self._books.store.read("quota_refunds_confirmed"):
-                await self._give(Refund.of(row))
+                await self._give(self._of(row))
 
     async def _give(self, refund: Refund) -> None:
         books, place = self._books, refund.place
@@ -264,14 +283,32 @@ class RefundService:
 
     # -- showing ---------------------------------------------------------------------------------
 
-    async def list(self, actor: Actor, count: int = 100, *, before: int = _LAST) -> list[Refund]:
-        """Refunds of accounts that the actor sees, the newest first, before an id."""
+    async def list(
+        self,
+        actor: Actor,
+        count: int = 100,
+        *,
+        before: int = _LAST,
+        account: int | None = None,
+        states: Sequence[RefundState] | None = None,
+    ) -> list[Refund]:
+        """Refunds that the actor sees, the newest first, before an id.
+
+        `account`: of it and those below; `states`: only these.
+        """
         seen = actor.accounts(Permission.QUOTA_VIEW)
-        accounts = None if seen is None else orjson.dumps(sorted(seen)).decode()
+        if account is not None:
+            below = set(self._books.meter.below(account))
+            seen = frozenset(below if seen is None else below & seen)
         rows = await self._books.store.read(
-            "quota_refunds", before=before, accounts=accounts, count=count
+            "quota_refunds",
+            before=before,
+            accounts=None if seen is None else orjson.dumps(sorted(seen)).decode(),
+            states=None if states is None else orjson.dumps([s.value for s in states]).decode(),
+            now=self._books.clock.now_ms(),
+            count=count,
         )
-        return [Refund.of(row) for row in rows]
+        return [self._of(row) for row in rows]
 
     async def get(self, actor: Actor, refund: int) -> Refund:
         """One refund. Raises `PermanentError`."""
@@ -300,4 +337,11 @@ class RefundService:
         rows = await self._books.store.read("quota_refund_by_id", id=refund)
         if not rows:
             raise PermanentError(f"there is no refund {refund}")
-        return Refund.of(rows[0])
+        return self._of(rows[0])
+
+    def _of(self, row: tuple[Any, ...]) -> Refund:
+        return Refund.of(row, self._books.clock.now_ms())
+
+
+def _name(actor: Actor) -> str:
+    return SYSTEM if actor.kind is ActorKind.SYSTEM else actor.name

@@ -13,6 +13,7 @@ from console.accounts.quota.keeper import Keeper
 from console.accounts.quota.ledger import Ledger
 from console.accounts.quota.meter import Meter
 from console.accounts.quota.policy import QuotaPolicy
+from console.accounts.quota.refund_log import RefundLog
 from console.accounts.quota.refunds import RefundService
 from console.accounts.quota.reservations import ReservationService
 from console.accounts.quota.shares import ShareService
@@ -45,6 +46,7 @@ class QuotaService:
         self.training = TrainingService(self.books)
         self.policy = QuotaPolicy(self.meter, clock, self.training.addresses)
         self.refunds = RefundService(self.books)
+        self.refund_log = RefundLog(self.books, self.refunds)
         self.alerts = Alerts(self.books)
         self.keeper = Keeper(self.books, self.ledger, self.alerts, self.refunds)
 

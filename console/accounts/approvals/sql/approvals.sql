@@ -14,6 +14,12 @@ SELECT id, kind, account, object, data, state, asked_by_kind, asked_by, asked_by
        expires_ms, decided_by_kind, decided_by, decided_by_name, decided_ms, reason
 FROM approval WHERE kind = :kind AND account = :account AND object = :object AND state = 'pending';
 
+-- name: approval_waiting
+-- What nobody has decided on, the oldest first.
+SELECT id, kind, account, object, data, state, asked_by_kind, asked_by, asked_by_name, created_ms,
+       expires_ms, decided_by_kind, decided_by, decided_by_name, decided_ms, reason
+FROM approval WHERE state = 'pending' ORDER BY id;
+
 -- name: approval_page
 -- The newest first, of the accounts in a JSON array, before an id; empty state: all.
 SELECT id, kind, account, object, data, state, asked_by_kind, asked_by, asked_by_name, created_ms,

@@ -2,11 +2,32 @@
 
 -- name: quota_refund_insert
 -- order: 77
--- rows: id, account, subject, scope, resend, reason, created_ms, proposed_by
-INSERT INTO quota_refund (id, account, subject, scope, resend, reason, state, created_ms, proposed_by)
+-- rows: id, account, subject, scope, resend, reason, created_ms, proposed_by, evidence
+INSERT INTO quota_refund (id, account, subject, scope, resend, reason, state, created_ms, proposed_by,
+                          evidence)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, 'collecting', value->>6,
-       value->>7
+       value->>7, coalesce(value->>8, '')
 FROM json_each(:rows);
+
+-- name: quota_refund_asked
+-- order: 79
+-- It waits for a decision from now on; guarded: nobody has decided.
+-- rows: id, open_until_ms, proposed_by
+UPDATE quota_refund
+SET state = 'proposed', open_until_ms = v.until, proposed_by = v.who,
+    n = (SELECT count(*) FROM quota_refund_item AS i WHERE i.refund = v.id)
+FROM (SELECT value->>0 AS id, value->>1 AS until, value->>2 AS who FROM json_each(:rows)) AS v
+WHERE quota_refund.id = v.id AND quota_refund.state IN ('collecting', 'proposed');
+
+-- name: quota_refund_decide
+-- order: 79
+-- Once. rows: id, state, who, at_ms, why
+UPDATE quota_refund
+SET state = v.state, decided_by = v.who, decided_ms = v.at, decision = v.why,
+    confirmed_by = CASE WHEN v.state = 'confirmed' THEN v.who ELSE '' END
+FROM (SELECT value->>0 AS id, value->>1 AS state, value->>2 AS who, value->>3 AS at,
+             value->>4 AS why FROM json_each(:rows)) AS v
+WHERE quota_refund.id = v.id AND quota_refund.state = 'proposed';
 
 -- name: quota_refund_item_insert
 -- order: 78
