@@ -94,7 +94,7 @@ def all_groups() -> Sequence[RouteGroup]:
     """Every group of routes, without what their handlers need."""
     nothing: Any = None
     return (
-        MessageEndpoints(nothing, nothing, nothing),
+        MessageEndpoints(nothing, nothing, nothing, nothing),
         UsageEndpoints(nothing, nothing),
         SuppressionEndpoints(nothing, nothing),
         WebhookEndpoints(nothing, nothing),

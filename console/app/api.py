@@ -22,6 +22,7 @@ from console.api.suppressions import SuppressionEndpoints
 from console.api.usage import UsageEndpoints
 from console.api.users import UserEndpoints
 from console.api.webhooks import WebhookEndpoints
+from console.app.maillog import make_mail_log
 from console.app.services import Services
 from mta.engine.engine import Engine
 from mta.model.clock import Clock
@@ -66,8 +67,14 @@ def build_api(engine: Engine, services: Services, simulator: Simulator | None) -
     def actor_of(call: Call) -> Actor:
         return services.actors.of_identity(call.identity, address=call.origin.peer)
 
+    cancel = services.queue.operations["queue.cancel"]
+    mail_log = make_mail_log(engine, services.trail, cancel)
+
+    async def resend(call: Call, delivery: int) -> int:
+        return await mail_log.resend(actor_of(call), delivery)
+
     groups: list[RouteGroup] = [
-        MessageEndpoints(send, log, services.queue.operations["queue.cancel"]),
+        MessageEndpoints(send, log, cancel, resend),
         UsageEndpoints(services.usage_reports, services.actors),
         SuppressionEndpoints(
             services.areas.suppressions.service,

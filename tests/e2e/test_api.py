@@ -144,6 +144,20 @@ def test_T_o_a_test_key_goes_the_whole_way_into_the_simulator(server):
         assert [d["status"] for d in shown["deliveries"]] == ["delivered", "bounced"]
 
 
+def test_what_is_over_is_sent_once_more_to_one_recipient(server, api):
+    sent = api.send(to=[{"email": OK}, {"email": "bounce@accepts.test"}]).json
+    first = delivered(api, sent["id"])["deliveries"][0]
+    path = f"{MESSAGES}/{first['id']}/resend"
+    assert api.ask("POST", path).json["code"] == "not_permitted", "it may not even cancel"
+    both = ApiClient(server, key_of(server, server.account, "--scopes", "mail.view,mail.cancel"))
+    answer = both.ask("POST", path)
+    assert answer.status == 202
+    again = delivered(api, answer.json["id"])
+    assert [d["recipient"] for d in again["deliveries"]] == [first["recipient"]]
+    assert answer.json["id"] != sent["id"]
+    assert both.ask("POST", f"{MESSAGES}/1/resend").status == 404
+
+
 def test_accounts_do_not_see_each_other(server, api):
     mine = api.send(to=[{"email": OK}]).json
     account = server.cli("account", "add", "Vecino")["id"]

@@ -33,6 +33,9 @@ ROWS = (
         "POST", f"{_V1}/messages/{{id}}/cancel", Scope.MAIL_CANCEL, also=Scope.SEND,
         url=f"{_V1}/messages/1/cancel",
     ),
+    RouteRow(
+        "POST", f"{_V1}/messages/{{id}}/resend", Scope.MAIL_CANCEL, url=f"{_V1}/messages/1/resend"
+    ),
     RouteRow("GET", f"{_V1}/usage", Scope.REPORT_VIEW, also=Scope.SEND),  # of its own
     RouteRow("GET", f"{_V1}/suppressions", Scope.SUPPRESSION_VIEW, also=Scope.SUPPRESSION_MANAGE),
     RouteRow(

@@ -1,14 +1,22 @@
-"""The endpoints about messages: send, list, show, cancel."""
+"""The endpoints about messages: send, list, show, cancel, send again."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import orjson
 
 from console.accounts.values import Scope
+from console.api.acting import carried_out, number_of
 from console.api.messages.log import MessageLog, Viewer
 from console.api.messages.request import MessageRequest
 from console.api.messages.result import SendResult
-from console.api.messages.schemas import Cancelled, DeliveryPage, Message, MessageFilter, Taken
+from console.api.messages.schemas import (
+    Cancelled,
+    DeliveryPage,
+    Message,
+    MessageFilter,
+    Resent,
+    Taken,
+)
 from console.api.messages.service import JoinedAnswer, SendService
 from console.api.routes import Answer, Call, Route
 from console.api.usage_count import Counted
@@ -24,15 +32,20 @@ SEND_ERRORS = (
 
 # The queue operation `cancel`: cancels what `id` names, its answer has `changed`.
 Canceller = Callable[[dict[str, object]], Awaitable[object]]
+# Sends a delivery once more for who asks; gives the new message's id.
+Resender = Callable[[Call, int], Awaitable[int]]
 
 
 class MessageEndpoints:
     """Handlers; `routes` declares them."""
 
-    def __init__(self, service: SendService, log: MessageLog, cancel: Canceller) -> None:
+    def __init__(
+        self, service: SendService, log: MessageLog, cancel: Canceller, resend: Resender
+    ) -> None:
         self._service = service
         self._log = log
         self._cancel = cancel
+        self._resend = resend
 
     def routes(self) -> Sequence[Route]:
         """The table."""
@@ -62,6 +75,13 @@ class MessageEndpoints:
                 self.cancel, (Scope.MAIL_CANCEL, Scope.SEND), Cancelled, tag="messages",
                 errors=("not_found",),
                 description="What was not tried yet costs nothing.",
+            ),
+            Route(
+                "POST", "/api/v1/messages/{id}/resend", "resendMessage",
+                "Send to a recipient once more", self.resend, (Scope.MAIL_CANCEL,), Resent,
+                status=ACCEPTED, tag="messages", errors=("not_found", "not_permitted"),
+                description="The id is that of a delivery that is over. The mail is a new one, and "
+                "charged; the key needs `mail.view` too.",
             ),
         )  # fmt: skip
 
@@ -102,6 +122,11 @@ class MessageEndpoints:
         one = rows[0].delivery.id if int(call.path["id"]) != message.id else message.id
         told = await self._cancel({"id": str(one)})
         return Answer({"cancelled": told.get("changed", 0) if isinstance(told, Mapping) else 0})
+
+    async def resend(self, call: Call) -> Answer:
+        """`POST /messages/{id}/resend`."""
+        made = await carried_out(self._resend(call, number_of(call)), "id")
+        return Answer({"id": str(made)}, ACCEPTED)
 
 
 def _viewer(call: Call, scope: Scope = Scope.MAIL_VIEW) -> Viewer:

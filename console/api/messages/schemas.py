@@ -108,6 +108,12 @@ class Message(BaseModel):
     timeline: list[Happened]
 
 
+class Resent(BaseModel):
+    """Sent once more."""
+
+    id: Id = Field(description="Of the new message.")
+
+
 class Cancelled(BaseModel):
     """The answer to a cancellation."""
 
