@@ -229,6 +229,7 @@ class Server:
         )
         tell_by_mail(self._quota, self.services.accounts, mailer, self.settings.server.language)
         await self.services.areas.start(mailer, engine.metrics, read_keys, hosts)
+        await self.services.campaigns.start(engine)
 
     async def _start_control(self, _: Engine) -> None:
         handlers: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {
@@ -277,6 +278,7 @@ class Server:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.services.campaigns.close()
         await self.services.last_use.flush()
         await self._releases.stop()
         await self._faults.stop()

@@ -36,6 +36,12 @@ EVENT_CODES: Mapping[EventType, int] = MappingProxyType(
         EventType.QUOTA_REFUNDED: 43,
         EventType.SUPPRESSION_HELD: 50,
         EventType.DNS_CHANGED: 44,
+        EventType.CAMPAIGN_STARTED: 60,
+        EventType.CAMPAIGN_PAUSED: 61,
+        EventType.CAMPAIGN_RESUMED: 62,
+        EventType.CAMPAIGN_FINISHED: 63,
+        EventType.CAMPAIGN_CANCELLED: 64,
+        EventType.CAMPAIGN_FAILED: 65,
     }
 )
 EVENT_TYPES: Mapping[int, EventType] = MappingProxyType({v: k for k, v in EVENT_CODES.items()})

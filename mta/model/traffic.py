@@ -69,6 +69,12 @@ class EventType(StrEnum):
     QUOTA_REFUNDED = "quota.refunded"
     SUPPRESSION_HELD = "suppression.held"
     DNS_CHANGED = "domain.dns_changed"
+    CAMPAIGN_STARTED = "campaign.started"
+    CAMPAIGN_PAUSED = "campaign.paused"
+    CAMPAIGN_RESUMED = "campaign.resumed"
+    CAMPAIGN_FINISHED = "campaign.finished"
+    CAMPAIGN_CANCELLED = "campaign.cancelled"
+    CAMPAIGN_FAILED = "campaign.failed"
 
 
 class Expiry(StrEnum):

@@ -204,14 +204,17 @@ class ApprovalService:
 
     def _require_decider(self, actor: Actor, approval: Approval, state: ApprovalState) -> None:
         own = approval.was_asked_by(actor)
-        if own and state is ApprovalState.REJECTED:
+        rules = self._rules[approval.kind]
+        if state is ApprovalState.REJECTED and (
+            own or (rules.may_withdraw and actor.may(rules.ask, approval.account))
+        ):
             return
         if actor.kind not in (ActorKind.USER, ActorKind.COMMAND):
             raise NotPermitted("only a person decides on a request")
         if own:
             raise NotPermitted("who asked does not decide: it takes a second person")
         actor.require(Permission.APPROVE, approval.account)
-        actor.require(self._rules[approval.kind].decide, approval.account)
+        actor.require(rules.decide, approval.account)
 
     def _sees(self, actor: Actor, approval: Approval) -> bool:
         rules = self._rules[approval.kind]

@@ -109,3 +109,4 @@ class KindRules:
     decide: Permission
     effect: ApprovalEffect
     on_rejected: Effect | None = None  # rows that become durable with a rejection
+    may_withdraw: bool = False  # whether all who may ask may take a request back, not only who did

@@ -1,0 +1,74 @@
+"""Puts the campaigns together: the service always, the runner when a server runs."""
+
+from console.accounts.approvals.service import ApprovalService
+from console.accounts.arguments import OPERATOR
+from console.accounts.audit import AuditTrail
+from console.accounts.authenticator import CredentialAuthenticator
+from console.accounts.quota.service import QuotaService
+from console.accounts.service import AccountService
+from console.accounts.values import Account
+from console.campaigns.book import CampaignBook
+from console.campaigns.composing import PlainCompiler
+from console.campaigns.ports import Audiences, Compiler
+from console.campaigns.preparing import Tools
+from console.campaigns.runner import CampaignRunner
+from console.campaigns.service import CampaignService
+from console.campaigns.steering import Steering
+from mta.engine.engine import Engine
+from mta.engine.foundation import Foundation
+from mta.engine.port import DispatcherPort
+from mta.intake.flow_lookup import FlowLookup
+from mta.model.envelope import Identity
+from mta.model.errors import InternalError
+
+
+class CampaignParts:
+    """What belongs to campaigns in one process."""
+
+    def __init__(
+        self,
+        foundation: Foundation,
+        port: DispatcherPort | None,
+        trail: AuditTrail,
+        approvals: ApprovalService,
+        accounts: AccountService,
+        authenticator: CredentialAuthenticator,
+        quota: QuotaService,
+    ) -> None:
+        """`port`: the running dispatcher; None when no server runs."""
+        store, ids, clock = foundation.store, foundation.ids, foundation.clock
+        self._timezone = foundation.loaded.settings.server.timezone
+        self._accounts = accounts
+        self._authenticator = authenticator
+        self._quota = quota
+        self.book = CampaignBook(store, ids, clock, trail)
+        lookup = FlowLookup(store, foundation.flows, ids, clock)
+        self.steering = Steering(lookup, clock, port)
+        self.service = CampaignService(
+            self.book, self.steering, self._account_of, self._timezone, approvals
+        )
+        self.audiences: Audiences | None = None
+        self.compiler: Compiler = PlainCompiler()
+        self.runner: CampaignRunner | None = None
+
+    async def start(self, engine: Engine) -> None:
+        """The server runs: send what is to be sent."""
+        if engine.expansion is None or self.audiences is None:
+            raise InternalError("campaigns need an engine with a renderer, and audiences")
+        tools = Tools(
+            self.book, self.steering, self.audiences, self.compiler, engine.expansion,
+            self._quota.reservations, engine.delivery.dispatcher.plan_flow, self._identity_of,
+        )  # fmt: skip
+        self.runner = CampaignRunner(tools, self.service, self._timezone)
+        await self.runner.start()
+
+    async def close(self) -> None:
+        """End what runs."""
+        if self.runner is not None:
+            await self.runner.stop()
+
+    async def _account_of(self, number: int) -> Account:
+        return await self._accounts.get(OPERATOR, str(number))
+
+    def _identity_of(self, account: int) -> Identity | None:
+        return self._authenticator.trusted_identity(str(account))

@@ -1,0 +1,247 @@
+"""Campaigns as people work on them: drafts, audience, content, review; and all steps of their life."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from console.accounts.actor import Actor
+from console.accounts.approvals.service import ApprovalService
+from console.accounts.approvals.values import Approval, ApprovalKind, KindRules
+from console.accounts.permissions import Permission
+from console.campaigns.book import LAST, CampaignBook
+from console.campaigns.checks import (
+    CampaignConflict,
+    checked_content,
+    checked_name,
+    checked_plan,
+    require_complete,
+)
+from console.campaigns.life import AccountOf, CampaignLife, Step
+from console.campaigns.states import CampaignStatus, Origin, Reason
+from console.campaigns.steering import Steering
+from console.campaigns.values import AudienceSpec, Campaign, Change, Content, Plan
+from mta.model.errors import JobRefused, PermanentError
+from mta.store.work import Rows
+
+_S = CampaignStatus
+
+
+class CampaignService(CampaignLife):
+    """Every method takes who acts, and checks what that one may do."""
+
+    def __init__(
+        self,
+        book: CampaignBook,
+        steering: Steering,
+        account_of: AccountOf,
+        timezone: str,
+        approvals: ApprovalService,
+    ) -> None:
+        """`timezone`: of the installation. Registers what an approval does."""
+        super().__init__(book, steering, account_of, timezone)
+        self._approvals = approvals
+        ask, decide = Permission.CAMPAIGN_EDIT, Permission.CAMPAIGN_SEND
+        rules = KindRules(ask, decide, Reviewed(book, self), may_withdraw=True)
+        approvals.register(ApprovalKind.CAMPAIGN_SEND, rules)
+
+    # -- reading -------------------------------------------------------------------------------
+
+    async def get(self, actor: Actor, campaign_id: int) -> Campaign:
+        """One of them. Raises `NotVisible`."""
+        return await self._seen(actor, campaign_id)
+
+    async def list(
+        self,
+        actor: Actor,
+        account: int | None = None,
+        *,
+        statuses: Sequence[CampaignStatus] = (),
+        before: int = LAST,
+        count: int = 50,
+    ) -> list[Campaign]:
+        """Those of one account, or all that the actor sees; the newest first, before an id."""
+        accounts = actor.accounts(Permission.CAMPAIGN_VIEW)
+        if account is not None:
+            actor.require(Permission.CAMPAIGN_VIEW, account)
+            accounts = frozenset((account,))
+        return await self._book.page(accounts, statuses, before, count)
+
+    async def history(self, actor: Actor, campaign_id: int) -> Sequence[Change]:
+        """Every change of its status: when, why, by whom."""
+        return await self._book.history((await self._seen(actor, campaign_id)).id)
+
+    # -- drafts --------------------------------------------------------------------------------
+
+    async def create(
+        self,
+        actor: Actor,
+        account: int,
+        name: str,
+        content: Content | None = None,
+        audience: AudienceSpec | None = None,
+        plan: Plan | None = None,
+    ) -> Campaign:
+        """A new draft. Raises `PermanentError` for what cannot be."""
+        actor.require(Permission.CAMPAIGN_EDIT, account)
+        return await self._book.create(
+            actor, account, checked_name(name), checked_content(content or Content()),
+            audience or AudienceSpec(), checked_plan(plan or Plan()),
+        )  # fmt: skip
+
+    async def edit(
+        self,
+        actor: Actor,
+        campaign_id: int,
+        etag: int | None = None,
+        *,
+        name: str | None = None,
+        content: Content | None = None,
+        audience: AudienceSpec | None = None,
+        plan: Plan | None = None,
+    ) -> Campaign:
+        """Change what is given; what was approved or in review is a draft again.
+
+        Raises `CampaignConflict` when its etag is not the given one any more.
+        """
+        campaign = await self._seen(actor, campaign_id, Permission.CAMPAIGN_EDIT)
+        if etag is not None and etag != campaign.etag:
+            raise CampaignConflict("somebody else has changed the campaign: look again")
+        if not campaign.status.is_editable:
+            raise PermanentError(f"the campaign is {campaign.status}: it cannot be changed now")
+        after = replace(
+            campaign,
+            name=campaign.name if name is None else checked_name(name),
+            content=campaign.content if content is None else checked_content(content),
+            audience=campaign.audience if audience is None else audience,
+            plan=campaign.plan if plan is None else checked_plan(plan),
+        )
+        if after == campaign:
+            return campaign
+        try:
+            await self._book.store.submit(await self._edited(actor, campaign, after))
+        except JobRefused:
+            raise CampaignConflict("somebody else has changed the campaign: look again") from None
+        return await self._book.get(campaign_id)
+
+    async def set_audience(
+        self, actor: Actor, campaign_id: int, audience: AudienceSpec, etag: int | None = None
+    ) -> Campaign:
+        """To whom it goes."""
+        return await self.edit(actor, campaign_id, etag, audience=audience)
+
+    async def set_content(
+        self, actor: Actor, campaign_id: int, content: Content, etag: int | None = None
+    ) -> Campaign:
+        """What it says."""
+        return await self.edit(actor, campaign_id, etag, content=content)
+
+    async def _edited(self, actor: Actor, campaign: Campaign, after: Campaign) -> list[Rows]:
+        if campaign.status is _S.DRAFT:
+            return self._book.change(actor, campaign, after)
+        if campaign.status is _S.IN_REVIEW:
+            await self._approvals.reject(actor, campaign.approval, "the campaign was changed")
+        fields = ("name", "content", "audience", "plan")
+        changes = {name: getattr(after, name) for name in fields}
+        return self._book.move(
+            actor, campaign, _S.DRAFT, Reason.EDITED, approval=0, **changes
+        )  # fmt: skip
+
+    # -- a second person -----------------------------------------------------------------------
+
+    async def submit_for_review(self, actor: Actor, campaign_id: int) -> Campaign:
+        """Ask a second person to look at it and approve it."""
+
+        async def step(campaign: Campaign) -> Step:
+            if campaign.status is not _S.DRAFT:
+                raise PermanentError(f"the campaign is {campaign.status}, not a draft")
+            require_complete(campaign)
+            asked = await self._approvals.request(
+                actor, ApprovalKind.CAMPAIGN_SEND, campaign.account, str(campaign.id),
+                {"name": campaign.name},
+            )  # fmt: skip
+            return Step(_S.IN_REVIEW, Reason.USER, changes=(("approval", asked.id),))
+
+        return await self._step(actor, campaign_id, step, Permission.CAMPAIGN_EDIT)
+
+    async def approve(self, actor: Actor, campaign_id: int, note: str = "") -> Campaign:
+        """The second person says yes: who sends may send it now."""
+        campaign = await self._seen(actor, campaign_id, Permission.CAMPAIGN_SEND)
+        await self._approvals.approve(actor, _request_of(campaign), note)
+        return await self._book.get(campaign_id)
+
+    async def reject(self, actor: Actor, campaign_id: int, note: str) -> Campaign:
+        """The second person says no, or who asked takes it back: it is a draft again."""
+        campaign = await self._seen(actor, campaign_id, Permission.CAMPAIGN_EDIT)
+        await self._approvals.reject(actor, _request_of(campaign), note)
+
+        async def step(campaign: Campaign) -> Step | None:
+            if campaign.status is not _S.IN_REVIEW:
+                return None
+            return Step(_S.DRAFT, Reason.REJECTED, note=note[:500], changes=(("approval", 0),))
+
+        return await self._step(actor, campaign_id, step, Permission.CAMPAIGN_EDIT)
+
+    # -- made of another one -------------------------------------------------------------------
+
+    async def clone(self, actor: Actor, campaign_id: int, name: str = "") -> Campaign:
+        """A draft with its content and plan; an uploaded audience is not taken along."""
+        campaign = await self._seen(actor, campaign_id, Permission.CAMPAIGN_EDIT)
+        lists = campaign.audience
+        audience = AudienceSpec(include=lists.include, exclude=lists.exclude)
+        return await self._child(actor, campaign, name, audience, Origin.CLONE)
+
+    async def resend(
+        self, actor: Actor, campaign_id: int, kind: Origin = Origin.FAILED, name: str = ""
+    ) -> Campaign:
+        """A draft to those whom it did not reach, or who did not open it (`Origin`)."""
+        if kind not in (Origin.FAILED, Origin.NOT_OPENED):
+            raise PermanentError(f"resend {kind!r}: expected failed or not_opened")
+        campaign = await self._seen(actor, campaign_id, Permission.CAMPAIGN_EDIT)
+        return await self._again(actor, campaign, kind, kind.value, name)
+
+    async def correct(self, actor: Actor, campaign_id: int, name: str = "") -> Campaign:
+        """A draft to those who received it, to put something right."""
+        campaign = await self._seen(actor, campaign_id, Permission.CAMPAIGN_EDIT)
+        return await self._again(actor, campaign, Origin.CORRECTION, "received", name)
+
+    async def _again(
+        self, actor: Actor, campaign: Campaign, kind: Origin, pick: str, name: str
+    ) -> Campaign:
+        if not campaign.status.is_over or not campaign.frozen.messages:
+            raise PermanentError("this can be done when the campaign is over")
+        audience = AudienceSpec(pick=pick, parent=campaign.id)
+        return await self._child(actor, campaign, name, audience, kind)
+
+    async def _child(
+        self, actor: Actor, parent: Campaign, name: str, audience: AudienceSpec, kind: Origin
+    ) -> Campaign:
+        plan = replace(parent.plan, send_at_ms=0, end_ms=0, is_canary_passed=False)
+        name = checked_name(name or parent.name)
+        return await self._book.create(
+            actor, parent.account, name, parent.content, audience, plan,
+            parent=parent.id, parent_kind=kind,
+        )  # fmt: skip
+
+
+class Reviewed:
+    """What the decision on a review brings about (`ApprovalEffect`)."""
+
+    def __init__(self, book: CampaignBook, life: CampaignLife) -> None:
+        self._book = book
+        self._life = life
+
+    async def approved(self, actor: Actor, approval: Approval) -> Sequence[Rows]:
+        """The campaign is approved in the same transaction, unless it was changed meanwhile."""
+        campaign = await self._book.find(int(approval.object))
+        if campaign is None or campaign.approval != approval.id:
+            raise PermanentError("the campaign was changed since: it has to be asked for again")
+        return self._book.move(actor, campaign, _S.APPROVED, Reason.USER, approval.reason)
+
+    def settled(self, approval: Approval) -> None:  # noqa: ARG002
+        """The runner looks: what was rejected becomes a draft again."""
+        self._life.on_change()
+
+
+def _request_of(campaign: Campaign) -> int:
+    if campaign.status is not _S.IN_REVIEW or not campaign.approval:
+        raise PermanentError(f"the campaign is {campaign.status}: nothing waits for a decision")
+    return campaign.approval
