@@ -7,6 +7,7 @@ from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.quota.service import QuotaService
 from console.accounts.service import AccountService
 from console.accounts.values import Account
+from console.campaigns.audiences import CampaignAudiences, NoAudiences
 from console.campaigns.book import CampaignBook
 from console.campaigns.composing import PlainCompiler
 from console.campaigns.ports import Audiences, Compiler
@@ -47,14 +48,14 @@ class CampaignParts:
         self.service = CampaignService(
             self.book, self.steering, self._account_of, self._timezone, approvals
         )
-        self.audiences: Audiences | None = None
+        self.audiences: Audiences = CampaignAudiences(self.book, NoAudiences())
         self.compiler: Compiler = PlainCompiler()
         self.runner: CampaignRunner | None = None
 
     async def start(self, engine: Engine) -> None:
         """The server runs: send what is to be sent."""
-        if engine.expansion is None or self.audiences is None:
-            raise InternalError("campaigns need an engine with a renderer, and audiences")
+        if engine.expansion is None:
+            raise InternalError("campaigns need an engine with a renderer")
         tools = Tools(
             self.book, self.steering, self.audiences, self.compiler, engine.expansion,
             self._quota.reservations, engine.delivery.dispatcher.plan_flow, self._identity_of,

@@ -203,9 +203,7 @@ class CampaignBook:
         await self.store.submit(work)
 
 
-def _event_of(
-    campaign: Campaign, status: CampaignStatus, reason: Reason
-) -> EventType | None:
+def _event_of(campaign: Campaign, status: CampaignStatus, reason: Reason) -> EventType | None:
     if reason in _QUIET or (
         campaign.reason in _QUIET and campaign.status is CampaignStatus.PAUSED
         and status is CampaignStatus.RUNNING

@@ -58,6 +58,7 @@ class CampaignLife:
 
     async def schedule(self, actor: Actor, campaign_id: int, send_at_ms: int) -> Campaign:
         """Send it at that moment; again: at another one. Raises `PermanentError` for the past."""
+        await self._seen(actor, campaign_id, Permission.CAMPAIGN_SEND)
         now_ms = self._book.clock.now_ms()
         if not now_ms < send_at_ms <= now_ms + MAX_AHEAD_MS:
             raise PermanentError("the hour of a campaign is in the future, at most a year ahead")
@@ -144,11 +145,11 @@ class CampaignLife:
         before = LAST
         while True:
             page = await self._book.page(accounts, (*_STOPPABLE, _S.PAUSED), before, _PAGE)
-            for campaign in page:
-                if campaign.status in _STOPPABLE or campaign.reason is Reason.WINDOW:
-                    stopped.append(
-                        await self.pause(actor, campaign.id, note, reason=Reason.STOPPED)
-                    )
+            found = [c for c in page if c.status in _STOPPABLE or c.reason is Reason.WINDOW]
+            stopped += [
+                await self.pause(actor, campaign.id, note, reason=Reason.STOPPED)
+                for campaign in found
+            ]
             if len(page) < _PAGE:
                 return stopped
             before = page[-1].id

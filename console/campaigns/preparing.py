@@ -12,7 +12,14 @@ from console.accounts.actor import Actor
 from console.accounts.quota.books import QuotaRefused
 from console.campaigns.book import CampaignBook
 from console.campaigns.parts import Part
-from console.campaigns.ports import Audiences, Compiler, Expander, IdentityOf, PlanFlow, Reservations
+from console.campaigns.ports import (
+    Audiences,
+    Compiler,
+    Expander,
+    IdentityOf,
+    PlanFlow,
+    Reservations,
+)
 from console.campaigns.states import CampaignStatus, Reason
 from console.campaigns.steering import Steering
 from console.campaigns.values import Campaign
@@ -175,7 +182,9 @@ class Preparation:
         start_ms = max(now_ms, plan.send_at_ms)
         end_ms = plan.end_ms or start_ms + DAY_MS + forecast_ms(campaign)
         await self._tools.plan_flow(flow, rate_per_hour=plan.rate_per_hour, end_ms=end_ms)
-        return await self._tools.book.put_frozen(campaign, replace(campaign.frozen, is_planned=True))
+        return await self._tools.book.put_frozen(
+            campaign, replace(campaign.frozen, is_planned=True)
+        )
 
 
 def forecast_ms(campaign: Campaign) -> int:

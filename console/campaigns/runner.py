@@ -6,6 +6,7 @@ and the figures; statuses are changed under their etag, so a person's step is ne
 """
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
@@ -231,7 +232,9 @@ class CampaignRunner:
             return
         except TransientError as error:
             self._rests[campaign.id] = asyncio.get_running_loop().time() + RETRY_S
-            self._log.warning("campaign is tried again", campaign=str(campaign.id), error=str(error))
+            self._log.warning(
+                "campaign is tried again", campaign=str(campaign.id), error=str(error)
+            )
         except Exception as error:
             self._rests[campaign.id] = asyncio.get_running_loop().time() + RETRY_S
             self._log.exception("campaign is tried again", campaign=str(campaign.id))
@@ -327,10 +330,8 @@ class CampaignRunner:
             await self._book.store.submit([self._book.figures(campaign, figures)])
 
     async def _release(self, campaign: Campaign) -> None:
-        try:
+        with contextlib.suppress(PermanentError):  # nothing was reserved
             await self._tools.reservations.release(SYSTEM, campaign.reference)
-        except PermanentError:
-            pass  # nothing was reserved: it never came so far, or its mail costs nothing
 
 
 def _held_ms(flow: Flow | None, now_ms: int) -> int:

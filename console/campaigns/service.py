@@ -134,7 +134,7 @@ class CampaignService(CampaignLife):
         """What it says."""
         return await self.edit(actor, campaign_id, etag, content=content)
 
-    async def _edited(self, actor: Actor, campaign: Campaign, after: Campaign) -> list[Rows]:
+    async def _edited(self, actor: Actor, campaign: Campaign, after: Campaign) -> Sequence[Rows]:
         if campaign.status is _S.DRAFT:
             return self._book.change(actor, campaign, after)
         if campaign.status is _S.IN_REVIEW:
@@ -231,7 +231,8 @@ class Reviewed:
 
     async def approved(self, actor: Actor, approval: Approval) -> Sequence[Rows]:
         """The campaign is approved in the same transaction, unless it was changed meanwhile."""
-        campaign = await self._book.find(int(approval.object))
+        is_number = approval.object.isdecimal()
+        campaign = await self._book.find(int(approval.object)) if is_number else None
         if campaign is None or campaign.approval != approval.id:
             raise PermanentError("the campaign was changed since: it has to be asked for again")
         return self._book.move(actor, campaign, _S.APPROVED, Reason.USER, approval.reason)

@@ -49,7 +49,12 @@ TRANSITIONS: Mapping[CampaignStatus, frozenset[CampaignStatus]] = MappingProxyTy
         _S.RUNNING: frozenset((_S.PAUSED, _S.FINISHED, _S.CANCELLED, _S.FAILED)),
         _S.PAUSED: frozenset(  # to itself: for another reason
             (
-                _S.SCHEDULED, _S.PREPARING, _S.RUNNING, _S.PAUSED, _S.FINISHED, _S.CANCELLED,
+                _S.SCHEDULED,
+                _S.PREPARING,
+                _S.RUNNING,
+                _S.PAUSED,
+                _S.FINISHED,
+                _S.CANCELLED,
                 _S.FAILED,
             )
         ),

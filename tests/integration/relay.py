@@ -35,6 +35,7 @@ from mta.engine.engine import Engine, Ports
 from mta.engine.foundation import Foundation
 from mta.engine.operations import QueueOperations
 from mta.events.log_config import configure_logging
+from mta.intake.ports import AllowAll, SubmissionPolicy
 from mta.model.address import parse_address
 from mta.model.envelope import Envelope, Identity, Origin, Recipient, Submission
 from mta.model.rendering import ContentRenderer
@@ -73,6 +74,8 @@ class Relay:
         self.audits = True
         self.expected_errors: tuple[str, ...] = ()  # words of log entries that are no surprise
         self.renderer: ContentRenderer | None = None
+        self.packages: tuple[str, ...] = ()  # above the mail half
+        self.policy: Callable[[Foundation], SubmissionPolicy] = lambda _: AllowAll()
         self._shaping = shaping
         self._environ = environ
         self._client: aiosmtplib.SMTP | None = None
@@ -91,8 +94,12 @@ class Relay:
         foundation_module.SqliteStore = self  # type: ignore[assignment]  # `open` is all it is asked
         engine_module.SystemClock = lambda: self.clock  # type: ignore[assignment]
         self.engine = Engine(
-            loaded, Ports((), self._authenticator, renderer=self.renderer), self._log
-        )
+            loaded,
+            Ports(
+                self.packages, self._authenticator, renderer=self.renderer, policy=self.policy
+            ),
+            self._log,
+        )  # fmt: skip
         started = asyncio.Event()
         self.task = asyncio.create_task(self.engine.run(started.set))
         waiting = asyncio.create_task(started.wait())

@@ -240,6 +240,7 @@ ROWS = (
         Permission.CAMPAIGN_SEND,
         lambda s, a, _n, number: s.services.approvals.reject(a, number, "no"),
         make=_request,
+        also=Permission.CAMPAIGN_EDIT,  # whoever may ask may take a request of a campaign back
     ),
     Row(
         "AuditLog.page",

@@ -100,3 +100,12 @@ SELECT id, address, merge, contact FROM delivery
 WHERE message IN (SELECT value FROM json_each(:messages)) AND id > :after AND id <= :upto
   AND state IN (SELECT value FROM json_each(:states))
 ORDER BY id LIMIT :count;
+
+-- name: campaign_again_unopened
+-- The same without those who opened or clicked; an automatic open is none.
+SELECT d.id, d.address, d.merge, d.contact FROM delivery AS d
+     LEFT JOIN engagement AS e ON e.delivery = d.id
+WHERE d.message IN (SELECT value FROM json_each(:messages)) AND d.id > :after AND d.id <= :upto
+  AND d.state IN (SELECT value FROM json_each(:states))
+  AND (e.delivery IS NULL OR e.opened_ms = 0)
+ORDER BY d.id LIMIT :count;
