@@ -42,6 +42,7 @@ def build_send_service(engine: Engine, services: Services) -> SendService:
         engine.batches,
         services.foundation.store,
         max_message_bytes=int(engine.settings.submission.max_message_bytes),
+        tracking=services.areas.tracking.accounts.options,
         remaining=partial(_remaining, services.quota.meter, services.foundation.clock),
     )
 

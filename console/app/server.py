@@ -25,6 +25,7 @@ from console.app.quota import make_faults, make_quota, make_releases, tell_by_ma
 from console.app.resending import MailResender
 from console.app.sandbox_returns import SandboxReturns
 from console.app.services import PACKAGES, Services
+from console.content.raw_tracking import RawTracker
 from console.content.rendering import Renderer
 from console.web.application import ConsoleServer
 from mta.dkim import record_text
@@ -59,6 +60,7 @@ class Server:
     def __init__(self, loaded: Loaded, started: Started) -> None:
         self.loaded = loaded
         self._renderer = Renderer()
+        self._tracker = RawTracker()
         self.settings = loaded.settings
         self.services: Services
         self._quota: QuotaService
@@ -85,6 +87,7 @@ class Server:
             chores=[lambda: self.services.areas.privacy.tidy()],
             usage=lambda: self.services.usage,
             renderer=self._renderer,
+            tracker=self._tracker,
             policy=self._make_policy,
             still_valid=lambda identity: self.services.authenticator.is_still_valid(identity),
         )
@@ -161,7 +164,10 @@ class Server:
     async def _make_services(self, foundation: Foundation) -> Authenticator:
         view = DispatchView(self.engine.delivery.dispatcher, foundation.clock)
         self.services = Services(foundation, view, self._quota)
-        self._renderer.tokens = self.services.areas.tracking.tokens
+        tracking = self.services.areas.tracking
+        await tracking.accounts.load()
+        self._renderer.tokens = tracking.tokens
+        self._tracker.begin(tracking.tokens, tracking.accounts.options)
         await self.services.load()
         await self.services.queue.restore_holds()
         self._spawn(self.services.last_use.run())

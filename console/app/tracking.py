@@ -1,5 +1,6 @@
 """Puts the tracking together: tokens and links always, what takes hits when a server runs."""
 
+from console.tracking.accounts import TrackingAccounts
 from console.tracking.classifying import Classifier
 from console.tracking.ingest import HitIngest, IngestMetrics
 from console.tracking.links import LinkBook
@@ -7,6 +8,7 @@ from console.tracking.merging import MergeValues
 from console.tracking.settling import Settler
 from console.tracking.tokens import TrackingTokens
 from mta.engine.foundation import Foundation
+from mta.settings.schema import EXAMPLE_PUBLIC_URL, Settings
 
 FIRST_KEY = 1  # number of the installation's key among those of tokens
 
@@ -19,6 +21,7 @@ class TrackingParts:
         self._foundation = foundation
         store = foundation.store
         self.tokens = TrackingTokens({FIRST_KEY: key})
+        self.accounts = TrackingAccounts(store, default_base(foundation.loaded.settings))
         self.links = LinkBook(store)
         self.merges = MergeValues(store)
         self.ingest: HitIngest | None = None
@@ -38,3 +41,9 @@ class TrackingParts:
             await self._settler.stop()
         if self.ingest is not None:
             await self.ingest.stop()
+
+
+def default_base(settings: Settings) -> str:
+    """Where links of accounts without a tracking domain lead; empty while the URL is an example."""
+    url = str(settings.server.public_url)
+    return "" if url == EXAMPLE_PUBLIC_URL else url.rstrip("/")

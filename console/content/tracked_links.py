@@ -8,13 +8,13 @@ from typing import Any
 from console.content import wire
 from console.content.fields import Field, Pieces, parse
 from console.tracking.instrumenting import Instrumented, TrackingOptions, pixel
+from console.tracking.links import link_rows
 from console.tracking.tokens import Purpose, TrackingTokens
 from mta.model.rendering import Companion, Occasion
 
 Values = dict[str, object]
 Slot = Callable[[Values, Occasion], bytes]
 CLICK_PATH = "/c/"
-INSERT_LINK = "campaign_link_insert"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,7 @@ class TrackedLinks:
 
     def rows(self, message: int) -> Sequence[Companion]:
         """What becomes durable with the message: where its links lead."""
-        rows = [(message, number, url) for number, url in enumerate(self.urls)]
-        return [(INSERT_LINK, rows)] if rows else []
+        return link_rows(message, self.urls)
 
     def click(self, number: int, tokens: TrackingTokens | None) -> Slot:
         """The address of a link; a copy that nobody gets has the link itself."""

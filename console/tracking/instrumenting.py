@@ -56,18 +56,22 @@ class Instrumented:
     links: tuple[str, ...]
 
 
-def instrument(html: str, options: TrackingOptions) -> Instrumented:
-    """The HTML with marks at its links and at the end of its body."""
+def instrument(html: str, options: TrackingOptions, *, has_fields: bool = True) -> Instrumented:
+    """The HTML with marks at its links and at the end of its body.
+
+    `has_fields` False: it is no template, braces stand for themselves.
+    """
     html = _NO_CHARACTERS.sub("", html)
-    # Fields keep their length but lose what HTML would take for markup.
-    masked = _FIELD.sub(lambda match: "\ue000" * len(match[0]), html)
+    masked = html
+    if has_fields:  # they keep their length but lose what HTML would take for markup
+        masked = _FIELD.sub(lambda match: "\ue000" * len(match[0]), html)
     finder = _Finder(masked)
     edits: list[tuple[int, int, str]] = []
     links: dict[str, int] = {}
     if options.clicks:
         for start, end in finder.links:
             url = unescape(html[start:end]).strip()
-            if not _is_tracked(url, options.base):
+            if not _is_tracked(url, options.base) or ("{{" in url and not has_fields):
                 continue
             number = links.setdefault(url, len(links))
             if number >= MAX_LINKS:

@@ -3,9 +3,16 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 
+from mta.model.rendering import Companion
 from mta.store.base import Store
 
 KEPT = 2_000  # messages
+
+
+def link_rows(message: int, urls: Sequence[str]) -> Sequence[Companion]:
+    """What becomes durable with a message: where its links lead."""
+    rows = [(message, number, url) for number, url in enumerate(urls)]
+    return [("campaign_link_insert", rows)] if rows else []
 
 
 class LinkBook:

@@ -57,7 +57,7 @@ class Engaged(NamedTuple):
     address: str
     first_ms: int
     last_ms: int
-    count: int
+    times: int
     link: int = -1
 
 
@@ -165,12 +165,15 @@ class EngagementReader:
 
         `link` narrows `Did.CLICKED` to those who followed it.
         """
-        statement = f"engagement_{did}"
-        about: dict[str, object] = {"message": message, "after": after}
-        about.update(count=min(count, MAX_PAGE), automatic=int(automatic))
-        if link is not None:
-            statement, about["link"] = "engagement_clicked_link", link
-        rows = await self._store.read(statement, **about)
+        statement = f"engagement_{did}" if link is None else "engagement_clicked_link"
+        rows = await self._store.read(
+            statement,
+            message=message,
+            after=after,
+            count=min(count, MAX_PAGE),
+            automatic=int(automatic),
+            **({} if link is None else {"link": link}),
+        )
         if did is Did.OPENED:
             return [Engaged(*row[:5]) for row in rows]
         return [Engaged(*row) for row in rows]

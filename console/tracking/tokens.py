@@ -21,6 +21,7 @@ LENGTH = 47  # characters
 MAX_LINK = (1 << 16) - 1
 _BODY = struct.Struct(">BQQH")
 _MAC_BYTES = 16
+_FIXED = (_BODY.size - 2) * 8 // 6  # characters that are the same whatever the link
 _MAX_ID = 1 << 63
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
@@ -76,6 +77,12 @@ class TrackingTokens:
         state.update(body)
         text = b2a_base64(body + state.digest(), newline=False)
         return text.translate(_URL_SAFE, b"=")
+
+    def beginnings(self, delivery: int, message: int) -> tuple[bytes, ...]:
+        """With what every token of that delivery and message begins, for each key."""
+        numbers = sorted({number for number, _ in self._states})
+        heads = (_BODY.pack(number, delivery, message, 0)[:-2] for number in numbers)
+        return tuple(b2a_base64(head)[:_FIXED].translate(_URL_SAFE) for head in heads)
 
     def target(self, purpose: Purpose, token: str) -> Target | None:
         """What a token names, or None for one that is forged, cut off or made for something else."""

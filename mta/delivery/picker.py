@@ -18,7 +18,7 @@ from mta.spool.rows import MessageFlag, QueuedDelivery
 
 MAX_PARKED = 200
 MAX_OVERTAKEN = 4  # of 15 turns of a site twelve are urgent's and transactional's
-_PERSONAL = int(MessageFlag.TEMPLATE | MessageFlag.UNSUBSCRIBE)
+_PERSONAL = int(MessageFlag.TEMPLATE | MessageFlag.UNSUBSCRIBE | MessageFlag.MARKED)
 
 Picked = tuple[Stream, QueuedDelivery]
 

@@ -8,13 +8,14 @@ from mta.intake.admission import TRAINING_FIELD
 from mta.intake.trace import TraceWriter
 from mta.intake.unsubscribe_links import UnsubscribeLinks
 from mta.model.errors import ConfigurationError
-from mta.model.rendering import ContentRenderer, Occasion
+from mta.model.rendering import ContentRenderer, ContentTracker, Occasion
 from mta.spool.rows import MessageFlag
 
 Keys = tuple[DkimKey, ...]
 _TRAINING = int(MessageFlag.TRAINING)
 _TEMPLATE = int(MessageFlag.TEMPLATE)
 _UNSUBSCRIBE = int(MessageFlag.UNSUBSCRIBE)
+_MARKED = int(MessageFlag.MARKED)
 
 
 class Rendering:
@@ -27,16 +28,19 @@ class Rendering:
         signers: Callable[[str], Keys],
         keys: Callable[[bytes], Keys] = lambda _: (),
         unsubscribe: UnsubscribeLinks | None = None,
+        tracker: ContentTracker | None = None,
     ) -> None:
         """`signers(domain)` gives the keys for mail from that domain, `keys(content)` for a mail.
 
         `unsubscribe` makes the fields of those who are to get them; None: nobody gets any.
+        `tracker` puts recipients' own links into messages that were marked for it.
         """
         self._renderer = renderer
         self._trace = trace
         self._signers = signers
         self._keys = keys
         self._unsubscribe = unsubscribe
+        self._tracker = tracker
 
     def render(self, attempt: Attempt, stored: bytes, now_ms: int) -> tuple[bytes, Keys]:
         """The message for the attempt's recipient, and the keys that sign it."""
@@ -44,6 +48,8 @@ class Rendering:
         content, keys = stored, None
         if message.flags & _TEMPLATE:
             content, keys = self._rendered(attempt, stored, now_ms)
+        if message.flags & _MARKED and self._tracker is not None:
+            content = self._tracker.personal(content, attempt.deliveries[0].id, message.id)
         if message.flags & _UNSUBSCRIBE and self._unsubscribe is not None:
             content = self._unsubscribe.added_to(content, attempt.deliveries[0].id)
         return content, self._keys(content) if keys is None else keys

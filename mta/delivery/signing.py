@@ -14,7 +14,7 @@ from mta.dkim.keys import DkimKey
 from mta.spool.rows import MessageFlag
 
 MAX_BATCH = 32  # about 15 ms of RSA-2048: what urgent mail may have to wait for
-_PERSONAL = int(MessageFlag.TEMPLATE | MessageFlag.UNSUBSCRIBE)
+_PERSONAL = int(MessageFlag.TEMPLATE | MessageFlag.UNSUBSCRIBE | MessageFlag.MARKED)
 
 SignBatch = Callable[[list[tuple[bytes, Sequence[DkimKey], int]]], Sequence[bytes | Exception]]
 

@@ -41,7 +41,7 @@ from mta.intake.unsubscribe_links import UnsubscribeLinks
 from mta.model.clock import Clock
 from mta.model.errors import ConfigurationError
 from mta.model.ids import IdGenerator
-from mta.model.rendering import ContentRenderer
+from mta.model.rendering import ContentRenderer, ContentTracker
 from mta.model.reply import Reply
 from mta.scheduler.retry import RetryPlan
 from mta.settings.schema import Settings
@@ -248,6 +248,7 @@ def assemble_delivery(
     return_paths: ReturnPaths | None,
     unsubscribe: UnsubscribeLinks | None,
     renderer: ContentRenderer | None,
+    tracker: ContentTracker | None,
     suppression: SuppressionLists,
     storms: BounceStorms,
 ) -> DeliveryAssembly:
@@ -280,7 +281,12 @@ def assemble_delivery(
         keys=signing.keys,
         sign_batch=signing.signer.sign_batch,
         rendering=Rendering(
-            renderer, TraceWriter(settings.server.hostname), ring.signers, signing.keys, unsubscribe
+            renderer,
+            TraceWriter(settings.server.hostname),
+            ring.signers,
+            signing.keys,
+            unsubscribe,
+            tracker,
         ),
         max_connections=settings.delivery.max_connections,
         sessions_per_attempt=settings.delivery.sessions_per_attempt,

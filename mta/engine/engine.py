@@ -50,7 +50,7 @@ from mta.listener.ports import UsagePort
 from mta.model.clock import SteadyClock, SystemClock
 from mta.model.envelope import Identity
 from mta.model.errors import ConfigurationError
-from mta.model.rendering import ContentRenderer
+from mta.model.rendering import ContentRenderer, ContentTracker
 from mta.settings.files import unusable_files
 from mta.settings.loading import Loaded
 from mta.settings.whole_file import make_folder
@@ -81,6 +81,7 @@ class Ports:
     chores: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
     usage: Callable[[], UsagePort] | None = None  # asked when the authenticator is there
     renderer: ContentRenderer | None = None  # None: template messages are not taken
+    tracker: ContentTracker | None = None  # None: only template messages are tracked
     sockets: list[socket.socket] | None = None  # already open (socket activation)
     tls_sockets: list[socket.socket] | None = None
     feedback_sockets: list[socket.socket] | None = None
@@ -262,6 +263,7 @@ class Engine:
             return_paths=self.return_paths,
             unsubscribe=self.unsubscribe,
             renderer=self._ports.renderer,
+            tracker=self._ports.tracker,
             suppression=base.suppression,
             storms=self.storms,
         )
@@ -278,6 +280,7 @@ class Engine:
             site_of=self.delivery.site_of,
             reserve=base.store.reserve,
             adds_unsubscribe=self.unsubscribe is not None,
+            tracker=self._ports.tracker,
         )
         if self._ports.renderer is not None:
             self.expansion = self.delivery.make_expansion(
@@ -290,18 +293,11 @@ class Engine:
                 self._ports.renderer, self.metrics, policy, base.suppression,
             )  # fmt: skip
         self.intake = Intake(
-            store=base.store,
-            flows=self.flow_lookup,
-            admission=admission,
-            listener=self.delivery.dispatcher,
-            clock=base.clock,
-            max_hops=settings.submission.max_hops,
-            policy=policy,
-            capacity=self.capacity.refusal,
-            still_valid=self._ports.still_valid,
-            metrics=self.metrics,
-            mail_log=mail_log,
-        )
+            store=base.store, flows=self.flow_lookup, admission=admission,
+            listener=self.delivery.dispatcher, clock=base.clock,
+            max_hops=settings.submission.max_hops, policy=policy, capacity=self.capacity.refusal,
+            still_valid=self._ports.still_valid, metrics=self.metrics, mail_log=mail_log,
+        )  # fmt: skip
 
     @property
     def installation_key(self) -> bytes:

@@ -10,9 +10,11 @@ from mta.intake.content import ContentRefused, Scan, check_octets, scan
 from mta.intake.fingerprint import fingerprint
 from mta.intake.ports import RecipientOutcome, SuppressionCheck
 from mta.intake.trace import TraceWriter
+from mta.intake.tracking import MARKED, marked, tracking_flags
 from mta.model.address import Address
 from mta.model.envelope import SIMULATOR_DOMAIN, Identity, Recipient, Submission
 from mta.model.ids import IdGenerator
+from mta.model.rendering import Companion, ContentTracker
 from mta.model.reply import Reply
 from mta.model.traffic import DeliveryState, TrafficClass
 from mta.settings.delivery_schema import Queue
@@ -51,8 +53,6 @@ _NEEDS_UTF8 = int(MessageFlag.NEEDS_UTF8)
 _RELAY = int(MessageFlag.RELAY)
 _TEST = int(MessageFlag.TEST)
 _TRAINING = int(MessageFlag.TRAINING)
-_TRACK_OPENS = int(MessageFlag.TRACK_OPENS)
-_TRACK_CLICKS = int(MessageFlag.TRACK_CLICKS)
 _UNSUBSCRIBE = int(MessageFlag.UNSUBSCRIBE)
 
 
@@ -165,6 +165,7 @@ class Admitted:
     digest: str
     idempotency_key: str
     is_guarded: bool = False  # by statements of the policy
+    companions: Sequence[Companion] = ()
 
     @property
     def outcomes(self) -> list[RecipientOutcome]:
@@ -195,8 +196,12 @@ class Admission:
         site_of: Callable[[str], int],
         reserve: Callable[[bytes, int], Content],
         adds_unsubscribe: bool = False,
+        tracker: ContentTracker | None = None,
     ) -> None:
-        """`site_of` gives the site of a domain if it is known (else 0), without waiting."""
+        """`site_of` gives the site of a domain if it is known (else 0), without waiting.
+
+        `tracker` prepares messages whose opens or clicks are wanted.
+        """
         self._ids = ids
         self._trace = trace
         # Urgent and transactional mail expires from its release, other mail from its first attempt.
@@ -208,6 +213,7 @@ class Admission:
         self._site_of = site_of
         self._reserve = reserve
         self._adds_unsubscribe = adds_unsubscribe
+        self._tracker = tracker
 
     def admit(self, draft: Draft, flow: Flow, now_ms: int) -> Admitted:
         """Give ids, write the trace fields, reserve the place of the content."""
@@ -220,13 +226,20 @@ class Admission:
         if not found.header_id and not found.has_signature:
             own_id = self._trace.message_id(message_id)
         content = self._content(draft, recipients, own_id, message_id, now_ms)
+        track = submission.track if submission.track is not None else found.steering.track
+        flags = tracking_flags(track)
+        tracked = None
+        if flags and not found.has_signature:  # what its author has signed stays whole
+            tracked = marked(self._tracker, content, identity.account_id, flags, len(recipients))
+        if tracked is not None:
+            content, flags = tracked.content, flags | MARKED
         place = self._reserve(content, SEGMENTS[draft.kind])
         message = QueuedMessage(
             message_id,
             identity.account_id,
             str(envelope.sender) if envelope.sender else "",
             place.ref,
-            _flags(draft, content) | self._unsubscribe_of(draft),
+            _flags(draft, content) | flags | self._unsubscribe_of(draft),
             envelope.ret,
             envelope.envelope_id,
             found.header_id or own_id,
@@ -249,6 +262,7 @@ class Admission:
             suppressed,
             fingerprint(envelope, submission.content) if key else "",
             key,
+            companions=tracked.companions(message_id) if tracked is not None else (),
         )
 
     def _content(
@@ -360,17 +374,4 @@ def _flags(draft: Draft, content: bytes) -> int:
         flags |= _NEEDS_UTF8
     if submission.origin.is_smtp and draft.klass is not TrafficClass.CAMPAIGN:
         flags |= _RELAY
-    track = submission.track
-    if track is None:
-        track = draft.scan.steering.track
-    return flags | tracking_flags(track) if track else flags
-
-
-def tracking_flags(track: frozenset[str]) -> int:
-    """The flags of `opens` and `clicks`."""
-    flags = 0
-    if "opens" in track:
-        flags |= _TRACK_OPENS
-    if "clicks" in track:
-        flags |= _TRACK_CLICKS
     return flags

@@ -18,7 +18,6 @@ from mta.intake.admission import (
     Admission,
     Joined,
     check_sender,
-    tracking_flags,
 )
 from mta.intake.content import ContentRefused
 from mta.intake.flow_lookup import FlowLookup
@@ -40,6 +39,7 @@ from mta.intake.ports import (
     SuppressionCheck,
 )
 from mta.intake.recipients import TemplateRecipient
+from mta.intake.tracking import tracking_flags
 from mta.model.address import Address
 from mta.model.clock import Clock
 from mta.model.envelope import SIMULATOR_DOMAIN, Identity

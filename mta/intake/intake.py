@@ -34,6 +34,7 @@ from mta.model.traffic import DeliveryState, EventType, Gate, TrafficClass
 from mta.spool.flows import Flow
 from mta.spool.jobs import JobBuilder
 from mta.store.base import Store
+from mta.store.work import Rows
 
 STORE_FAILED = Reply.of(451, "4.3.0", "Cannot store the message now, try again later")
 RATE_EXCEEDED = Reply.of(450, "4.7.1", "Rate of this credential exceeded, try again later")
@@ -201,6 +202,7 @@ class Intake:
             if not admitted.due_ms:
                 self._listener.accepting(admitted.deliveries)
             work = [*policy, *_job(admitted, flow, now_ms).work(now_ms)]
+            work += (Rows(*one) for one in admitted.companions)
             if read.joined is not None:
                 work += read.joined(admitted.message.id, admitted.outcomes)
         except Exception as error:

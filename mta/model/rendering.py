@@ -4,7 +4,7 @@ What a template is made of is the business of the layers above; mta keeps its by
 back with the recipient's values, and signs and sends what comes out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from mta.model.address import Address
@@ -41,6 +41,25 @@ class Template(Protocol):
         ASCII, but for an address in To that is none. Raises `PermanentError` when these values
         cannot be rendered.
         """
+        ...
+
+
+class Marked(NamedTuple):
+    """A message that was prepared for each recipient's own links."""
+
+    content: bytes
+    companions: Callable[[int], Sequence[Companion]]  # of its id: rows that become durable with it
+
+
+class ContentTracker(Protocol):
+    """Tracks links and opens of messages that were not made from templates."""
+
+    def mark(self, content: bytes, account: int, *, opens: bool, clicks: bool) -> Marked | None:
+        """Prepare a message; None: nothing of it can be tracked."""
+        ...
+
+    def personal(self, content: bytes, delivery: int, message: int) -> bytes:
+        """A prepared message with one recipient's links. Runs in the signing threads."""
         ...
 
 

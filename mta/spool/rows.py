@@ -21,6 +21,7 @@ class MessageFlag(IntFlag):
     TEMPLATE = 64  # the content is a compiled template: each recipient's mail is rendered from it
     TEST = 128  # of a test key: it goes to the simulator
     TRAINING = 256  # of a training account: marked, and outside of all figures
+    MARKED = 1024  # the content holds places for each recipient's own tracked links
     UNSUBSCRIBE = 512  # each recipient gets unsubscribe fields of their own when it is sent
 
 

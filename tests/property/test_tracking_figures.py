@@ -68,7 +68,7 @@ async def _figures_agree(world, message):
         links = await reader.links(message, automatic=automatic)
         assert sum(link.total for link in links) == figures.total_clicks
         if not automatic:
-            assert sum(one.count for one in opened) == figures.total_opens
+            assert sum(one.times for one in opened) == figures.total_opens
             for link in links:
                 who = await reader.who(message, Did.CLICKED, link=link.number)
                 assert len(who) == link.unique

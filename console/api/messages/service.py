@@ -8,6 +8,7 @@ from console.api.messages.replies import refusal_of
 from console.api.messages.request import MessageRequest
 from console.api.messages.result import ItemStatus, SendItem, SendResult
 from console.api.refusals import ApiRefusal
+from console.tracking.accounts import OptionsOf
 from mta.intake.admission import Joined
 from mta.intake.batch import BatchIntake, BatchSubmission
 from mta.intake.fingerprint import fingerprint
@@ -39,13 +40,15 @@ class SendService:
         store: Store,
         *,
         max_message_bytes: int,
+        tracking: OptionsOf = lambda _account, _opens, _clicks: None,
         remaining: Callable[[Identity], int | None] = lambda _identity: None,
     ) -> None:
-        """`remaining` tells what is left of an account's bag, from memory."""
+        """`tracking` says by which address an account's personalised mail is tracked, `remaining` tells what is left of an account's bag, from memory."""
         self._intake = intake
         self._batches = batches
         self._store = store
         self._max_message_bytes = max_message_bytes
+        self._tracking = tracking
         self._remaining = remaining
 
     async def send(
@@ -101,10 +104,14 @@ class SendService:
     async def _compose(
         self, identity: Identity, request: MessageRequest, origin: Origin, key: str
     ) -> Composed:
+        track = request.track
+        options = None
+        if track.opens or track.clicks:
+            options = self._tracking(identity.account_id, bool(track.opens), bool(track.clicks))
         if _size(request) >= THREAD_OCTETS:
-            made = await asyncio.to_thread(composed, request, identity, origin, key)
+            made = await asyncio.to_thread(composed, request, identity, origin, key, options)
         else:
-            made = composed(request, identity, origin, key)
+            made = composed(request, identity, origin, key, options)
         submission = made.submission
         if isinstance(submission, BatchSubmission):
             content = submission.compiled

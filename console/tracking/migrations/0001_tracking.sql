@@ -68,3 +68,11 @@ CREATE TABLE engagement_link (
     firsts   INTEGER NOT NULL,     -- deliveries
     PRIMARY KEY (message, link, is_auto)
 ) WITHOUT ROWID;
+
+-- What accounts track, and by which domain of their own.
+CREATE TABLE tracking_account (
+    account     INTEGER PRIMARY KEY,
+    mode        TEXT NOT NULL,        -- TrackingMode
+    domain      TEXT NOT NULL,        -- '': the installation's address
+    is_verified INTEGER NOT NULL      -- 1: its CNAME was seen
+);

@@ -87,3 +87,14 @@ SELECT address, merge FROM delivery WHERE id = :delivery;
 -- name: engagement_hours_all
 -- Every roll-up there is: what a check recomputes.
 SELECT flow, hour, kind, class, n, firsts, firsts_any, again FROM engagement_hour;
+
+-- name: tracking_accounts
+SELECT account, mode, domain, is_verified FROM tracking_account;
+
+-- name: tracking_account_put
+-- order: 85
+-- rows: account, mode, domain, is_verified
+INSERT INTO tracking_account (account, mode, domain, is_verified)
+SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(:rows) WHERE true
+ON CONFLICT (account) DO UPDATE SET
+    mode = excluded.mode, domain = excluded.domain, is_verified = excluded.is_verified;
