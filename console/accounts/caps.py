@@ -1,10 +1,11 @@
 """Caps of credentials: so many recipients in an hour and in a day, exact also over a restart.
 
-What a credential takes is a guarded row in the message's own transaction, so many submissions at
+Hours are those of the clock, days those of the account's time zone. What a credential takes is a guarded row in the message's own transaction, so many submissions at
 once never take more. Credentials without caps cost nothing here.
 """
 
-from collections.abc import Container, Sequence
+import datetime as dt
+from collections.abc import Callable, Container, Sequence
 
 from mta.intake.ports import SubmissionPolicy
 from mta.model.envelope import Identity
@@ -12,7 +13,7 @@ from mta.model.reply import Reply
 from mta.store.work import Rows
 
 HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
+_FIRST_DAY = dt.date(1970, 1, 1).toordinal()
 CAP_REACHED = Reply.of(
     450, "4.7.1", "Hourly or daily limit of this credential reached, try again later"
 )
@@ -21,8 +22,10 @@ CAP_REACHED = Reply.of(
 class CredentialCaps:
     """The intake's policy: that of the bag, and caps before it."""
 
-    def __init__(self, bag: SubmissionPolicy) -> None:
+    def __init__(self, bag: SubmissionPolicy, zone_of: Callable[[int], dt.tzinfo]) -> None:
+        """`zone_of(account)`: whose days count."""
         self._bag = bag
+        self._zone_of = zone_of
 
     def check_recipient(self, identity: Identity, count: int) -> Reply | None:
         """A refusal of what no hour or day could hold, or the bag's."""
@@ -42,14 +45,13 @@ class CredentialCaps:
         if isinstance(rows, Reply) or not charged or not (identity.per_hour or identity.per_day):
             return rows
         number = identity.credential_id
-        taken = [
-            (f"{number}{mark}", now_ms // period_ms, cap, charged)
-            for mark, period_ms, cap in (
-                ("h", HOUR_MS, identity.per_hour),
-                ("d", DAY_MS, identity.per_day),
-            )
-            if cap
-        ]
+        taken: list[tuple[str, int, int, int]] = []
+        if identity.per_hour:
+            taken.append((f"{number}h", now_ms // HOUR_MS, identity.per_hour, charged))
+        if identity.per_day:
+            today = dt.datetime.fromtimestamp(now_ms / 1000, self._zone_of(identity.account_id))
+            day = today.toordinal() - _FIRST_DAY
+            taken.append((f"{number}d", day, identity.per_day, charged))
         return (*rows, Rows("credential_take", taken, expect=len(taken)))
 
     def expand(

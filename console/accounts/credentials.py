@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from console.accounts.actor import Actor, NotPermitted, NotVisible
+from console.accounts.actor import Actor, ActorKind, NotPermitted, NotVisible
 from console.accounts.audit.trail import AuditTrail
 from console.accounts.authenticator import CredentialAuthenticator
+from console.accounts.delegation import require_key_may_give, require_person_may_give
 from console.accounts.keys import (
     digest_of,
     new_key_id,
@@ -14,7 +15,7 @@ from console.accounts.keys import (
     username_of,
 )
 from console.accounts.names import checked_name
-from console.accounts.permissions import Permission, permissions_of_scopes
+from console.accounts.permissions import Permission
 from console.accounts.values import Credential, Limits, NewCredential, Scope, State
 from mta.events.record import rfc3339
 from mta.model.clock import Clock
@@ -23,9 +24,6 @@ from mta.model.ids import IdGenerator
 from mta.model.traffic import TrafficClass
 from mta.store.base import Store
 from mta.store.work import Rows
-
-# Scopes that whoever manages keys may give.
-_OF_EVERY_KEY = frozenset((Permission.MAIL_SEND, Permission.MAIL_VIEW))
 
 OVERLAP_S = 24 * 3600.0  # after a rotation both secrets work for a day
 
@@ -59,7 +57,7 @@ class CredentialService:
         """A new credential with its secret, which nobody can read again."""
         actor.require(Permission.CREDENTIAL_MANAGE, account)
         limits = limits or Limits()
-        _require_scopes(actor, account, limits)
+        await self._require_may_give(actor, account, limits, expires_ms)
         urgent = limits.default_class is TrafficClass.URGENT
         if urgent and Scope.SEND_URGENT not in limits.scopes:
             raise PermanentError(f"the class urgent needs the scope {Scope.SEND_URGENT}")
@@ -110,7 +108,7 @@ class CredentialService:
     ) -> NewCredential:
         """A successor with the same limits; the old secret works until the overlap is over."""
         actor.require(Permission.CREDENTIAL_MANAGE, old.account)
-        _require_scopes(actor, old.account, old.limits)
+        await self._require_may_give(actor, old.account, old.limits, old.expires_ms)
         now_ms = self._clock.now_ms()
         if old.state is not State.ACTIVE or 0 < old.expires_ms <= now_ms:
             raise PermanentError(f"{old.username} does not work any more: add a new credential")
@@ -143,6 +141,16 @@ class CredentialService:
             return "expired"
         return "replaced" if credential.replaced_by is not None else credential.state
 
+    async def _require_may_give(
+        self, actor: Actor, account: int, limits: Limits, expires_ms: int
+    ) -> None:
+        require_person_may_give(actor, account, limits)
+        if actor.kind is ActorKind.CREDENTIAL:
+            rows = await self._store.read("credential_by_id", id=actor.id)
+            if not rows:
+                raise NotPermitted(f"{actor.name} is gone")
+            require_key_may_give(Credential.of(rows[0]), limits, expires_ms)
+
     def _entry(
         self,
         actor: Actor,
@@ -174,15 +182,6 @@ class CredentialService:
             replaced_by=None,
         )
         return NewCredential(credential, secret)
-
-
-def _require_scopes(actor: Actor, account: int, limits: Limits) -> None:
-    """Nobody gets a key that may do more than he may himself; sending is what keys are for."""
-    if Scope.ANY_SENDER in limits.scopes and not actor.is_operator:
-        raise NotPermitted(f"only an operator gives the scope {Scope.ANY_SENDER}")
-    for permission in sorted(permissions_of_scopes(limits.scopes)):
-        if permission not in _OF_EVERY_KEY and not actor.may(permission, account):
-            raise NotPermitted(f"{actor.name} may not {permission}, and cannot give it to a key")
 
 
 def _told(credential: Credential) -> dict[str, Any]:

@@ -154,7 +154,7 @@ class Limits:
     default_class: TrafficClass = TrafficClass.TRANSACTIONAL
     rate_per_minute: int = 0  # recipients; 0: no limit of its own
     per_hour: int = 0  # recipients in a clock hour; 0: no cap of its own
-    per_day: int = 0  # recipients in a day of UTC
+    per_day: int = 0  # recipients in a day of the account's time zone
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,9 @@ class NewCredentialRequest(Schema):
     klass: MailClass = Field(default=MailClass.TRANSACTIONAL, alias="class")
     rate_per_minute: Count = Field(default=0, description="Recipients; 0: no limit of its own.")
     per_hour: Count = Field(default=0, description="Recipients in a clock hour; 0: no cap.")
-    per_day: Count = Field(default=0, description="Recipients in a day of UTC; 0: no cap.")
+    per_day: Count = Field(
+        default=0, description="Recipients in a day of the account's time zone; 0: no cap."
+    )
     expires: Moment | None = None
 
 
@@ -130,7 +132,8 @@ class CredentialEndpoints:
                 "POST", _PATH, "addCredential", "Add a credential", self.add, change,
                 CredentialWithSecret, NewCredentialRequest, status=201, tag="credentials",
                 secret_fields=_SECRETS,
-                description="A key gives only scopes that it has itself, and `mail.send`.",
+                description="A key gives only scopes that it has itself, and `mail.send`; its own domains, "
+                "networks, caps and end bind those that it makes.",
             ),
             Route(
                 "GET", one, "getCredential", "Show a credential", self.get, see,

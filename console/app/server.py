@@ -159,7 +159,7 @@ class Server:
     def _make_policy(self, foundation: Foundation) -> SubmissionPolicy:
         self._quota = make_quota(foundation)
         self._releases = make_releases(foundation)
-        return CredentialCaps(self._quota.policy)
+        return CredentialCaps(self._quota.policy, self._quota.meter.zone_of)
 
     async def _make_services(self, foundation: Foundation) -> Authenticator:
         view = DispatchView(self.engine.delivery.dispatcher, foundation.clock)

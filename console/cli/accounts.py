@@ -209,7 +209,7 @@ def credential() -> None:
     metavar="N",
     type=click.IntRange(min=0),
     default=0,
-    help="At most N recipients in a day of UTC.  [default: no cap of its own]",
+    help="At most N recipients in a day of the account's time zone.  [default: no cap of its own]",
 )
 @click.option(
     "--expires",

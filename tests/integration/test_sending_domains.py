@@ -97,6 +97,47 @@ async def test_nobody_sends_from_a_domain_that_is_not_shown_to_be_theirs(ground)
     assert not ground.may_send(ground.account)
 
 
+async def proved(ground, actor, name: str, account: int):
+    status = await ground.domains.add(actor, name, account)
+    ground.publish(status, RecordKind.OWNERSHIP)
+    return await ground.domains.check(actor, name)
+
+
+@pytest.mark.parametrize("other", [f"deep.{NAME}", "example.org"])
+async def test_above_and_below_a_domain_of_others_nobody_claims_one(ground, other):
+    await proved(ground, ground.person, NAME, ground.account)
+    stranger = ground.user(ground.other)
+    with pytest.raises(PermanentError, match="belongs to another account"):
+        await ground.domains.add(stranger, other, ground.other)
+    await ground.domains.add(stranger, f"x{NAME}", ground.other)
+    await ground.domains.add(OPERATOR, other, ground.other)
+
+
+async def test_a_claim_made_before_the_others_was_proved_needs_the_operator_too(ground):
+    stranger, below = ground.user(ground.other), f"deep.{NAME}"
+    status = await ground.domains.add(stranger, below, ground.other)
+    await proved(ground, ground.person, NAME, ground.account)
+    ground.publish(status, RecordKind.OWNERSHIP)
+    with pytest.raises(PermanentError, match="belongs to another account"):
+        await ground.domains.check(stranger, below)
+    ground.world.clock.advance(3600)
+    await DomainRecheck(ground.domains, ground.world.clock).look()
+    assert (await ground.domains.get(stranger, below)).domain.state is State.PENDING
+
+
+async def test_parts_of_one_house_share_a_zone(ground):
+    part = (await ground.world.accounts.add(OPERATOR, "Área", parent=ground.account)).id
+    both = Actor(
+        ActorKind.USER, 1, "eva",
+        dict.fromkeys((ground.account, part), frozenset((Permission.DOMAIN_MANAGE, Permission.DOMAIN_VIEW))),
+    )  # fmt: skip
+    await proved(ground, both, NAME, ground.account)
+    status = await proved(ground, both, f"area.{NAME}", part)
+    assert status.domain.state is State.ACTIVE
+    with pytest.raises(PermanentError, match="belongs to another account"):
+        await ground.domains.add(ground.user(part), f"deep.{NAME}", part)
+
+
 @pytest.mark.parametrize("proof", [RecordKind.OWNERSHIP, RecordKind.DKIM])
 async def test_the_text_or_the_key_made_for_it_shows_who_owns_it(ground, proof):
     status = await ground.domains.add(ground.person, NAME, ground.account)

@@ -6,6 +6,7 @@ change of ours is followed by a `refresh`, and mail that was taken by one within
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,7 @@ _UNKNOWN_MS = -1
 class Line:
     """How the mail of one account is paid for, until a moment."""
 
-    __slots__ = ("bag", "begin_ms", "end_ms", "free", "kind", "limit", "payer", "refusal")
+    __slots__ = ("bag", "begin_ms", "end_ms", "free", "kind", "payer", "refusal")
 
     def __init__(
         self,
@@ -34,12 +35,11 @@ class Line:
         bag: int = 0,
         payer: int = 0,
         free: int = 0,
-        limit: int | None = None,
         refusal: Reply | None = None,
     ) -> None:
         """It holds from `begin_ms` until before `end_ms`; `payer` is the account whose share it is.
 
-        `free` is what can still be taken, `limit` the part of it that a cap leaves.
+        `free` is what can still be taken.
         """
         self.kind = kind
         self.begin_ms = begin_ms
@@ -47,7 +47,6 @@ class Line:
         self.bag = bag  # 0: nothing is charged
         self.payer = payer
         self.free = free
-        self.limit = limit
         self.refusal = refusal
 
     def check(self, count: int) -> Reply | None:
@@ -82,6 +81,7 @@ class Meter:
         self._bag_of: dict[tuple[int, int], int] = {}  # by contract and account
         self._of_account: dict[int, list[Contract]] = {}
         self._lines: dict[int, Line] = {}
+        self._taken: Counter[int] = Counter()  # by bag, since its balance was read
         self._lock = asyncio.Lock()  # a slow refresh must not undo a later one
 
     async def refresh(self) -> None:
@@ -107,11 +107,32 @@ class Meter:
             self._lines = {}
 
     async def _read_balances(self) -> None:
+        seen = self._taken.copy()  # what is taken while this reads may be in it or not
         balances = [Balance(*row) for row in await self._store.read("quota_bags")]
         uses = [Use(*row) for row in await self._store.read("quota_uses")]
         self.balances = {b.id: b for b in balances}
         self._bag_of = {(b.contract, b.account): b.id for b in balances}
         self.uses = {(u.bag, u.account): u for u in uses}
+        self._taken -= seen
+
+    def zone_of(self, account: int) -> ZoneInfo:
+        """The time zone of an account; the installation's where it has none of its own."""
+        known = self.accounts.get(account)
+        return ZoneInfo(known.timezone) if known is not None and known.timezone else self._zone
+
+    def took(self, account: int, charged: int) -> None:
+        """Mail was taken: `remaining` knows before the next refresh."""
+        line = self.line(account, self._clock.now_ms())
+        if line.bag:
+            self._taken[line.bag] += charged
+
+    def remaining(self, account: int) -> int | None:
+        """What an account may still send, about; None where nothing is counted.
+
+        Only to be told: what may be sent is decided by the balances.
+        """
+        line = self.line(account, self._clock.now_ms())
+        return max(0, line.free - self._taken[line.bag]) if line.bag else None
 
     def line(self, account: int, now_ms: int) -> Line:
         """How that account's mail is paid for now."""
@@ -204,14 +225,11 @@ class Meter:
         if now_ms >= term.end_ms or contract.ended_ms:
             return Line(ShareKind.COMMON, 0, now_ms + 1000, refusal=EXPIRED)
         balance, payer, capped = self.payer(contract.id, account)
-        free, limit = balance.available, None
+        free = balance.available
         kind = ShareKind.COMMON
         if capped is not None and capped.cap is not None:
-            limit = max(0, capped.cap - capped.net)
-            free, kind = min(free, limit), ShareKind.CAP
+            free, kind = min(free, max(0, capped.cap - capped.net)), ShareKind.CAP
         elif balance.account == account:
             is_main = self.accounts[account].parent is None
             kind = ShareKind.CONTRACT if is_main else ShareKind.ALLOCATED
-        return Line(
-            kind, term.begin_ms, term.end_ms, bag=balance.id, payer=payer, free=free, limit=limit
-        )
+        return Line(kind, term.begin_ms, term.end_ms, bag=balance.id, payer=payer, free=free)

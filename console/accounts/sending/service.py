@@ -14,7 +14,8 @@ from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.permissions import Permission
 from console.accounts.sending.checking import DomainChecker, return_path_host
 from console.accounts.sending.values import DomainRecord, DomainStatus, RecordKind, RecordState
-from console.accounts.values import SendingDomain, State
+from console.accounts.tree import by_id, line_of
+from console.accounts.values import Account, SendingDomain, State
 from mta.dkim.keyfiles import awaited_keys, generate_key, put_in_use
 from mta.dkim.keys import DkimKey, KeyRing
 from mta.events.record import event_row
@@ -98,7 +99,8 @@ class SendingDomains:
 
         Mail may be sent from it once the DNS shows who owns it; at once when an operator adds it
         by command, who vouches for it, and in sandbox mode. A claim that was never shown to be
-        true gives way to another account's.
+        true gives way to another account's. What lies above or below a domain of an account
+        where the actor manages none is for the operator to give.
         """
         actor.require(Permission.DOMAIN_MANAGE, account)
         name = parse_domain(domain)
@@ -113,6 +115,7 @@ class SendingDomains:
         entry = self._trail.entry(
             actor, "domain.added", account, name, after={"shared": shared, "state": state}
         )
+        await self._require_apart(actor, name, account)
         work = [
             Rows("sending_domain_drop_pending", [(name, account)]),
             Rows("domain_insert", [(name, account, int(shared), state, now_ms)], expect=1),
@@ -147,6 +150,8 @@ class SendingDomains:
     async def check(self, actor: Actor, domain: str) -> DomainStatus:
         """Ask the DNS now; what it shows counts at once."""
         status = await self.get(actor, domain, Permission.DOMAIN_VIEW)
+        if status.domain.state is State.PENDING:
+            await self._require_apart(actor, status.name, status.domain.account)
         records = await self._checker.look(status, self._keys(status.name))
         return await self._settle(actor, status, records)
 
@@ -163,6 +168,29 @@ class SendingDomains:
             if record.kind is RecordKind.RETURN_PATH and record.state is RecordState.VERIFIED
         }
         self.on_return_paths(by_domain, frozenset(return_path_host(s.name) for s in active))
+
+    async def _require_apart(self, actor: Actor, name: str, account: int) -> None:
+        """Raises `PermanentError` where another account's domain lies above or below that name."""
+        if actor.is_operator:
+            return
+        others = await self._neighbours(name, account)
+        if any(not actor.may(Permission.DOMAIN_MANAGE, other) for other in others):
+            raise PermanentError(
+                f"a domain above or below {name} belongs to another account: "
+                "the operator can give it to you"
+            )
+
+    async def _neighbours(self, name: str, account: int) -> set[int]:
+        """Other accounts whose verified domains lie above or below that name."""
+        rows = await self._store.read("sending_domain_neighbours", domain=name, account=account)
+        return {owner for (owner,) in rows}
+
+    async def _strangers(self, name: str, account: int) -> set[int]:
+        """Those of them that do not belong to the same main account."""
+        known = by_id([Account.of(row) for row in await self._store.read("account_all")])
+        own = line_of(known[account], known)[-1].id
+        others = await self._neighbours(name, account)
+        return {other for other in others if line_of(known[other], known)[-1].id != own}
 
     async def _settle(
         self, actor: Actor, before: DomainStatus, records: Sequence[DomainRecord]
@@ -184,7 +212,11 @@ class SendingDomains:
             records=tuple(records),
         )
         work = [Rows("domain_status_put", [after.row()])]
-        becomes_active = is_owned and before.domain.state is State.PENDING
+        becomes_active = (
+            is_owned
+            and before.domain.state is State.PENDING
+            and not await self._strangers(before.name, before.domain.account)
+        )
         if becomes_active:
             after = replace(after, domain=replace(before.domain, state=State.ACTIVE))
             account = before.domain.account

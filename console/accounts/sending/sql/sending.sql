@@ -56,3 +56,10 @@ ON CONFLICT (domain) DO UPDATE SET
     selector = excluded.selector, checked_ms = excluded.checked_ms,
     verified_ms = excluded.verified_ms, failing_since_ms = excluded.failing_since_ms,
     told_ms = excluded.told_ms, records = excluded.records;
+
+-- name: sending_domain_neighbours
+-- Other accounts that have shown that a domain above or below this one is theirs.
+SELECT DISTINCT account FROM sending_domain
+WHERE account <> :account AND state <> 'pending'
+  AND (substr(domain, -length(:domain) - 1) = '.' || :domain
+       OR substr(:domain, -length(domain) - 1) = '.' || domain);
