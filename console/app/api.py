@@ -1,6 +1,5 @@
 """Builds the API over the running engine and the services."""
 
-from functools import partial
 from importlib import metadata
 
 from console.accounts.actor import Actor
@@ -25,7 +24,6 @@ from console.api.webhooks import WebhookEndpoints
 from console.app.maillog import make_mail_log
 from console.app.services import Services
 from mta.engine.engine import Engine
-from mta.model.clock import Clock
 from mta.model.envelope import Identity
 from mta.model.errors import InternalError
 from mta.sandbox.simulator import Simulator
@@ -43,18 +41,22 @@ def build_send_service(engine: Engine, services: Services) -> SendService:
         services.foundation.store,
         max_message_bytes=int(engine.settings.submission.max_message_bytes),
         tracking=services.areas.tracking.accounts.options,
-        remaining=partial(_remaining, services.quota.meter, services.foundation.clock),
+        left=_BagLeft(services.quota.meter),
     )
 
 
-def _remaining(meter: Meter, clock: Clock, identity: Identity) -> int | None:
-    """What is left of the bag, as far as memory knows."""
-    if is_free(identity):
-        return None
-    line = meter.line(identity.account_id, clock.now_ms())
-    if not line.bag:
-        return None
-    return line.free if line.limit is None else min(line.free, line.limit)
+class _BagLeft:
+    """What is left of the bags, as far as memory knows."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+
+    def took(self, identity: Identity, charged: int) -> None:
+        if not is_free(identity):
+            self._meter.took(identity.account_id, charged)
+
+    def remaining(self, identity: Identity) -> int | None:
+        return None if is_free(identity) else self._meter.remaining(identity.account_id)
 
 
 def build_api(engine: Engine, services: Services, simulator: Simulator | None) -> Api:

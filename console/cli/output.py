@@ -41,6 +41,7 @@ TIMES = frozenset(
         "verified",
     )
 )
+_FIRST_TIME = 100_000_000_000  # milliseconds: no mail of ours is older than 1973
 _MAX_SAFE_INTEGER = 2**53 - 1
 # A time as `rfc3339` writes it, inside a sentence of ours.
 _UTC_TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -127,7 +128,7 @@ def show(key: str, value: object, zone: ZoneInfo) -> str:
     """A value as people read it."""
     if value is None or value == "":
         return EMPTY
-    if key in TIMES or key.endswith("_ms"):
+    if _is_time(key, value) or key.endswith("_ms"):
         return _show_time(value, zone)
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -185,11 +186,18 @@ def _for_programs(value: object, key: str = "") -> object:
     if isinstance(value, list | tuple):
         return [_for_programs(item, key) for item in value]
     if isinstance(value, int) and not isinstance(value, bool):
-        if key in TIMES:
+        if _is_time(key, value):
             return rfc3339(value) if value else None
         if abs(value) > _MAX_SAFE_INTEGER:
             return str(value)
     return value
+
+
+def _is_time(key: str, value: object) -> bool:
+    """A mail is `accepted` at a time, in the use of doors it is a number."""
+    return key in TIMES and not (
+        key == "accepted" and isinstance(value, int) and value < _FIRST_TIME
+    )
 
 
 def _title(key: str) -> str:
@@ -203,7 +211,8 @@ def _is_nested(value: object) -> bool:
 
 
 def _is_number(key: str, value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and key not in TIMES
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and not _is_time(key, value)
 
 
 def _terminal_width() -> int:

@@ -1,13 +1,12 @@
 """The command on the use of the doors."""
 
-import json
 from pathlib import Path
 
 import click
 
 from console.cli.application import ask
 from console.cli.options import account_option, config_option, json_option
-from console.cli.output import print_table, zone_of
+from console.cli.output import print_json, print_table, zone_of
 from console.cli.table import Column
 
 USAGE = (
@@ -16,7 +15,7 @@ USAGE = (
     Column("credential_name", "credential"),
     Column("door", "door"),
     Column("requests", "requests"),
-    Column("taken", "accepted"),
+    Column("accepted", "accepted"),
     Column("rejected", "rejected"),
     Column("errors", "errors"),
     Column("recipients", "recipients"),
@@ -53,9 +52,8 @@ def usage(
     arguments = {"from": first, "to": last, "group": group, "account": account}
     found = ask(config, "usage.show", arguments)
     if as_json:
-        # `accepted` is a number here, elsewhere a time that `print_json` writes as such.
-        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        print_json(found)
         return
-    rows = [{**row, **row["latency_ms"], "taken": row["accepted"]} for row in found["items"]]
+    rows = [{**row, **row["latency_ms"]} for row in found["items"]]
     shown = [column for column in USAGE if any(row[column.key] is not None for row in rows)]
     print_table(shown, rows, zone_of(config))

@@ -161,3 +161,31 @@ async def test_attachments_and_inline_images_arrive_whole(stand):
         assert attached.get_payload(decode=True) == b"Hola"
         assert parts["image/png"]["Content-ID"] == "<logo>"
         assert parts["image/png"].get_payload(decode=True) == b"\x89PNG\r\n\x1a\n"
+
+
+class Bag:
+    """`BagLeft` of ten mails."""
+
+    def __init__(self) -> None:
+        self.left = 10
+
+    def took(self, _identity, charged: int) -> None:
+        self.left -= charged
+
+    def remaining(self, _identity) -> int:
+        return self.left
+
+
+async def test_the_answer_says_what_is_left_after_this_request(stand):
+    stand.service._left = Bag()
+    people = [{"email": f"{n}@example.com"} for n in range(3)]
+    assert (await stand.post(recipients=people, subject="a")).remaining == 7
+    kept: list[int | None] = []
+
+    def joined(result):
+        kept.append(result.remaining)
+        return []
+
+    result = await stand.post(recipients=people, subject="b", key="k", joined=joined)
+    assert (result.remaining, kept) == (4, [4])
+    assert (await stand.post(recipients=people, subject="b", key="k")).remaining == 4

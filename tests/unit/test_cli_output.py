@@ -1,5 +1,6 @@
 """Tables, records, values and moments as people read and write them."""
 
+import json
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.cli.options import read_moment
-from console.cli.output import escape, in_zone, show, table_lines
+from console.cli.output import escape, in_zone, print_json, show, table_lines
 from console.cli.table import Column
 
 LIMA = ZoneInfo("America/Lima")
@@ -137,3 +138,11 @@ def test_moments_are_durations_dates_or_times_in_the_zone(text, moment_ms):
 def test_what_is_no_moment_is_refused(text):
     with pytest.raises(ValueError, match="expected a date"):
         read_moment(text, LIMA, NOW_MS)
+
+
+def test_what_was_accepted_may_be_a_number_or_a_time(capsys):
+    print_json({"accepted": 3, "message": {"accepted": 1_800_000_000_000}})
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"accepted": 3, "message": {"accepted": "2027-01-15T08:00:00.000Z"}}
+    assert show("accepted", 3, ZoneInfo("America/Lima")) == "3"
+    assert show("accepted", 1_800_000_000_000, ZoneInfo("America/Lima")) == "2027-01-15 03:00:00"

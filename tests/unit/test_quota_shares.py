@@ -136,6 +136,19 @@ async def test_only_who_may_move_quota_above_moves_it(world):
     assert (entry.actor_name, entry.kind, entry.available) == ("eva", "allocate", 10)
 
 
+@pytest.mark.parametrize("account", [MAIN, SUB])
+async def test_who_may_not_move_quota_hears_that_before_what_is_wrong_with_it(world, account):
+    look = Actor(ActorKind.USER, 1, "ana", {account: frozenset((Permission.QUOTA_VIEW,))})
+    shares = world.quota.shares
+    for work in (
+        shares.allocate(look, account, -1),
+        shares.give_back(look, account, -1),
+        shares.cap(look, account, -1),
+    ):
+        with pytest.raises(NotPermitted):
+            await work
+
+
 async def test_an_account_made_a_moment_ago_is_not_free(world):
     identity = 99  # nobody has told the meter of it
     assert code(await world.send(identity)) == "451 4.3.0"
@@ -150,3 +163,24 @@ async def test_nobody_makes_or_changes_a_contract_but_the_operator(world):
     assert await world.left() == 1_010
     with pytest.raises(PermanentError, match="only 1010 mails are left"):
         await world.quota.contracts.resize(OPERATOR, contract.id, -1_011, "menos")
+
+
+async def test_what_is_left_is_told_without_waiting_for_the_next_look(world):
+    meter = world.quota.meter
+    before = meter.remaining(SUB)
+    assert before == 1_000
+    await world.send(SUB, "b@example.net", "c@example.net")
+    meter.took(SUB, 2)
+    assert (meter.remaining(SUB), meter.remaining(MAIN)) == (998, 998)
+    await meter.refresh_balances()
+    assert (meter.remaining(SUB), meter.remaining(MAIN)) == (998, 998)
+    assert meter.remaining(TRAINING) is None
+
+
+async def test_what_is_taken_while_balances_are_read_is_not_forgotten(world):
+    meter = world.quota.meter
+    reading = asyncio.ensure_future(meter.refresh_balances())
+    await asyncio.sleep(0)
+    meter.took(SUB, 2)
+    await reading
+    assert meter.remaining(SUB) == 998

@@ -22,10 +22,10 @@ class ShareService:
 
         Raises `PermanentError` when there is not so much above.
         """
-        checked_amount(amount)
         books = self._books
         async with books.lock:
             contract, above = await self._above(actor, account)
+            checked_amount(amount)
             if self._cap(above, account) is not None:
                 raise PermanentError("the account has a cap: end it first with --none")
             own = books.meter.balance(contract.id, account)
@@ -95,11 +95,11 @@ class ShareService:
         What it has taken of it in this contract counts. Raises `PermanentError` when that is more,
         or when the account has a balance of its own that is not empty.
         """
-        if limit is not None and limit != 0:
-            checked_amount(limit)
         books = self._books
         async with books.lock:
             contract, above = await self._above(actor, account)
+            if limit:
+                checked_amount(limit)
             work = []
             own = books.meter.balance(contract.id, account)
             if own is not None and own.is_open:
@@ -207,6 +207,8 @@ class ShareService:
         await books.meter.refresh()
         actor.require(Permission.QUOTA_VIEW, account)
         parent = books.meter.accounts[account].parent
+        if not actor.may(Permission.QUOTA_MOVE, account if parent is None else parent):
+            raise NotPermitted(f"{actor.name} may not move quota to or from account {account}")
         if parent is None:
             raise PermanentError("a main account has the contract itself, not a share")
         if any(a.kind is AccountKind.TRAINING for a in books.meter.path(account)):
@@ -216,7 +218,7 @@ class ShareService:
             raise PermanentError("there is no contract: `relevo contract add` makes one")
         above = books.meter.balance_above(contract.id, account)
         assert above is not None  # the main account's is made with the contract
-        if not all(actor.may(Permission.QUOTA_MOVE, a) for a in (parent, above.account)):
+        if not actor.may(Permission.QUOTA_MOVE, above.account):
             raise NotPermitted(f"{actor.name} may not move quota to or from account {account}")
         return contract, above
 

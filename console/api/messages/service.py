@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from console.api.messages.composing import Composed, composed
 from console.api.messages.replies import refusal_of
@@ -30,6 +31,29 @@ _STATUS = {
 JoinedAnswer = Callable[[SendResult], Sequence[Rows]]
 
 
+class BagLeft(Protocol):
+    """What is left of an account's bag, from memory."""
+
+    def took(self, identity: Identity, charged: int) -> None:
+        """So many were taken out of it."""
+        ...
+
+    def remaining(self, identity: Identity) -> int | None:
+        """Mails left; None where none is counted."""
+        ...
+
+
+class NoBag:
+    """Nothing is counted."""
+
+    def took(self, identity: Identity, charged: int) -> None:
+        """Nothing."""
+
+    def remaining(self, identity: Identity) -> int | None:  # noqa: ARG002
+        """Not counted."""
+        return None
+
+
 class SendService:
     """The one way from JSON to the queue, for our API and all dialects."""
 
@@ -41,15 +65,18 @@ class SendService:
         *,
         max_message_bytes: int,
         tracking: OptionsOf = lambda _account, _opens, _clicks: None,
-        remaining: Callable[[Identity], int | None] = lambda _identity: None,
+        left: BagLeft | None = None,
     ) -> None:
-        """`tracking` says by which address an account's personalised mail is tracked, `remaining` tells what is left of an account's bag, from memory."""
+        """`tracking`: by which address an account's personalised mail is tracked.
+
+        `left` tells what an account's bag holds, from memory.
+        """
         self._intake = intake
         self._batches = batches
         self._store = store
         self._max_message_bytes = max_message_bytes
         self._tracking = tracking
-        self._remaining = remaining
+        self._left = left or NoBag()
 
     async def send(
         self,
@@ -75,12 +102,17 @@ class SendService:
 
         def rows(message_id: int, outcomes: Sequence[RecipientOutcome]) -> Sequence[Rows]:
             assert joined is not None
-            return joined(self._result(identity, message_id, outcomes, made))
+            remaining = self._left.remaining(identity)
+            if remaining is not None:  # it is not taken yet
+                remaining = max(0, remaining - _charged(outcomes))
+            return joined(self._result(message_id, outcomes, made, remaining))
 
         if refusal is None:
             receipt = await self._submit(made, None if joined is None else rows)
             if receipt.outcomes:
-                return self._result(identity, receipt.message_id, receipt.outcomes, made)
+                self._left.took(identity, _charged(receipt.outcomes))
+                remaining = self._left.remaining(identity)
+                return self._result(receipt.message_id, receipt.outcomes, made, remaining)
             if receipt.message_id:
                 return await self._earlier(identity, receipt.message_id)
             refusal = receipt.reply
@@ -129,10 +161,10 @@ class SendService:
 
     def _result(
         self,
-        identity: Identity,
         message_id: int,
         outcomes: Sequence[RecipientOutcome],
         made: Composed,
+        remaining: int | None,
     ) -> SendResult:
         items = [
             SendItem(address, _STATUS.get(state, ItemStatus.QUEUED), delivery)
@@ -140,7 +172,7 @@ class SendService:
         ]
         for place, item in made.rejected:
             items.insert(place, item)
-        return SendResult(message_id, items, self._remaining(identity))
+        return SendResult(message_id, items, remaining)
 
     async def _same(self, identity: Identity, made: Composed, key: str) -> int:
         """The message that the key stands for, if it is this one; else 0."""
@@ -163,7 +195,11 @@ class SendService:
             )
             for delivery, address, state in rows
         ]
-        return SendResult(message_id, items, self._remaining(identity), is_repeated=True)
+        return SendResult(message_id, items, self._left.remaining(identity), is_repeated=True)
+
+
+def _charged(outcomes: Sequence[RecipientOutcome]) -> int:
+    return sum(state != DeliveryState.SUPPRESSED for _, _, state in outcomes)
 
 
 def _in_order(made: Composed, outcomes: Sequence[RecipientOutcome]) -> Sequence[RecipientOutcome]:
