@@ -5,14 +5,16 @@ or say what goes there. It is stored as the content of a message; a release read
 earlier ones have written (`VERSION`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import orjson
 
 from console.content import wire
-from console.content.fields import Field, TemplateError, parse
+from console.content.errors import TemplateError
+from console.content.fields import Field, Pieces, parse, rename
 from console.content.headers import check_header
-from console.content.segments import Kind, Segment, static
+from console.content.segments import Kind, Segment, kept, static
 from console.content.structure import File, content
 from console.content.tracked_links import TrackedLinks
 from console.tracking.instrumenting import TrackingOptions, instrument
@@ -37,6 +39,7 @@ class MessageTemplate:
     headers: tuple[tuple[str, str], ...] = ()  # further fields, such as List-Unsubscribe
     files: tuple[File, ...] = ()  # attachments and inline images, the same for everybody
     tracking: TrackingOptions | None = None  # None: neither opens nor clicks
+    names: Mapping[str, str] = field(default_factory=dict)  # a field's name → where its value is
 
 
 def compile_template(template: MessageTemplate) -> bytes:
@@ -45,22 +48,25 @@ def compile_template(template: MessageTemplate) -> bytes:
     Raises `TemplateError` with what is wrong, where, and what is expected.
     """
     author = _address("from", template.author)
-    segments: list[Segment] = [_mailbox("From", template.author_name, str(author))]
-    segments.append(_mailbox("To", template.to_name, ""))
+    names = template.names
+    segments: list[Segment] = [_mailbox("From", template.author_name, str(author), names)]
+    segments.append(_mailbox("To", template.to_name, "", names))
     if template.reply_to:
         reply_to = str(_address("reply-to", template.reply_to))
-        segments.append(_mailbox("Reply-To", template.reply_to_name, reply_to))
-    segments.append([Kind.HEADER, "Subject", _pieces(template.subject, "subject")])
+        segments.append(_mailbox("Reply-To", template.reply_to_name, reply_to, names))
+    segments.append([Kind.HEADER, "Subject", kept(_parsed(template.subject, "subject", names))])
     segments += ([Kind.DATE], [Kind.MESSAGE_ID])
-    segments += [_header(name, value) for name, value in template.headers]
+    segments += [_header(name, value, names) for name, value in template.headers]
     segments.append(static("MIME-Version: 1.0\r\n"))
     document: dict[str, object] = {"v": VERSION, "author": str(author)}
     html, options = template.html, template.tracking
     if html and options is not None:
         marked = instrument(html, options)
+        marked = replace(marked, links=tuple(_link(url, names) for url in marked.links))
         html = marked.html
         document["tracking"] = TrackedLinks.of(marked, options).stored()
-    texts, htmls = parse(template.text, "text"), parse(html, "html")
+    texts = _parsed(template.text, "text", names)
+    htmls = _parsed(html, "html", names)
     segments += content(texts, htmls, template.files)
     document["segments"] = _joined(segments)
     return orjson.dumps(document)
@@ -76,20 +82,32 @@ def _address(where: str, text: str) -> Address:
     return address
 
 
-def _pieces(text: str, where: str) -> list[object]:
-    return [list(p) if isinstance(p, Field) else p for p in parse(text, where)]
+def _link(url: str, names: Mapping[str, str]) -> str:
+    """A tracked link with the fields' other names; it has no conditions."""
+    pieces = rename(parse(url, "link"), names) if names else (url,)
+    return "".join(
+        [
+            f'{{{{ {p.name} | default: "{p.default}" }}}}' if isinstance(p, Field) else str(p)
+            for p in pieces
+        ]
+    )
 
 
-def _mailbox(name: str, display: str, address: str) -> Segment:
-    return [Kind.MAILBOX, name, _pieces(display, name.lower()), address]
+def _parsed(text: str, where: str, names: Mapping[str, str]) -> Pieces:
+    pieces = parse(text, where)
+    return rename(pieces, names) if names else pieces
 
 
-def _header(name: str, value: str) -> Segment:
+def _mailbox(name: str, display: str, address: str, names: Mapping[str, str]) -> Segment:
+    return [Kind.MAILBOX, name, kept(_parsed(display, name.lower(), names)), address]
+
+
+def _header(name: str, value: str, names: Mapping[str, str]) -> Segment:
     kind = Kind.LINKS if check_header(name) else Kind.HEADER
-    return [kind, name, _pieces(value, name.lower())]
+    return [kind, name, kept(_parsed(value, name.lower(), names))]
 
 
-def _joined(segments: list[Segment]) -> list[Segment]:
+def _joined(segments: Iterable[Segment]) -> list[Segment]:
     """Segments with neighbours that are static made one; headers without fields are static."""
     joined: list[Segment] = []
     for segment in map(_settled, segments):
@@ -102,6 +120,8 @@ def _joined(segments: list[Segment]) -> list[Segment]:
 
 def _settled(segment: Segment) -> Segment:
     match segment:
+        case [Kind.CHOICE, list(arms)]:
+            return [Kind.CHOICE, [[condition, _joined(inner)] for condition, inner in arms]]
         case [Kind.HEADER, str(name), list(pieces)] if _is_literal(pieces):
             written = wire.unstructured(name, "".join(pieces))
         case [Kind.LINKS, str(name), list(pieces)] if _is_literal(pieces):

@@ -4,14 +4,17 @@ Runs in the signing threads beside a busy event loop: a mail costs tens of micro
 is kept between two of them.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 
 import orjson
 
 from console.content import wire
 from console.content.compiling import VERSION
-from console.content.fields import Field, Pieces, TemplateError, filled
-from console.content.segments import Kind
+from console.content.conditions import Condition, restored
+from console.content.errors import TemplateError
+from console.content.fields import Field, Pieces, filled
+from console.content.segments import Kind, pieces_of
 from console.content.tracked_links import Slot, TrackedLinks, Values
 from console.tracking.tokens import TrackingTokens
 from mta.model.address import Address, parse_address
@@ -20,6 +23,10 @@ from mta.model.rendering import Companion, Occasion
 
 RECIPIENT = "email"  # a field that every recipient has: the address
 DELIVERY = "delivery_id"  # and the number of the delivery, for links
+
+_FORBIDDEN_SCHEMES = ("javascript:", "vbscript:", "data:text", "data:application", "data:,")
+_UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0]")
+_SCHEME_REACH = 200
 
 
 class CompiledTemplate:
@@ -76,7 +83,7 @@ class Renderer:
             author = parse_address(document["author"])
             stored = document.get("tracking")
             links = TrackedLinks.load(stored) if stored is not None else None
-            slots = [self._tracked(links, *one) or _segment(*one) for one in document["segments"]]
+            slots = _Loader(links, self.tokens).segments(document["segments"])
             return CompiledTemplate(author, slots, links)
         except (
             orjson.JSONDecodeError,
@@ -88,16 +95,28 @@ class Renderer:
         ) as error:
             raise TemplateError(f"this is no compiled template: {error!r}") from None
 
-    def _tracked(self, links: TrackedLinks | None, kind: str, *arguments: object) -> Slot | None:
-        """The slot of a tracked link or the pixel; None for a segment of another kind."""
-        if links is None:
-            return None
+
+class _Loader:
+    """Makes slots of segments, also of those that are inside of choices."""
+
+    def __init__(self, links: TrackedLinks | None, tokens: TrackingTokens | None) -> None:
+        self._links = links
+        self._tokens = tokens
+
+    def segments(self, stored: Sequence[Sequence[object]]) -> list[bytes | Slot]:
+        return [self._segment(str(kind), *arguments) for kind, *arguments in stored]
+
+    def _segment(self, kind: str, *arguments: object) -> bytes | Slot:
         match kind, arguments:
-            case Kind.CLICK, [int(number)]:
-                return links.click(number, self.tokens)
-            case Kind.PIXEL, []:
-                return links.pixel(self.tokens)
-        return None
+            case Kind.CHOICE, [list(arms)]:
+                return _choice(
+                    [(c if c is None else restored(c), self.segments(inner)) for c, inner in arms]
+                )
+            case Kind.CLICK, [int(number)] if self._links is not None:
+                return self._links.click(number, self._tokens)
+            case Kind.PIXEL, [] if self._links is not None:
+                return self._links.pixel(self._tokens)
+        return _segment(kind, *arguments)
 
 
 def _segment(kind: str, *arguments: object) -> bytes | Slot:
@@ -108,12 +127,14 @@ def _segment(kind: str, *arguments: object) -> bytes | Slot:
             return _value(Field(name, default), wire.body)
         case Kind.HTML, [str(name), str(default)]:
             return _value(Field(name, default), wire.markup)
+        case Kind.URL, [str(name), str(default)]:
+            return _url(Field(name, default))
         case Kind.HEADER, [str(name), list(pieces)]:
-            return _header(name, _pieces(pieces))
+            return _header(name, pieces_of(pieces))
         case Kind.MAILBOX, [str(name), list(pieces), str(address)]:
-            return _mailbox(name, _pieces(pieces), address)
+            return _mailbox(name, pieces_of(pieces), address)
         case Kind.LINKS, [str(name), list(pieces)]:
-            return _links(name, _pieces(pieces))
+            return _links(name, pieces_of(pieces))
         case Kind.MESSAGE_ID, []:
             return lambda _, occasion: f"Message-ID: {occasion.message_id}\r\n".encode()
         case Kind.DATE, []:
@@ -121,8 +142,26 @@ def _segment(kind: str, *arguments: object) -> bytes | Slot:
     raise ValueError(f"segment {kind!r}")
 
 
-def _pieces(stored: list[object]) -> Pieces:
-    return tuple(p if isinstance(p, str) else Field(*p) for p in stored)  # type: ignore[misc]  # a list of strings
+def _choice(arms: list[tuple[Condition | None, list[bytes | Slot]]]) -> Slot:
+    def render(values: Values, occasion: Occasion) -> bytes:
+        for condition, segments in arms:
+            if condition is None or condition.holds(values):
+                return b"".join(
+                    [s if isinstance(s, bytes) else s(values, occasion) for s in segments]
+                )
+        return b""
+
+    return render
+
+
+def _url(field: Field) -> Slot:
+    return lambda values, _: wire.markup(safe_link(field.text(values)))
+
+
+def safe_link(text: str) -> str:
+    """The link of a recipient's values, `#` for one that is a program or a document of its own."""
+    start = _UNSEEN.sub("", text[:_SCHEME_REACH]).lower()
+    return "#" if start.startswith(_FORBIDDEN_SCHEMES) else text
 
 
 def _value(field: Field, encode: Callable[[str], bytes]) -> Slot:
@@ -141,7 +180,16 @@ def _mailbox(name: str, pieces: Pieces, address: str) -> Slot:
 
 def _links(name: str, pieces: Pieces) -> Slot:
     def render(values: Values, _: Occasion) -> bytes:
-        texts = [p if isinstance(p, str) else wire.link_part(p.text(values)) for p in pieces]
-        return wire.link_field(name, "".join(texts))
+        return wire.link_field(name, "".join(_link_texts(pieces, values)))
 
     return render
+
+
+def _link_texts(pieces: Pieces, values: Values) -> Iterator[str]:
+    for piece in pieces:
+        if isinstance(piece, str):
+            yield piece
+        elif isinstance(piece, Field):
+            yield wire.link_part(piece.text(values))
+        else:
+            yield from _link_texts(piece.chosen(values), values)

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import PureWindowsPath
 
 from console.content import wire
-from console.content.fields import Field, Pieces, TemplateError
+from console.content.conditions import stored
+from console.content.errors import TemplateError
+from console.content.fields import Choice, Field, Pieces
 from console.content.segments import Kind, Segment, static
 from console.tracking.instrumenting import Mark, parts
 from mta.intake.header_encoding import Unencodable, encode_field
@@ -30,6 +32,9 @@ _CONTENT_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+(?:@[A-Za-z0-9.-]+)?\
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
+# A field that follows is a link as a whole, so its value also says the scheme.
+_LINK = re.compile(r"(?:href|src|background|action)\s*=\s*[\"']?\s*\Z", re.IGNORECASE)
+_LINK_REACH = 40
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*]')
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|\Z)", re.IGNORECASE)
 
@@ -81,14 +86,31 @@ def _text(subtype: str, pieces: Pieces, kind: Kind) -> list[Segment]:
             "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
         )
     ]
+    segments += _body(pieces, kind)
+    last = pieces[-1] if pieces else ""
+    if not isinstance(last, str) or not last.endswith(("\n", "\r")):
+        segments.append(static("\r\n"))
+    return segments
+
+
+def _body(pieces: Pieces, kind: Kind) -> list[Segment]:
+    segments: list[Segment] = []
+    before = ""
     for piece in pieces:
         if isinstance(piece, Field):
-            segments.append([kind, *piece])
+            is_link = kind is Kind.HTML and _LINK.search(before[-_LINK_REACH:])
+            segments.append([Kind.URL if is_link else kind, *piece])
+            before = ""
+        elif isinstance(piece, Choice):
+            arms = [
+                [None if condition is None else stored(condition), _body(inner, kind)]
+                for condition, inner in piece.arms
+            ]
+            segments.append([Kind.CHOICE, arms])
+            before = ""
         else:
             segments += map(_part, parts(piece))
-    last = pieces[-1] if pieces else ""
-    if isinstance(last, Field) or not last.endswith(("\n", "\r")):
-        segments.append(static("\r\n"))
+            before = piece
     return segments
 
 

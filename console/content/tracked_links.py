@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.content import wire
-from console.content.fields import Field, Pieces, parse
+from console.content.fields import Pieces, filled, parse
 from console.tracking.instrumenting import Instrumented, TrackingOptions, pixel
 from console.tracking.links import link_rows
 from console.tracking.tokens import Purpose, TrackingTokens
@@ -83,7 +83,6 @@ class TrackedLinks:
 
 def _plain(pieces: Pieces) -> Slot:
     def render(values: Values, _: Occasion) -> bytes:
-        texts = [p.text(values) if isinstance(p, Field) else p for p in pieces]
-        return wire.body(html.escape("".join(texts)))
+        return wire.body(html.escape(filled(pieces, values)))
 
     return render

@@ -7,13 +7,13 @@ go the first way.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
 import orjson
 
-from console.content.fields import Field, TemplateError, parse
+from console.content.fields import Field, Pieces, TemplateError, parse
 
 MAX_DEPTH = 8  # levels of objects whose values have names of their own
 MAX_TAGS = 1_000  # different ones in a request
@@ -126,11 +126,18 @@ def _filled(
 ) -> str:
     known = dict(values)
     try:
-        return "".join(
-            [
-                write(piece.text(known)) if isinstance(piece, Field) else piece
-                for piece in parse(text, where)
-            ]
-        )
+        return "".join(_written(parse(text, where), known, write))
     except orjson.JSONEncodeError as error:
         raise TemplateError(f"{where}: {error}") from None
+
+
+def _written(
+    pieces: Pieces, values: dict[str, object], write: Callable[[str], str]
+) -> Iterator[str]:
+    for piece in pieces:
+        if isinstance(piece, str):
+            yield piece
+        elif isinstance(piece, Field):
+            yield write(piece.text(values))
+        else:
+            yield from _written(piece.chosen(values), values, write)
