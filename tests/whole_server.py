@@ -4,18 +4,23 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import argon2
 import structlog
 
-from console.accounts.values import Role
+from console.accounts.values import Role, State
 from console.app.server import Server
 from console.app.services import Services
 from mta.settings.loading import load_settings
+from mta.store.work import Rows
 from tests.accounts_world import OPERATOR
 
 EMAIL, PASSWORD = "ana@example.org", "correcto caballo"
+LIMA = ZoneInfo("America/Lima")
+DOMAIN = "muni.example"  # verified
 
 
 @dataclass
@@ -59,8 +64,14 @@ async def open_whole(
     services = server.services
     services.hasher._hasher = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     account = (await services.accounts.add(OPERATOR, "Municipalidad")).id
-    await services.quota.contracts.add(OPERATOR, account, "Contrato 2026", 4_000_000)
+    today = datetime.fromtimestamp(services.foundation.clock.now_ms() / 1000, LIMA).date()
+    await services.quota.contracts.add(
+        OPERATOR, account, "Contrato 2026", 4_000_000, starts_on=today.isoformat()
+    )
     await services.accounts.users.add(OPERATOR, EMAIL, Role.OWNER, account, PASSWORD)
+    row = (DOMAIN, account, 1, State.ACTIVE, services.foundation.clock.now_ms())
+    await services.foundation.store.submit([Rows("domain_insert", [row], expect=1)])
+    await services.authenticator.refresh()
     await services.quota.refresh()
     try:
         yield Whole(server, f"http://{host}:{port}/", account)

@@ -6,6 +6,7 @@ from console.accounts.audit import AuditTrail
 from console.reports.counting import BATCH, FOLLOWED, NAME, FigureCounting
 from console.reports.figures import FigureService
 from console.reports.people import RecipientService
+from console.tracking.reader import EngagementReader
 from mta.engine.foundation import Foundation
 from mta.spool.follower import EventFollower, FollowerMetrics
 
@@ -16,7 +17,9 @@ class ReportParts:
     def __init__(self, foundation: Foundation, trail: AuditTrail) -> None:
         self._foundation = foundation
         self.figures = FigureService(foundation.store)
-        self.recipients = RecipientService(foundation.store, trail)
+        self.recipients = RecipientService(
+            foundation.store, trail, EngagementReader(foundation.store)
+        )
         self._follower: EventFollower | None = None
 
     async def start(self, metrics: FollowerMetrics) -> None:

@@ -15,7 +15,10 @@ async def send_csv(
     request: web.Request, name: str, headings: Sequence[str], pieces: Pieces
 ) -> web.StreamResponse:
     """`name` without an ending; refusals of the first piece are raised before anything is sent."""
-    first = await anext(pieces, ())
+    try:
+        first = await anext(pieces)
+    except StopAsyncIteration:
+        first = ()
     response = web.StreamResponse(headers=_headers(name, "csv", "text/csv; charset=utf-8"))
     await response.prepare(request)
     await response.write(b"\xef\xbb\xbf" + csv_text([headings]).encode())  # Excel: it is UTF-8

@@ -58,6 +58,10 @@ SECTIONS = (
         ),
     ),
     MenuSection(
+        "campaign_section",
+        (MenuItem("campaigns", "/campaigns", "speakerphone", "campaign.view"),),
+    ),
+    MenuSection(
         "audience",
         (MenuItem("suppressions", "/suppressions", "ban", "suppression.view"),),
     ),

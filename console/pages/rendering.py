@@ -80,6 +80,11 @@ class Renderer:
         remember_theme(request, response)
         return response
 
+    def fragment(self, request: web.Request, template: str, values: Mapping[str, Any]) -> str:
+        """A part of a page that is on the screen already, as HTML."""
+        context = {**self._frame(request, self.texts(request)), **values}
+        return aiohttp_jinja2.render_string(template, request, context)
+
     def _frame(self, request: web.Request, texts: Texts) -> dict[str, Any]:
         """What every page needs, whatever it is about."""
         url = request.rel_url

@@ -158,17 +158,36 @@ class FigureService:
             days.append(Day(at, sums[_DELIVERED], sums[_BOUNCED], sums[_EXPIRED]))
         return days
 
+    async def providers(self, actor: Actor, flow: int) -> Sequence[ProviderFigures]:
+        """What became of a flow's mail at each mailbox provider. Raises `NotVisible`."""
+        await self._check(actor, flow, Permission.CAMPAIGN_VIEW)
+        return _by_provider(await self._store.read("figures_flow", flow=flow))
+
+    async def states(
+        self, actor: Actor, account: int, flows: Sequence[int]
+    ) -> Mapping[int, Mapping[DeliveryState, int]]:
+        """Deliveries of flows of an account, by flow and state."""
+        actor.require(Permission.CAMPAIGN_VIEW, account)
+        found: dict[int, dict[DeliveryState, int]] = {}
+        for flow, state, n in await self._store.read(
+            "figures_states_of", flows=orjson.dumps(list(flows)).decode(), account=account
+        ):
+            found.setdefault(flow, {})[DeliveryState(state)] = n
+        return found
+
     async def hours(self, actor: Actor, flow: int, kind: EventType) -> Mapping[int, int]:
         """How often something happened to a flow, by UTC hour since 1970. Raises `NotVisible`."""
         await self._check(actor, flow)
         rows = await self._store.read("figures_flow_hours", flow=flow, type=EVENT_CODES[kind])
         return dict(rows)
 
-    async def _check(self, actor: Actor, flow: int) -> None:
+    async def _check(
+        self, actor: Actor, flow: int, permission: Permission = Permission.REPORT_VIEW
+    ) -> None:
         rows = await self._store.read("figures_account_of", flow=flow)
         if not rows:
             raise NotVisible("there is no such flow")
-        actor.require(Permission.REPORT_VIEW, rows[0][0])
+        actor.require(permission, rows[0][0])
 
 
 def _add(sums: Counter[int], kind: int, late: int, n: int) -> None:

@@ -11,6 +11,7 @@ import orjson
 from console.accounts.actor import Actor, NotVisible
 from console.accounts.audit import AuditTrail
 from console.accounts.permissions import Permission
+from console.tracking.reader import Did, Engaged, EngagementReader
 from mta.events.record import EVENT_CODES
 from mta.model.traffic import DeliveryState, EventType
 from mta.store.base import Store
@@ -31,6 +32,9 @@ class Who(StrEnum):
     CANCELLED = "cancelled"
     COMPLAINED = "complained"
     UNSUBSCRIBED = "unsubscribed"
+    OPENED = "opened"
+    NOT_OPENED = "not_opened"
+    CLICKED = "clicked"
 
 
 _STATES: Mapping[Who, tuple[DeliveryState, ...]] = MappingProxyType(
@@ -52,11 +56,16 @@ _EVENTS: Mapping[Who, int] = MappingProxyType(
 )
 
 
+_DID: Mapping[Who, Did] = MappingProxyType(
+    {Who.OPENED: Did.OPENED, Who.NOT_OPENED: Did.NOT_OPENED, Who.CLICKED: Did.CLICKED}
+)
+
+
 class Recipient(NamedTuple):
     """One recipient; `bounce_class` and `at_ms` where something happened to it."""
 
     id: int  # of the delivery
-    n: int
+    n: int  # -1: not told
     address: str
     state: DeliveryState
     attempts: int
@@ -65,6 +74,7 @@ class Recipient(NamedTuple):
     host: str
     bounce_class: str
     at_ms: int
+    times: int = 0  # opened or clicked
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> "Recipient":
@@ -74,13 +84,17 @@ class Recipient(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Whom to show: a kind, of bounces one class, or one address; `flow` and `message` are a campaign's."""
+    """Whom to show: a kind, of bounces one class, or one address.
+
+    `flow` and `messages` are a campaign's; the ids of later messages are greater.
+    """
 
     flow: int
-    message: int
+    messages: tuple[int, ...]
     who: Who = Who.ALL
     bounce_class: str = ""
     address: str = ""
+    link: int | None = None  # of clicks: on that one
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +108,10 @@ class People:
 class RecipientService:
     """Reads by keys, so the last page is as fast as the first."""
 
-    def __init__(self, store: Store, trail: AuditTrail) -> None:
+    def __init__(self, store: Store, trail: AuditTrail, engagement: EngagementReader) -> None:
         self._store = store
         self._trail = trail
+        self._engagement = engagement
 
     async def page(
         self, actor: Actor, choice: Choice, *, after: int = 0, limit: int = PAGE
@@ -117,11 +132,33 @@ class RecipientService:
             place, is_first = people.next, False
 
     async def _read(self, choice: Choice, after: int, limit: int) -> People:
-        name, values = _statement(choice)
-        rows = await self._store.read(
-            name, flow=choice.flow, after=after, limit=limit + 1, **values
-        )
+        if not choice.address and (did := _DID.get(choice.who)):
+            return await self._engaged(choice, did, after, limit)
+        rows: list[Any] = []
+        for name, values in _statements(choice):
+            if len(rows) <= limit:
+                count = limit + 1 - len(rows)
+                rows += await self._store.read(
+                    name, flow=choice.flow, after=after, limit=count, **values
+                )
         found = [Recipient.of(row) for row in rows[:limit]]
+        return People(found, found[-1].id if len(rows) > limit else 0)
+
+    async def _engaged(self, choice: Choice, did: Did, after: int, limit: int) -> People:
+        limit = min(limit, EXPORT_PAGE - 1)
+        rows: list[Engaged] = []
+        for message in choice.messages:
+            if len(rows) <= limit:
+                rows += await self._engagement.who(
+                    message, did, link=choice.link, after=after, count=limit + 1 - len(rows)
+                )
+        found = [
+            Recipient(
+                row.delivery, -1, row.address, DeliveryState.DELIVERED, 0, row.last_ms, "", "", "",
+                row.first_ms, row[4],
+            )
+            for row in rows[:limit]
+        ]  # fmt: skip
         return People(found, found[-1].id if len(rows) > limit else 0)
 
     async def _check(self, actor: Actor, choice: Choice, permission: Permission) -> int:
@@ -133,11 +170,13 @@ class RecipientService:
         return account
 
 
-def _statement(choice: Choice) -> tuple[str, dict[str, Any]]:
-    """What to read for it, and with which values."""
+def _statements(choice: Choice) -> Sequence[tuple[str, dict[str, Any]]]:
+    """What to read for it one after the other, and with which values."""
+    if not choice.address and (code := _EVENTS.get(choice.who)):
+        return [("figures_people", {"type": code, "class": choice.bounce_class or None})]
     if choice.address:
-        return "figures_recipient", {"message": choice.message, "address": choice.address}
-    if code := _EVENTS.get(choice.who):
-        return "figures_people", {"type": code, "class": choice.bounce_class or None}
-    states = orjson.dumps(_STATES[choice.who]).decode()
-    return "figures_recipients", {"message": choice.message, "states": states}
+        name, values = "figures_recipient", {"address": choice.address}
+    else:
+        states = orjson.dumps(_STATES[choice.who]).decode()
+        name, values = "figures_recipients", {"states": states}
+    return [(name, {**values, "message": message}) for message in choice.messages]

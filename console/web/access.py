@@ -23,7 +23,8 @@ _OPEN = frozenset(
 _STATIC = "/static/"
 _PUBLIC = ("/u/", "/public/")  # behind the links in mail: their tokens decide
 _SAFE = frozenset(("GET", "HEAD"))
-_BACKGROUND = "/sandbox/live"  # an open page must not keep a session alive for ever
+# An open page must not keep a session alive for ever.
+_BACKGROUND = frozenset(("/sandbox/live", "/campaigns/{id}/live/events", "/campaigns/running"))
 _ENROL = "/profile/second-factor"
 _WHILE_ENROLLING = (_ENROL, "/logout")
 
@@ -55,7 +56,7 @@ class Access:
     async def _with_session(
         self, request: web.Request, path: str, handler: Handler
     ) -> web.StreamResponse:
-        is_use = path != _BACKGROUND and FRAGMENT_HEADER not in request.headers
+        is_use = path not in _BACKGROUND and FRAGMENT_HEADER not in request.headers
         identifier = request.cookies.get(cookie_name(request), "")
         session = await self._sessions.find(identifier, is_use=is_use)
         if session is None:

@@ -12,6 +12,7 @@ from console.accounts.audit import AuditTrail
 from console.reports.counting import BATCH, FOLLOWED, NAME, FigureCounting
 from console.reports.figures import FigureService
 from console.reports.people import Choice, People, RecipientService, Who
+from console.tracking.reader import EngagementReader
 from mta.model.clock import ManualClock
 from mta.model.traffic import DeliveryState, EventType
 from mta.spool.flows import Flow
@@ -194,11 +195,11 @@ async def test_T_b_each_number_leads_to_its_recipients(world: World):
     await world.settle(mails[3], S.SUPPRESSED, EventType.SUPPRESSED)
     await world.happens(mails[0], EventType.UNSUBSCRIBED, by="page")
     await world.count()
-    service = RecipientService(world.stand.store, world.trail)
+    service = RecipientService(world.stand.store, world.trail, EngagementReader(world.stand.store))
     flow_id, message = flow.id, mails[0].message.id
 
     async def who(kind: Who, **more: str) -> list[str]:
-        return _shown(await service.page(OPERATOR, Choice(flow_id, message, kind, **more)))
+        return _shown(await service.page(OPERATOR, Choice(flow_id, (message,), kind, **more)))
 
     names = [mail.address for mail in mails]
     assert await who(Who.ALL) == names
@@ -210,14 +211,14 @@ async def test_T_b_each_number_leads_to_its_recipients(world: World):
     assert await who(Who.ALL, address=names[5]) == names[5:]
     assert await who(Who.ALL, address="nobody@example.org") == []
     other = await world.stand.flow("otra", account=8, kind="campaign")
-    stranger = Choice(other.id, message)  # a message of somebody else's campaign
+    stranger = Choice(other.id, (message,))  # a message of somebody else's campaign
     assert _shown(await service.page(OPERATOR, stranger)) == []
 
 
 async def test_pages_follow_each_other_and_an_export_has_them_all(world: World):
     flow, mails = await _campaign(world, 5, 0)
-    service = RecipientService(world.stand.store, world.trail)
-    choice = Choice(flow.id, mails[0].message.id)
+    service = RecipientService(world.stand.store, world.trail, EngagementReader(world.stand.store))
+    choice = Choice(flow.id, (mails[0].message.id,))
     first = await service.page(OPERATOR, choice, limit=3)
     rest = await service.page(OPERATOR, choice, after=first.next, limit=3)
     assert _shown(first) + _shown(rest) == [mail.address for mail in mails]

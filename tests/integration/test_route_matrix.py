@@ -65,6 +65,9 @@ class Site:
             things["refund"] = str(books.ids.new())
             asked = (int(things["refund"]), account, "{}", "all", 0, "why", 1, "ana")
             await books.store.submit([Rows("quota_refund_insert", [asked])])
+        if "{campaign}" in named:
+            new = await services.campaigns.service.create(OPERATOR, account, f"c{number}")
+            things["campaign"] = str(new.id)
         if "{credential}" in named:
             new = await services.accounts.credentials.add(OPERATOR, account, "ERP")
             things["credential"] = str(new.credential.id)

@@ -15,7 +15,7 @@ DAY = date(2026, 11, 22)
 
 async def _pieces(stand: Stand, actor, flow: int):
     people = stand.services.areas.reports.recipients
-    return [rows async for rows in people.export(actor, Choice(flow, 1))]
+    return [rows async for rows in people.export(actor, Choice(flow, (1,)))]
 
 
 def _figures(stand: Stand):
@@ -41,6 +41,14 @@ ROWS = (
         lambda s, a, _n, flow: _figures(s).of_flow(a, flow), make=_flow,
     ),
     Row(
+        "FigureService.providers", Permission.CAMPAIGN_VIEW,
+        lambda s, a, _n, flow: _figures(s).providers(a, flow), make=_flow,
+    ),
+    Row(
+        "FigureService.states", Permission.CAMPAIGN_VIEW,
+        lambda s, a, n, flow: _figures(s).states(a, n, [flow]), make=_flow,
+    ),
+    Row(
         "FigureService.hours", Permission.REPORT_VIEW,
         lambda s, a, _n, flow: _figures(s).hours(a, flow, EventType.DELIVERED), make=_flow,
     ),
@@ -54,7 +62,7 @@ ROWS = (
     ),
     Row(
         "RecipientService.page", Permission.CAMPAIGN_VIEW,
-        lambda s, a, _n, flow: s.services.areas.reports.recipients.page(a, Choice(flow, 1)),
+        lambda s, a, _n, flow: s.services.areas.reports.recipients.page(a, Choice(flow, (1,))),
         make=_flow,
     ),
     Row(

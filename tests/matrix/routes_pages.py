@@ -170,4 +170,38 @@ ROWS = (
         "POST", "/activity/{id}/resend", Permission.MAIL_CANCEL, url="/activity/1/resend",
         is_tried=False,
     ),
+    RouteRow("GET", "/campaigns", Permission.CAMPAIGN_VIEW),
+    RouteRow("POST", "/campaigns/stop", Permission.CAMPAIGN_SEND),
+    RouteRow("GET", "/campaigns/running", Asks.SIGN_IN),
+    RouteRow("GET", "/campaigns/new", Permission.CAMPAIGN_EDIT),
+    RouteRow("POST", "/campaigns/new", Permission.CAMPAIGN_EDIT, form={"name": "x"}),
+    *(
+        RouteRow(
+            "GET", "/campaigns/{id}" + path, Permission.CAMPAIGN_VIEW,
+            url="/campaigns/{campaign}" + path,
+        )
+        for path in ("", "/history", "/live", "/recipients", "/content", "/send", "/report")
+    ),
+    RouteRow(
+        "GET", "/campaigns/{id}/live/events", Permission.CAMPAIGN_VIEW,
+        url="/campaigns/{campaign}/live/events", is_tried=False,  # it never ends
+    ),
+    *(
+        RouteRow(
+            "GET", f"/campaigns/{{id}}/{name}.{{kind}}", Permission.EXPORT,
+            url=f"/campaigns/{{campaign}}/{name}.csv",
+        )
+        for name in ("report", "recipients")
+    ),
+    RouteRow(
+        "POST", "/campaigns/{id}/content", Permission.CAMPAIGN_EDIT,
+        url="/campaigns/{campaign}/content", form={"subject": "x"},
+    ),
+    RouteRow(
+        "POST", "/campaigns/{id}/send", Permission.CAMPAIGN_SEND, url="/campaigns/{campaign}/send"
+    ),
+    RouteRow(
+        "POST", "/campaigns/{id}/{action}", Permission.CAMPAIGN_EDIT,
+        url="/campaigns/{campaign}/clone",
+    ),
 )  # fmt: skip

@@ -102,6 +102,28 @@
     addEventListener("pagehide", () => source.close(), { once: true });
   };
 
+  // A part of the page that the server draws anew again and again; what has the focus stays.
+  const followPart = (part) => {
+    const source = new EventSource(part.dataset.stream);
+    const told = document.querySelector("[data-stream-told]");
+    let share = "";
+    source.addEventListener("progress", (event) => {
+      if (part.contains(document.activeElement) && document.activeElement !== part) return;
+      part.innerHTML = event.data;
+      const now = part.querySelector("strong")?.textContent.split(/[.,\s%]/)[0] ?? "";
+      if (told && now !== share && Number(now) % 10 === 0) told.textContent = `${now} %`;
+      share = now;
+    });
+    const loadAgain = () => {
+      source.close();
+      if (!document.querySelector(":popover-open")) location.reload();
+    };
+    source.addEventListener("status", loadAgain);
+    source.addEventListener("over", () => source.close());
+    addEventListener("pagehide", () => source.close(), { once: true });
+  };
+  for (const part of document.querySelectorAll("[data-stream]:not([data-still])")) followPart(part);
+
   // A menu closes when somebody clicks elsewhere, presses Escape or leaves it with the keyboard.
   const closeMenus = (but) => {
     for (const menu of document.querySelectorAll("details.menu[open]")) {

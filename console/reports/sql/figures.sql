@@ -45,6 +45,11 @@ SELECT account FROM flow WHERE id = :flow;
 SELECT state, sum(n) FROM flow_count WHERE flow IN (SELECT value FROM json_each(:flows))
 GROUP BY state;
 
+-- name: figures_states_of
+-- Deliveries of flows of an account (a JSON array) by flow and state.
+SELECT c.flow, c.state, c.n FROM flow_count AS c JOIN flow AS f ON f.id = c.flow
+WHERE c.flow IN (SELECT value FROM json_each(:flows)) AND c.n > 0 AND f.account = :account;
+
 -- name: figures_flow
 -- Outcomes of a flow by type, class and provider.
 SELECT type, class, provider, is_late, sum(n) FROM figure_hour WHERE flow = :flow

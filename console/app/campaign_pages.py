@@ -1,0 +1,33 @@
+"""Puts the pages of campaigns together."""
+
+from aiohttp import web
+
+from console.app.services import Services
+from console.pages.campaign_live import CampaignLivePages
+from console.pages.campaign_report import CampaignReportPages
+from console.pages.campaign_wizard import CampaignWizardPages
+from console.pages.campaigns import CampaignPages
+from console.pages.rendering import Renderer
+from console.reports.progress import ProgressReader
+from console.tracking.reader import EngagementReader
+from console.web.application import Area
+
+
+def campaign_area(services: Services) -> Area:
+    """The list, a draft's steps, one campaign, its live page and its report."""
+
+    def add(app: web.Application, renderer: Renderer) -> None:
+        base, campaigns, reports = services.foundation, services.campaigns, services.areas.reports
+        # Their paths have more words than `/campaigns/{id}/{action}`, which comes last.
+        CampaignWizardPages(renderer, campaigns.service).add_routes(app)
+        progress = ProgressReader(campaigns.service, reports.figures, base.flows, base.clock)
+        CampaignLivePages(
+            renderer, campaigns.service, progress, services.sign_in.sessions
+        ).add_routes(app)
+        CampaignReportPages(
+            renderer, campaigns.service, reports.figures, reports.recipients,
+            EngagementReader(base.store),
+        ).add_routes(app)  # fmt: skip
+        CampaignPages(renderer, campaigns.service, reports.figures).add_routes(app)
+
+    return add

@@ -1,0 +1,179 @@
+"""`/campaigns/new` and the steps of a draft: to whom, what, when; the last one sends.
+
+Each step is a page that works by itself, so one can come back to any of them; what is complete
+already is passed over: a clone with a new file goes straight to the last step.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from console.accounts.permissions import Permission
+from console.campaigns.service import CampaignService
+from console.campaigns.values import Campaign, Content
+from console.pages.account_switch import current_account
+from console.pages.campaign_words import TONES, campaign_of
+from console.pages.forms import number_of, refusal, text_of
+from console.pages.rendering import Renderer
+from console.pages.sessions import session_of
+
+TYPED_ABOVE = 10_000  # from here on the number has to be typed to confirm
+STEPS = ("audience", "content", "send")
+MAX_TEXT = 60_000
+
+
+class CampaignWizardPages:
+    """For those who may edit campaigns; sending asks for more, and the service checks again."""
+
+    def __init__(self, renderer: Renderer, campaigns: CampaignService) -> None:
+        self._renderer = renderer
+        self._campaigns = campaigns
+
+    def add_routes(self, app: web.Application) -> None:
+        """All of them."""
+        app.router.add_get("/campaigns/new", self.new)
+        app.router.add_post("/campaigns/new", self.create)
+        app.router.add_get("/campaigns/{id}/content", self.content)
+        app.router.add_post("/campaigns/{id}/content", self.save_content)
+        app.router.add_get("/campaigns/{id}/send", self.ready)
+        app.router.add_post("/campaigns/{id}/send", self.send)
+
+    async def new(self, request: web.Request) -> web.Response:
+        """How a campaign begins."""
+        session_of(request).actor.require(Permission.CAMPAIGN_EDIT, _account(request))
+        return self._renderer.page(request, "campaign_new.html", {"problem": "", "name": ""})
+
+    async def create(self, request: web.Request) -> web.StreamResponse:
+        """A draft, to be filled."""
+        session, form = session_of(request), await request.post()
+        name = text_of(form, "name", 200)
+        made: list[Campaign] = []
+
+        async def work() -> None:
+            made.append(await self._campaigns.create(session.actor, _account(request), name))
+
+        if problem := await refusal(work()):
+            values = {"problem": problem, "name": name}
+            return self._renderer.page(request, "campaign_new.html", values, status=422)
+        raise web.HTTPSeeOther(f"/campaigns/{made[0].id}/audience")
+
+    async def content(self, request: web.Request) -> web.Response:
+        """What it says."""
+        return await self._content(request, await campaign_of(request, self._campaigns))
+
+    async def save_content(self, request: web.Request) -> web.StreamResponse:
+        """Keep it, and go on to the last step."""
+        session, form = session_of(request), await request.post()
+        campaign = await campaign_of(request, self._campaigns)
+        content = replace(
+            campaign.content,
+            subject=text_of(form, "subject", 500),
+            preheader=text_of(form, "preheader", 300),
+            from_name=text_of(form, "from_name", 200),
+            from_address=text_of(form, "from_address"),
+            reply_to=text_of(form, "reply_to"),
+            is_commercial=bool(form.get("is_commercial")),
+            track_opens=bool(form.get("track_opens")),
+            track_clicks=bool(form.get("track_clicks")),
+        )
+        content = _with_source(content, form)
+        problem = await refusal(
+            self._campaigns.set_content(
+                session.actor, campaign.id, content, number_of(text_of(form, "etag"))
+            )
+        )
+        if problem:
+            shown = replace(campaign, content=content)
+            return await self._content(request, shown, problem=problem, status=422)
+        raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/send")
+
+    async def ready(self, request: web.Request) -> web.Response:
+        """What is checked, when it goes, and the button that sends."""
+        return await self._ready(request, await campaign_of(request, self._campaigns))
+
+    async def send(self, request: web.Request) -> web.StreamResponse:
+        """Start it, give it a date, or ask a second person."""
+        session, form = session_of(request), await request.post()
+        campaign = await campaign_of(request, self._campaigns)
+        texts = self._renderer.texts(request)
+        count = campaign.audience.count
+        if count > TYPED_ABOVE and number_of(text_of(form, "typed")) != count:
+            problem = texts("wizard.not_typed", n=texts.number(count))
+            return await self._ready(request, campaign, problem=problem, status=422)
+        when = text_of(form, "when")
+        if form.get("do") == "review":
+            work = self._campaigns.submit_for_review(session.actor, campaign.id)
+        elif when == "later":
+            at_ms = self._moment(request, text_of(form, "at"))
+            work = self._campaigns.schedule(session.actor, campaign.id, at_ms)
+        else:
+            work = self._campaigns.start(session.actor, campaign.id)
+        if problem := await refusal(work):
+            return await self._ready(request, campaign, problem=problem, status=422)
+        raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/live")
+
+    def _moment(self, request: web.Request, text: str) -> int:
+        """Milliseconds of a local time; 0 for what is none, which the service refuses."""
+        try:
+            at = datetime.strptime(text, "%Y-%m-%dT%H:%M").replace(
+                tzinfo=self._renderer.zone_of(request)
+            )
+        except ValueError:
+            return 0
+        return round(at.timestamp() * 1000)
+
+    async def _content(
+        self, request: web.Request, campaign: Campaign, *, problem: str = "", status: int = 200
+    ) -> web.Response:
+        values = {**self._frame(campaign, "content"), "problem": problem}
+        return self._renderer.page(request, "campaign_content.html", values, status=status)
+
+    async def _ready(
+        self, request: web.Request, campaign: Campaign, *, problem: str = "", status: int = 200
+    ) -> web.Response:
+        session = session_of(request)
+        account = session.accounts.get(campaign.account)
+        values = {
+            **self._frame(campaign, "send"),
+            "problem": problem,
+            "count": campaign.audience.count,
+            "typed": str(campaign.audience.count) if campaign.audience.count > TYPED_ABOVE else "",
+            "may_send": session.actor.may(Permission.CAMPAIGN_SEND, campaign.account),
+            "needs_review": account is not None and account.needs_approval,
+            "missing": _missing(campaign),
+        }
+        return self._renderer.page(request, "campaign_send.html", values, status=status)
+
+    @staticmethod
+    def _frame(campaign: Campaign, step: str) -> dict[str, Any]:
+        return {"campaign": campaign, "tones": TONES, "steps": STEPS, "step": step}
+
+
+def _with_source(content: Content, form: Mapping[str, object]) -> Content:
+    """With what was written, when the page had a field for it."""
+    if "source" not in form:
+        return content
+    source = text_of(form, "source", MAX_TEXT)
+    if "<" in source:
+        return replace(content, kind="html", source=source)
+    return replace(content, kind="text", source="", text=source)
+
+
+def _missing(campaign: Campaign) -> tuple[str, ...]:
+    """Steps that are not complete: keys of texts."""
+    missing = []
+    if not campaign.audience.is_complete:
+        missing.append("audience")
+    if not campaign.content.is_complete:
+        missing.append("content")
+    return tuple(missing)
+
+
+def _account(request: web.Request) -> int:
+    account = current_account(session_of(request))
+    if account is None:
+        raise web.HTTPForbidden
+    return account.id

@@ -1,0 +1,206 @@
+"""`/campaigns`: all of them, one of them, its history, and what can be done with it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from aiohttp import web
+
+from console.accounts.actor import Actor
+from console.accounts.permissions import Permission
+from console.campaigns.service import CampaignService
+from console.campaigns.states import CampaignStatus, Origin
+from console.campaigns.values import Campaign
+from console.pages.account_switch import current_account
+from console.pages.campaign_words import TONES, bar_of, campaign_of
+from console.pages.forms import id_of, refusal, text_of
+from console.pages.rendering import Renderer
+from console.pages.sessions import session_of
+from console.pages.texts import Texts
+from console.reports.charts import Chart
+from console.reports.figures import FigureService
+from mta.model.traffic import DeliveryState
+
+PAGE = 25
+PILL = 3  # campaigns that the bar above names
+_S = CampaignStatus
+GROUPS: Mapping[str, tuple[CampaignStatus, ...]] = MappingProxyType(
+    {
+        "all": (),
+        "live": (_S.PREPARING, _S.RUNNING, _S.PAUSED),
+        "scheduled": (_S.SCHEDULED, _S.APPROVED),
+        "review": (_S.IN_REVIEW,),
+        "draft": (_S.DRAFT,),
+        "over": (_S.FINISHED, _S.CANCELLED, _S.FAILED),
+    }
+)
+_LAST = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A campaign in a list."""
+
+    campaign: Campaign
+    delivered: int
+    total: int
+    bar: Chart | None
+
+
+class CampaignPages:
+    """For those who may see campaigns; each step is checked again by the service."""
+
+    def __init__(
+        self, renderer: Renderer, campaigns: CampaignService, figures: FigureService
+    ) -> None:
+        self._renderer = renderer
+        self._campaigns = campaigns
+        self._figures = figures
+        self._actions: Mapping[str, Callable[[Actor, int, str], Awaitable[Campaign]]] = {
+            "pause": campaigns.pause,
+            "resume": lambda actor, number, _: campaigns.resume(actor, number),
+            "cancel": campaigns.cancel,
+            "unschedule": lambda actor, number, _: campaigns.unschedule(actor, number),
+            "review": lambda actor, number, _: campaigns.submit_for_review(actor, number),
+            "approve": campaigns.approve,
+            "reject": campaigns.reject,
+            "clone": campaigns.clone,
+            "resend": lambda actor, number, _: campaigns.resend(actor, number, Origin.FAILED),
+            "remind": lambda actor, number, _: campaigns.resend(actor, number, Origin.NOT_OPENED),
+            "correct": campaigns.correct,
+        }
+
+    def add_routes(self, app: web.Application) -> None:
+        """All of them; `/campaigns/new` has to be added before."""
+        app.router.add_get("/campaigns", self.show_all)
+        app.router.add_post("/campaigns/stop", self.stop_all)
+        app.router.add_get("/campaigns/running", self.running)
+        app.router.add_get("/campaigns/{id}", self.show)
+        app.router.add_get("/campaigns/{id}/history", self.history)
+        app.router.add_post("/campaigns/{id}/{action}", self.act)
+
+    async def show_all(self, request: web.Request) -> web.Response:
+        """The list, newest first."""
+        session, texts = session_of(request), self._renderer.texts(request)
+        group = request.query.get("group", "all")
+        statuses = GROUPS.get(group, ())
+        before = id_of(request.query.get("before", "")) or _LAST
+        found = await self._campaigns.list(
+            session.actor, _account(request), statuses=statuses, before=before, count=PAGE + 1
+        )
+        older = None
+        if len(found) > PAGE:
+            older = str(request.rel_url.update_query(before=str(found[PAGE - 1].id)))
+        values = {
+            "lines": await self._lines(request, texts, found[:PAGE]),
+            "group": group if group in GROUPS else "all",
+            "groups": GROUPS,
+            "older": older,
+            "tones": TONES,
+            **_may(session.actor, _account(request)),
+        }
+        return self._renderer.page(request, "campaigns.html", values)
+
+    async def running(self, request: web.Request) -> web.Response:
+        """The pill of the bar above: what is being sent now."""
+        session, texts = session_of(request), self._renderer.texts(request)
+        found: Sequence[Campaign] = ()
+        if session.actor.may(Permission.CAMPAIGN_VIEW, session.account):
+            found = await self._campaigns.list(
+                session.actor, session.account, statuses=GROUPS["live"], count=PILL
+            )
+        values = {"lines": await self._lines(request, texts, found), "tones": TONES}
+        return self._renderer.page(request, "campaign_pill.html", values)
+
+    async def show(self, request: web.Request) -> web.Response:
+        """One of them."""
+        return await self._show(request, await campaign_of(request, self._campaigns))
+
+    async def history(self, request: web.Request) -> web.Response:
+        """What happened to it, the newest last."""
+        campaign = await campaign_of(request, self._campaigns)
+        changes = await self._campaigns.history(session_of(request).actor, campaign.id)
+        values = {"campaign": campaign, "changes": changes, "tones": TONES}
+        return self._renderer.page(request, "campaign_history.html", values)
+
+    async def act(self, request: web.Request) -> web.StreamResponse:
+        """Pause it, let it go on, …; a new campaign that comes of it is shown."""
+        name, form = request.match_info["action"], await request.post()
+        action = self._actions.get(name)
+        if action is None:
+            raise web.HTTPNotFound
+        session, texts = session_of(request), self._renderer.texts(request)
+        number = id_of(request.match_info["id"])
+        done: list[Campaign] = []
+
+        async def work() -> None:
+            done.append(await action(session.actor, number, text_of(form, "note", 500)))
+
+        if problem := await refusal(work()):
+            campaign = await campaign_of(request, self._campaigns)
+            return await self._show(request, campaign, problem=problem, status=422)
+        session.tell(texts(f"campaign.did.{name}"))
+        where = "/live" if form.get("back") == "live" else ""
+        raise web.HTTPSeeOther(f"/campaigns/{done[0].id}{where}")
+
+    async def stop_all(self, request: web.Request) -> web.StreamResponse:
+        """Pause everything of the account at once."""
+        session, texts = session_of(request), self._renderer.texts(request)
+        stopped = await self._campaigns.stop_all(session.actor, _account(request))
+        session.tell(texts.count("campaign.stopped", len(stopped)))
+        raise web.HTTPSeeOther("/campaigns?group=live")
+
+    async def _show(
+        self, request: web.Request, campaign: Campaign, *, problem: str = "", status: int = 200
+    ) -> web.Response:
+        session, texts = session_of(request), self._renderer.texts(request)
+        (line,) = await self._lines(request, texts, [campaign])
+        counts: Mapping[DeliveryState, int] = {}
+        if campaign.frozen.flow:
+            found = await self._figures.states(
+                session.actor, campaign.account, [campaign.frozen.flow]
+            )
+            counts = found.get(campaign.frozen.flow, {})
+        values: dict[str, Any] = {
+            "campaign": campaign,
+            "line": line,
+            "counts": {state.label: n for state, n in counts.items()},
+            "tones": TONES,
+            "problem": problem,
+            **_may(session.actor, campaign.account),
+        }
+        return self._renderer.page(request, "campaign.html", values, status=status)
+
+    async def _lines(
+        self, request: web.Request, texts: Texts, found: Sequence[Campaign]
+    ) -> Sequence[Line]:
+        """With what became of their mail."""
+        flows = [c.frozen.flow for c in found if c.frozen.flow]
+        states: Mapping[int, Mapping[DeliveryState, int]] = {}
+        if flows:
+            states = await self._figures.states(session_of(request).actor, found[0].account, flows)
+        lines = []
+        for campaign in found:
+            counts = states.get(campaign.frozen.flow, {})
+            total = max(campaign.frozen.total or campaign.audience.count, sum(counts.values()))
+            bar = bar_of(texts, f"bar-{campaign.id}", counts, total) if counts else None
+            lines.append(Line(campaign, counts.get(DeliveryState.DELIVERED, 0), total, bar))
+        return lines
+
+
+def _may(actor: Actor, account: int) -> dict[str, bool]:
+    """What the buttons depend on."""
+    return {
+        "may_edit": actor.may(Permission.CAMPAIGN_EDIT, account),
+        "may_send": actor.may(Permission.CAMPAIGN_SEND, account),
+        "may_report": actor.may(Permission.REPORT_VIEW, account),
+        "may_export": actor.may(Permission.EXPORT, account),
+    }
+
+
+def _account(request: web.Request) -> int:
+    account = current_account(session_of(request))
+    if account is None:
+        raise web.HTTPForbidden
+    return account.id

@@ -1,0 +1,124 @@
+"""Campaigns in a real browser: list, live page, pause, who bounced, report; clicks are counted.
+
+Set `RELEVO_SCREENSHOTS` to a folder to keep pictures of what was seen.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from console.campaigns.states import CampaignStatus
+from console.campaigns.values import AudienceSpec, Campaign, Content, Plan
+from mta.intake.recipients import TemplateRecipient
+from mta.model.address import parse_address
+from tests.accounts_world import OPERATOR
+from tests.campaign_world import Lists, Rows
+from tests.e2e.axe import axe_source
+from tests.e2e.browser import IS_INSTALLED, Browser, open_browser
+from tests.e2e.looking import DESKTOP, Look
+from tests.whole_server import EMAIL, PASSWORD, Whole, open_whole
+
+pytestmark = [
+    pytest.mark.debian,
+    pytest.mark.skipif(not IS_INSTALLED, reason="needs Debian's chromium and chromium-driver"),
+]
+CONTENT = Content(
+    from_address="avisos@muni.example",
+    from_name="Municipalidad",
+    subject="Hola {{ nombre }}",
+    source='<html><body><p>Hola {{ nombre }}: <a href="https://example.org/bases">bases</a></p>'
+    "</body></html>",
+    text="Hola {{ nombre }}",
+)
+EVERY = 10  # one address in so many does not exist
+
+
+@dataclass
+class Mixed(Rows):
+    """Some do not exist, some complain."""
+
+    def recipient(self, n: int) -> TemplateRecipient:
+        local = "bounce" if n % EVERY == 1 else "ok"
+        address = parse_address(f"{local}@d{n}.example.com")
+        return TemplateRecipient(address, json.dumps({"nombre": f"<b>persona {n}"}))
+
+
+class Audiences(Lists):
+    """Made by the test."""
+
+    def add(self, total: int, *_: str) -> AudienceSpec:
+        number = len(self.rows) + 1
+        self.rows[number] = Mixed(total)
+        return AudienceSpec(audience=number, count=total)
+
+
+@dataclass
+class Clicks:
+    """A person at the browser, who is counted."""
+
+    look: Look
+    audiences: Audiences
+    count: int = 0
+
+    @property
+    def browser(self) -> Browser:
+        return self.look.browser
+
+    @property
+    def whole(self) -> Whole:
+        return self.look.whole
+
+    async def click(self, selector: str) -> None:
+        self.count += 1
+        await self.browser.click(selector)
+
+    async def campaign(self, name: str, total: int, **plan: int) -> Campaign:
+        """A draft that could be sent."""
+        return await self.whole.services.campaigns.service.create(
+            OPERATOR, self.whole.account, name, CONTENT, self.audiences.add(total), Plan(**plan)
+        )
+
+    async def start(self, campaign: Campaign) -> None:
+        await self.whole.services.campaigns.service.start(OPERATOR, campaign.id)
+
+    async def status(self, campaign: Campaign) -> CampaignStatus:
+        return (await self.whole.services.campaigns.service.get(OPERATOR, campaign.id)).status
+
+    async def home(self) -> None:
+        """Where a person is after signing in; counting begins."""
+        await self.browser.open(self.whole.url)
+        self.count = 0
+
+
+@pytest.fixture
+async def person(tmp_path: Path) -> AsyncIterator[Clicks]:
+    source = axe_source()
+    async with open_whole(tmp_path / "server") as whole, open_browser(tmp_path / "p") as browser:
+        audiences = Audiences()
+        whole.services.campaigns.audiences._stored = audiences
+        await browser.resize(*DESKTOP)
+        await browser.open(f"{whole.url}login?next=/status")
+        await browser.fill("#email", EMAIL)
+        await browser.fill("#password", PASSWORD)
+        await browser.click("button.main")
+        await browser.wait_text("Versi")
+        yield Clicks(Look(browser, whole, source), audiences)
+
+
+async def test_T_d_a_send_is_watched_and_paused_in_two_clicks(person: Clicks):
+    campaign = await person.campaign("Convocatoria", 3_000, rate_per_hour=36_000)
+    await person.start(campaign)
+    await person.home()
+    await person.browser.wait_text("Convocatoria", ".who")
+    await person.click(".pill")
+    await person.browser.wait_text("correos por minuto")
+    await person.browser.wait_text("Enviando")
+    await person.click("form[action$='/pause'] button")
+    await person.browser.wait_text("En pausa")
+    assert person.count == 2
+    assert await person.status(campaign) is CampaignStatus.PAUSED
+    found = await person.look.page(f"/campaigns/{campaign.id}/live")
+    assert not found, "\n".join(found)
