@@ -125,6 +125,8 @@ def test_every_family_can_be_filled_and_scraped(metrics, registry):
     metrics.expired(one)
     metrics.suppressed(one)
     metrics.feedback("bounce")
+    metrics.hits("open", "human", 3)
+    metrics.hits_lost(1)
     metrics.set_follower_lag("quota", 1)
     metrics.set_http_connections("console", 1)
     metrics.http_refused("console", "limit")
