@@ -263,6 +263,8 @@ def assemble_delivery(
     observer = Observer(
         classifier, metrics, mail_log, clock, lambda site_id: sites.get(site_id).provider, storms
     )
+    trace = TraceWriter(settings.server.hostname)
+    rendering = Rendering(renderer, trace, ring.signers, signing.keys, unsubscribe, tracker)
     parts = DispatcherParts(
         store=store,
         clock=clock,
@@ -280,14 +282,7 @@ def assemble_delivery(
         threads=threads,
         keys=signing.keys,
         sign_batch=signing.signer.sign_batch,
-        rendering=Rendering(
-            renderer,
-            TraceWriter(settings.server.hostname),
-            ring.signers,
-            signing.keys,
-            unsubscribe,
-            tracker,
-        ),
+        rendering=rendering,
         max_connections=settings.delivery.max_connections,
         sessions_per_attempt=settings.delivery.sessions_per_attempt,
         default_tls=TlsMode(settings.delivery.tls),
