@@ -34,6 +34,7 @@ PACKAGES = (
     "console.accounts.incidents",
     "console.accounts.quota",
     "console.accounts.signin",
+    "console.maillog",
     "console.webhooks",
 )
 OPERATOR = Actor.command()

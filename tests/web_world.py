@@ -11,14 +11,17 @@ import aiohttp
 import aiosmtplib
 from aiohttp import web
 
+from console.accounts.actors import Actors
 from console.accounts.mailer import compose
 from console.accounts.ports import SystemMail
 from console.accounts.signin.rules import FactorRules
-from console.accounts.values import Role
+from console.accounts.values import Limits, Role, Scope
+from console.api.acting import ActorOf
 from console.api.application import Api
 from console.api.sandbox import SandboxEndpoints
 from console.app.chains import CheckedChain
 from console.app.people import PeopleParts
+from console.maillog.simulated import SimulatedMail
 from console.pages.accounts import AccountPages
 from console.pages.audit import AuditPages
 from console.pages.quota import QuotaPages
@@ -33,6 +36,8 @@ from mta.settings.schema import Settings
 from tests.accounts_world import OPERATOR, World, open_world
 
 EMAIL = "ana@example.org"
+# With these it sees what came to the simulator from nobody, too.
+KEY_SCOPES = (Scope.SEND, Scope.MAIL_VIEW, Scope.USER_MANAGE)
 PASSWORD = "correcto caballo"
 _TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
 
@@ -115,12 +120,18 @@ async def open_web(
     async with open_world(folder) as world:
         account = await world.accounts.add(OPERATOR, "Principal")
         await world.accounts.users.add(OPERATOR, EMAIL, Role.ADMINISTRATOR, account.id, PASSWORD)
-        credential = await world.accounts.credentials.add(OPERATOR, account.id, "aplicación")
+        credential = await world.accounts.credentials.add(
+            OPERATOR, account.id, "aplicación", Limits(frozenset(KEY_SCOPES))
+        )
         health = Health()
         simulator = Simulator(clock=world.clock) if is_sandbox else None
         if simulator is not None:
             await simulator.start()
-        api = empty_api(world, simulator)
+        simulated = None
+        if simulator is not None:
+            hostname = loaded.settings.server.hostname
+            simulated = SimulatedMail(simulator.inbox, world.store, hostname)
+        api = empty_api(world, simulated)
         outbox = Outbox()
         people = PeopleParts(
             loaded.settings, world.store, world.clock, world.accounts, world.sign_in, world.bag
@@ -131,7 +142,7 @@ async def open_web(
             health,
             world.sign_in,
             world.authenticator,
-            simulator,
+            simulated,
             api,
             clock=world.clock,
             areas=[people.area, _account_area(world, people), *areas(world, loaded.settings)],
@@ -156,10 +167,15 @@ async def open_web(
                 await simulator.close()
 
 
-def empty_api(world: World, simulator: Simulator | None = None) -> Api:
+def _actor_of(world: World) -> ActorOf:
+    actors = Actors(world.store, world.authenticator)
+    return lambda call: actors.of_identity(call.identity, address=call.origin.peer)
+
+
+def empty_api(world: World, simulated: SimulatedMail | None = None) -> Api:
     """The API without mail: what the simulator got, and its document."""
     return Api(
-        [SandboxEndpoints(None if simulator is None else simulator.inbox)],
+        [SandboxEndpoints(simulated, _actor_of(world))],
         store=world.store,
         clock=world.clock,
         language="es",

@@ -105,7 +105,7 @@ def all_groups() -> Sequence[RouteGroup]:
         QuotaEndpoints(nothing, nothing),
         RefundEndpoints(nothing, nothing),
         QueueEndpoints(nothing, nothing, nothing),
-        SandboxEndpoints(None),
+        SandboxEndpoints(None, nothing),
     )
 
 

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from console.accounts.values import Scope
+from console.api.acting import ActorOf, number_of
 from console.api.pagination import Query
 from console.api.refusals import ApiRefusal
 from console.api.routes import Answer, Call, Route
-from mta.sandbox.inbox import Inbox
+from console.maillog.simulated import SimulatedMail
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -43,35 +44,40 @@ class Deleted(BaseModel):
 
 
 class SandboxEndpoints:
-    """List, get and clear; outside sandbox mode there is nothing."""
+    """List, get and clear what the key may see; outside sandbox mode there is nothing."""
 
-    def __init__(self, inbox: Inbox | None) -> None:
-        self._inbox = inbox
+    def __init__(self, mail: SimulatedMail | None, actor_of: ActorOf) -> None:
+        self._mail = mail
+        self._actor_of = actor_of
 
     def routes(self) -> Sequence[Route]:
         """The table."""
-        scopes: tuple[Scope, ...] = ()  # in a sandbox, every key
+        scopes: tuple[Scope, ...] = ()  # what a key sent it sees without any
+        told = "What the key sent, with `mail.view` all mail of its account."
         missing = ("not_sandbox",)
         return (
             Route(
                 "GET", _PATH, "listSandboxMessages", "What the simulator received", self.list,
                 scopes, SandboxPage, filters=SandboxFilter, tag="sandbox", errors=missing,
+                description=told,
             ),
             Route(
                 "DELETE", _PATH, "clearSandbox", "Forget what the simulator received",
-                self.clear, scopes, Deleted, tag="sandbox", errors=missing,
+                self.clear, scopes, Deleted, tag="sandbox", errors=missing, description=told,
             ),
             Route(
                 "GET", f"{_PATH}/{{id}}", "getSandboxMessage", "One received message", self.get,
                 scopes, dict[str, Any], tag="sandbox", errors=("not_found", *missing),
+                description=told,
             ),
         )  # fmt: skip
 
     async def list(self, call: Call) -> Answer:
         """`{"messages": […], "kept": n, "next_before": id or null}`, newest first."""
-        inbox = self._inbox_or_refuse()
+        mail, actor = self._mail_or_refuse(), self._actor_of(call)
         wanted = call.filters(SandboxFilter)
-        found = inbox.list(
+        found = await mail.list(
+            actor,
             limit=wanted.limit + 1,
             before=wanted.before,
             sender=wanted.sender,
@@ -82,26 +88,24 @@ class SandboxEndpoints:
         return Answer(
             {
                 "messages": [message.summary() for message in shown],
-                "kept": len(inbox),
+                "kept": await mail.kept(actor),
                 "next_before": str(shown[-1].id) if len(found) > wanted.limit else None,
             }
         )
 
     async def get(self, call: Call) -> Answer:
         """One message with its headers and its source."""
-        inbox = self._inbox_or_refuse()
-        identifier = call.path["id"]
-        is_id = identifier.isascii() and identifier.isdigit() and len(identifier) < 20
-        message = inbox.get(int(identifier)) if is_id else None
+        mail = self._mail_or_refuse()
+        message = await mail.get(self._actor_of(call), number_of(call))
         if message is None:
             raise ApiRefusal(404, "not_found")
         return Answer(message.details())
 
-    async def clear(self, _: Call) -> Answer:
-        """Forget all messages; says how many."""
-        return Answer({"deleted": self._inbox_or_refuse().clear()})
+    async def clear(self, call: Call) -> Answer:
+        """Forget them; says how many."""
+        return Answer({"deleted": await self._mail_or_refuse().clear(self._actor_of(call))})
 
-    def _inbox_or_refuse(self) -> Inbox:
-        if self._inbox is None:
+    def _mail_or_refuse(self) -> SimulatedMail:
+        if self._mail is None:
             raise ApiRefusal(404, "not_sandbox")
-        return self._inbox
+        return self._mail

@@ -23,10 +23,10 @@ from console.api.users import UserEndpoints
 from console.api.webhooks import WebhookEndpoints
 from console.app.maillog import make_mail_log
 from console.app.services import Services
+from console.maillog.simulated import SimulatedMail
 from mta.engine.engine import Engine
 from mta.model.envelope import Identity
 from mta.model.errors import InternalError
-from mta.sandbox.simulator import Simulator
 from mta.settings.schema import Settings
 from mta.spool.inspection import QueueReader
 
@@ -59,8 +59,8 @@ class _BagLeft:
         return None if is_free(identity) else self._meter.remaining(identity.account_id)
 
 
-def build_api(engine: Engine, services: Services, simulator: Simulator | None) -> Api:
-    """The API; `simulator` is None unless in sandbox mode."""
+def build_api(engine: Engine, services: Services, simulated: SimulatedMail | None) -> Api:
+    """The API; `simulated` is None unless in sandbox mode."""
     store, clock = services.foundation.store, services.foundation.clock
     settings = engine.settings
     reader = QueueReader(store, clock)
@@ -91,7 +91,7 @@ def build_api(engine: Engine, services: Services, simulator: Simulator | None) -
         WebhookEndpoints(services.areas.webhooks.service, actor_of),
         DomainEndpoints(services.areas.domains.service, actor_of),
         QueueEndpoints(reader, log, services.queue.operations["queue.why"]),
-        SandboxEndpoints(None if simulator is None else simulator.inbox),
+        SandboxEndpoints(simulated, actor_of),
     ]
     return Api(
         groups,

@@ -28,6 +28,7 @@ from console.app.sandbox_returns import SandboxReturns
 from console.app.services import PACKAGES, Services
 from console.content.raw_tracking import RawTracker
 from console.content.rendering import Renderer
+from console.maillog.simulated import SimulatedMail
 from console.web.application import ConsoleServer
 from mta.dkim import record_text
 from mta.engine.control import SOCKET_NAME, ControlServer
@@ -251,16 +252,20 @@ class Server:
         return {"problems": await self._reload_all()}
 
     async def _start_console(self, engine: Engine) -> None:
-        simulator = self.simulator if self.settings.delivery.mode == "sandbox" else None
+        simulated = None
+        if self.settings.delivery.mode == "sandbox" and self.simulator is not None:
+            simulated = SimulatedMail(
+                self.simulator.inbox, engine.foundation.store, self.settings.server.hostname
+            )
         self.public = PublicFace(engine, self.services.areas.tracking, self._public_sockets)
         await self.public.start()
-        api = build_api(engine, self.services, simulator)
+        api = build_api(engine, self.services, simulated)
         self.console = ConsoleServer(
             self.settings,
             engine.health,
             self.services.sign_in,
             self.services.authenticator,
-            simulator,
+            simulated,
             api,
             add_doors=dialect_doors(engine, self.services),
             usage=self.services.usage,

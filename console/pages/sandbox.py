@@ -7,13 +7,15 @@ from urllib.parse import quote
 from aiohttp import web
 
 from console.accounts.signin.sessions import Sessions
+from console.maillog.simulated import SimulatedMail
 from console.pages.live import LiveFeed, LiveStreams
 from console.pages.mail_content import Attachment, MailContent, embed_images, read_content
 from console.pages.rendering import Renderer
+from console.pages.sessions import SESSION
 from mta.engine.health import Health
 from mta.model.clock import Clock
 from mta.sandbox.content import decode_words
-from mta.sandbox.inbox import Inbox, ReceivedMessage
+from mta.sandbox.inbox import ReceivedMessage
 
 PAGE_SIZE = 50
 FRAGMENT_HEADER = "X-Fragment"  # our script asks for the list alone
@@ -25,13 +27,13 @@ _FRAME = "sandbox allow-popups allow-popups-to-escape-sandbox"
 
 
 class SandboxPages:
-    """`/sandbox…`; every route needs a session."""
+    """`/sandbox…`; every route needs a session, whose person sees what he may see."""
 
     def __init__(
         self,
         renderer: Renderer,
         sessions: Sessions,
-        inbox: Inbox,
+        mail: SimulatedMail,
         health: Health,
         *,
         clock: Clock,
@@ -39,9 +41,9 @@ class SandboxPages:
     ) -> None:
         """`first_mail` is the command that sends one, ready to paste."""
         self._renderer = renderer
-        self._inbox = inbox
+        self._mail = mail
         self._health = health
-        self._feed = LiveFeed(inbox, health, clock)
+        self._feed = LiveFeed(mail.inbox, health, clock)
         self._streams = LiveStreams(self._feed, sessions)
         self.first_mail = first_mail
 
@@ -65,7 +67,8 @@ class SandboxPages:
         }
         before = _number(request.query.get("before", ""))
         version_seen = self._feed.version
-        found = self._inbox.list(limit=PAGE_SIZE + 1, before=before, **filters)
+        actor = request[SESSION].actor
+        found = await self._mail.list(actor, limit=PAGE_SIZE + 1, before=before, **filters)
         shown = found[:PAGE_SIZE]
         older = None
         if len(found) > PAGE_SIZE:
@@ -77,7 +80,7 @@ class SandboxPages:
             "is_filtered": any(filters.values()),
             "before": before,
             "older": older,
-            "kept": len(self._inbox),
+            "kept": await self._mail.kept(actor),
             "problems": self._health.why_not_ready(),
             "first_mail": self.first_mail,
             "cleared": _number(request.query.get("cleared", ""))
@@ -88,14 +91,14 @@ class SandboxPages:
         template = "sandbox_list.html" if is_fragment else "sandbox.html"
         return self._renderer.page(request, template, values)
 
-    async def clear(self, _: web.Request) -> web.Response:
-        """Forget all mails."""
-        count = self._inbox.clear()
+    async def clear(self, request: web.Request) -> web.Response:
+        """Forget all mails that the person may see."""
+        count = await self._mail.clear(request[SESSION].actor)
         raise web.HTTPSeeOther(f"/sandbox?cleared={count}")
 
     async def show_mail(self, request: web.Request) -> web.Response:
         """One mail; `?view=` chooses HTML, text, headers or source."""
-        message = self._message(request)
+        message = await self._message(request)
         content = await asyncio.to_thread(read_content, message.raw)
         view = request.query.get("view", "")
         if view not in _VIEWS or (view in ("html", "text") and not _has(content, view)):
@@ -122,7 +125,7 @@ class SandboxPages:
         A frame with `srcdoc` would inherit the console's policy, under which mails, which carry
         their styles inline, look like nothing.
         """
-        message = self._message(request)
+        message = await self._message(request)
         content = await asyncio.to_thread(read_content, message.raw)
         if content.html is None:
             raise web.HTTPNotFound
@@ -140,12 +143,12 @@ class SandboxPages:
 
     async def download_source(self, request: web.Request) -> web.Response:
         """The mail as it arrived."""
-        message = self._message(request)
+        message = await self._message(request)
         return _download(message.raw, f"{message.id}.eml", "message/rfc822")
 
     async def download_part(self, request: web.Request) -> web.Response:
         """An attachment, never shown in the browser."""
-        message = self._message(request)
+        message = await self._message(request)
         content = await asyncio.to_thread(read_content, message.raw)
         number = int(request.match_info["number"])
         for part in content.attachments:
@@ -153,8 +156,9 @@ class SandboxPages:
                 return _download(part.data, _file_name(part), "application/octet-stream")
         raise web.HTTPNotFound
 
-    def _message(self, request: web.Request) -> ReceivedMessage:
-        message = self._inbox.get(int(request.match_info["id"]))
+    async def _message(self, request: web.Request) -> ReceivedMessage:
+        number = _number(request.match_info["id"])
+        message = await self._mail.get(request[SESSION].actor, number)
         if message is None:
             raise web.HTTPNotFound
         return message

@@ -9,6 +9,7 @@ from console.accounts.signin.service import SignIn
 from console.accounts.usage.counters import UsageCounters
 from console.api.application import Api
 from console.api.bearer import BearerCheck
+from console.maillog.simulated import SimulatedMail
 from console.pages.account_switch import AccountSwitch
 from console.pages.profile import ProfilePages
 from console.pages.rendering import Renderer
@@ -26,7 +27,6 @@ from console.web.site import Site
 from console.web.usage import usage_middleware
 from mta.engine.health import Health, add_health_routes
 from mta.model.clock import Clock, SystemClock
-from mta.sandbox.simulator import Simulator
 from mta.settings.schema import Settings
 
 Doors = Callable[[web.Application], frozenset[str]]
@@ -45,7 +45,7 @@ class ConsoleServer:
         health: Health,
         sign_in: SignIn,
         authenticator: CredentialAuthenticator,
-        simulator: Simulator | None,
+        simulated: SimulatedMail | None,
         api: Api,
         *,
         clock: Clock | None = None,
@@ -55,7 +55,7 @@ class ConsoleServer:
         metrics: GateMetrics | None = None,
         limits: HttpLimits | None = None,
     ) -> None:
-        """Nothing is opened yet; `simulator` is None unless in sandbox mode.
+        """Nothing is opened yet; `simulated` is None unless in sandbox mode.
 
         `add_doors` adds the routes of doors that check keys themselves, and gives their resources.
         """
@@ -64,7 +64,7 @@ class ConsoleServer:
         self._sign_in = sign_in
         self._areas = areas
         self._authenticator = authenticator
-        self._simulator = simulator
+        self._simulated = simulated
         self._api = api
         self._clock = clock or SystemClock()
         self._add_doors = add_doors
@@ -124,7 +124,7 @@ class ConsoleServer:
         renderer = Renderer(
             language=settings.server.language,
             timezone=settings.server.timezone,
-            is_sandbox=self._simulator is not None,
+            is_sandbox=self._simulated is not None,
         )
         sessions = self._sign_in.sessions
         access = Access(sessions, BearerCheck(self._authenticator, settings.server.language))
@@ -147,12 +147,11 @@ class ConsoleServer:
         AccountSwitch(sessions).add_routes(app)
         status = StatusPage(renderer, self._health, _facts(settings))
         app.router.add_get("/status", status.show)
-        inbox = None if self._simulator is None else self._simulator.inbox
-        if inbox is not None:
+        if self._simulated is not None:
             self._pages = SandboxPages(
                 renderer,
                 sessions,
-                inbox,
+                self._simulated,
                 self._health,
                 clock=self._clock,
                 first_mail=self._first_mail,
@@ -162,7 +161,7 @@ class ConsoleServer:
         for area in self._areas:
             area(app, renderer)
         if not any(resource.canonical == "/" for resource in app.router.resources()):
-            app.router.add_get("/", status.show if self._simulator is None else _go_to_sandbox)
+            app.router.add_get("/", status.show if self._simulated is None else _go_to_sandbox)
         if self._add_doors is not None:
             access.guarded = self._add_doors(app)
         return app

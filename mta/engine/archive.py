@@ -1,7 +1,7 @@
 """A backup is one tar file; this is what is in it and how it is written and read.
 
 First the small files (`config/…`, `dkim_keys/DOMAIN/SELECTOR.pem` and `.pem.new`, `secret.key`,
-`sandbox.json`), then `relevo.db`, then the segments, and at the very end `manifest.json` with the
+`sandbox.json`), then `relevo.db`, then the segments, `letters/*.eml`, and at the very end `manifest.json` with the
 size and SHA-256 of everything before it. So a backup that was cut off has no manifest, and is refused as a whole.
 """
 
@@ -26,6 +26,7 @@ KEYS = "dkim_keys/"
 SECRET = "secret.key"
 SANDBOX = "sandbox.json"
 CONTENT = "content/"
+LETTERS = "letters/"
 SMALL_BYTES = 1 << 20  # of each file before the database
 BUFFER_BYTES = 1 << 20
 
@@ -33,7 +34,9 @@ _SMALL = re.compile(
     r"config/(relevo|shaping|bounce_rules)\.toml|secret\.key|sandbox\.json"
     r"|dkim_keys/[a-z0-9][a-z0-9.-]*/[A-Za-z0-9][A-Za-z0-9._-]*\.pem(?:\.new)?"
 )
-_PLACES = re.compile(rf"{_SMALL.pattern}|relevo\.db|content/\d{{6,}}\.seg|manifest\.json")
+_PLACES = re.compile(
+    rf"{_SMALL.pattern}|relevo\.db|content/\d{{6,}}\.seg|letters/[\w.-]+\.eml|manifest\.json"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mta.engine.archive import CONFIG, CONTENT, DATABASE, KEYS, SANDBOX, SECRET, ArchiveWriter
+from mta.engine.archive import (
+    CONFIG,
+    CONTENT,
+    DATABASE,
+    KEYS,
+    LETTERS,
+    SANDBOX,
+    SECRET,
+    ArchiveWriter,
+)
 from mta.model.clock import Clock
 from mta.model.errors import ConfigurationError, PermanentError, StoreError, TransientError
 from mta.settings.loading import Loaded
@@ -107,6 +116,7 @@ class _Work:
                 archive = ArchiveWriter(file, taken_ms // 1000)
                 self._add_small(archive)
                 self._add_large(archive, store, copied, segments)
+                self._add_letters(archive, data_dir)
             archive.finish(taken_ms, release, self._settings.server.hostname)
             file.flush()
             os.fsync(descriptor)
@@ -172,6 +182,16 @@ class _Work:
                     archive.add(f"{CONTENT}{path.name}", file, end, self._read)
             except FileNotFoundError:
                 raise StoreError(f"{path}: is gone: `relevo verify` tells more") from None
+
+    def _add_letters(self, archive: ArchiveWriter, data_dir: Path) -> None:
+        """Mail to abuse@ and postmaster@; who reads one may remove it meanwhile."""
+        for path in sorted((data_dir / LETTERS).glob("*.eml")):
+            try:
+                with path.open("rb") as file:
+                    size = os.fstat(file.fileno()).st_size
+                    archive.add(f"{LETTERS}{path.name}", file, size, self._read)
+            except FileNotFoundError:
+                continue
 
     def _read(self, size: int) -> None:
         self._done += size

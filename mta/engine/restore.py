@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mta.engine.archive import DATABASE, KEYS, SANDBOX, SECRET, ArchiveReader, Manifest
+from mta.engine.archive import DATABASE, KEYS, LETTERS, SANDBOX, SECRET, ArchiveReader, Manifest
 from mta.model.clock import Clock
 from mta.model.errors import ConfigurationError, PermanentError
 from mta.settings.schema import Settings
@@ -139,10 +139,12 @@ def _put_in_place(staging: Path, data_dir: Path, small: dict[Path, bytes]) -> No
     for path, data in small.items():
         make_folder(path.parent)
         write_whole(path, data)
-    content = staging / CONTENT_NAME
-    for path in (*content.iterdir(), content):
-        _sync(path)
-    content.rename(data_dir / CONTENT_NAME)
+    for name in (CONTENT_NAME, LETTERS.rstrip("/")):
+        folder = staging / name
+        if folder.is_dir():
+            for path in (*folder.iterdir(), folder):
+                _sync(path)
+            folder.rename(data_dir / name)
     _sync(staging / DATABASE)
     (staging / DATABASE).rename(data_dir / DATABASE)
     sync_folder(data_dir)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mta.events.record import rfc3339
@@ -61,6 +61,10 @@ class ReceivedMessage:
         }
 
 
+def _anything(_: ReceivedMessage) -> bool:
+    return True
+
+
 class Inbox:
     """The last messages; the oldest give way. Used from the event loop only."""
 
@@ -108,8 +112,9 @@ class Inbox:
         sender: str = "",
         recipient: str = "",
         text: str = "",
+        may_see: Callable[[ReceivedMessage], bool] = _anything,
     ) -> Sequence[ReceivedMessage]:
-        """Messages that fit, newest first.
+        """Messages that fit and that `may_see` lets through, newest first.
 
         `before` is the id of the last one of the page before; `sender` and `recipient` are parts of
         envelope addresses, `text` occurs in the addresses, the From field or the subject. Case
@@ -125,16 +130,18 @@ class Inbox:
                 and sender in message.mail_from.lower()
                 and (not recipient or any(recipient in to.lower() for to in message.rcpt_to))
                 and (not text or text in _searched(message))
+                and may_see(message)
             ):
                 found.append(message)
         return found
 
-    def clear(self) -> int:
-        """Forget all messages; returns how many."""
-        count = len(self._messages)
-        self._messages.clear()
-        self._bytes = 0
-        return count
+    def clear(self, may_see: Callable[[ReceivedMessage], bool] = _anything) -> int:
+        """Forget the messages that `may_see` lets through; returns how many."""
+        gone = [message for message in self._messages.values() if may_see(message)]
+        for message in gone:
+            del self._messages[message.id]
+            self._bytes -= message.size_bytes
+        return len(gone)
 
     async def wait_newer(self, after: int) -> None:
         """Return once a message with an id above `after` has arrived (at once if it has).

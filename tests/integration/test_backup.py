@@ -79,6 +79,19 @@ def test_a_restored_queue_has_everything_and_holds_it(restore, tmp_path, capfd):
     assert {(new / "queue" / name).stat().st_mode & 0o777 for name in ("relevo.db", "content/000001.seg")} == {0o600}  # fmt: skip
 
 
+def test_letters_to_people_are_in_it(installation, tmp_path, restore, capfd):
+    folder = installation / "queue" / "letters"
+    folder.mkdir(exist_ok=True)
+    large = b"Subject: x\r\n\r\n" + b"x" * (1 << 20)
+    (folder / "1800000000000.7.1.eml").write_bytes(large)
+    (folder / "1800000000000.7.2.part").write_bytes(b"unfinished")
+    path = tmp_path / "letters.tar"
+    assert run(["backup", str(path), "--config", config_of(installation)]) == 0
+    assert restore(path)[0] == 0
+    kept = {p.name: p.read_bytes() for p in (tmp_path / "new" / "queue" / "letters").iterdir()}
+    assert kept == {"1800000000000.7.1.eml": large}
+
+
 def test_a_flow_that_was_held_keeps_its_own_reason(installation, tmp_path, capfd):
     config = config_of(installation)
     assert run(["account", "add", "Shop", "--config", config]) == 0
@@ -123,7 +136,9 @@ def test_a_backup_without_a_segment_is_refused(backup, restore):
     assert (status, "is damaged: content/000002.seg" in err) == (1, True)
 
 
-@pytest.mark.parametrize("name", ["../../evil", "/etc/evil", "content/../x.seg", "relevo.db-wal"])
+@pytest.mark.parametrize(
+    "name", ["../../evil", "/etc/evil", "content/../x.seg", "relevo.db-wal", "letters/../x.eml"]
+)
 def test_a_name_that_has_no_place_is_refused(backup, restore, tmp_path, name):
     strange = tmp_path / "strange.tar"
     with tarfile.open(strange, "w") as tar:

@@ -51,3 +51,11 @@ SELECT NULL, CASE WHEN count(*) >= :scanned THEN min(id) END,
 -- name: maillog_merge
 -- The values of one recipient of a template message.
 SELECT coalesce(merge, '') FROM delivery WHERE id = :delivery;
+
+-- name: maillog_owners
+-- Whose messages or deliveries these are; 0: nobody's. ids: a JSON array
+SELECT i.value, coalesce(m.account, n.account, 0), coalesce(m.credential, n.credential, 0)
+FROM json_each(:ids) AS i
+LEFT JOIN message AS m ON m.id = i.value
+LEFT JOIN delivery AS d ON d.id = i.value
+LEFT JOIN message AS n ON n.id = d.message;
