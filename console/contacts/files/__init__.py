@@ -1,0 +1,1 @@
+"""Reading files of people: what they are, their rows, which column is what, which rows are good."""

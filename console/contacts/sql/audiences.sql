@@ -1,0 +1,121 @@
+-- Uploads, audiences and their rows.
+
+-- name: contacts_last_id
+SELECT max(coalesce((SELECT max(id) FROM contact), 0), coalesce((SELECT max(id) FROM upload), 0),
+           coalesce((SELECT max(id) FROM audience), 0), coalesce((SELECT max(id) FROM contact_list), 0),
+           coalesce((SELECT max(id) FROM consent), 0));
+
+-- name: upload_by_id
+SELECT id, account, name, size, sha256, state, problem, kind, options, counts, columns, audience,
+       stored, place, bad_place, created_by, created_ms, changed_ms
+FROM upload WHERE id = :upload;
+
+-- name: upload_page
+SELECT id, account, name, size, sha256, state, problem, kind, options, counts, columns, audience,
+       stored, place, bad_place, created_by, created_ms, changed_ms
+FROM upload
+WHERE id < :before
+  AND (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
+ORDER BY id DESC LIMIT :count;
+
+-- name: uploads_open
+SELECT id FROM upload WHERE state IN ('reading', 'storing') ORDER BY id;
+
+-- name: upload_rejects
+SELECT row, col, value, reason, hint FROM upload_reject
+WHERE upload = :upload AND row > :after ORDER BY row LIMIT :count;
+
+-- name: upload_insert
+-- order: 64
+-- rows: id, account, name, size, sha256, state, kind, created_by, now_ms
+INSERT INTO upload (id, account, name, size, sha256, state, kind, created_by, created_ms, changed_ms)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
+       value->>8, value->>8
+FROM json_each(:rows);
+
+-- name: upload_state
+-- order: 65
+-- rows: id, state before, state, problem, options, counts, columns, audience, now_ms
+UPDATE upload
+SET state = v.state, problem = v.problem, options = v.options, counts = v.counts,
+    columns = v.columns, audience = v.audience, changed_ms = v.now_ms
+FROM (SELECT value->>0 AS id, value->>1 AS was, value->>2 AS state, value->>3 AS problem,
+             value->>4 AS options, value->>5 AS counts, value->>6 AS columns,
+             value->>7 AS audience, value->>8 AS now_ms FROM json_each(:rows)) AS v
+WHERE upload.id = v.id AND upload.state = v.was;
+
+-- name: upload_place
+-- order: 65
+-- How far its rows are stored. rows: id, place before, bad place before, place, bad place, stored
+UPDATE upload SET place = v.place, bad_place = v.bad_place, stored = v.stored
+FROM (SELECT value->>0 AS id, value->>1 AS was, value->>2 AS bad_was, value->>3 AS place,
+             value->>4 AS bad_place, value->>5 AS stored FROM json_each(:rows)) AS v
+WHERE upload.id = v.id AND upload.place = v.was AND upload.bad_place = v.bad_was
+  AND upload.state = 'storing';
+
+-- name: upload_reject_insert
+-- order: 66
+-- rows: upload, row, col, value, reason, hint
+INSERT INTO upload_reject (upload, row, col, value, reason, hint)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5
+FROM json_each(:rows) WHERE true
+ON CONFLICT DO NOTHING;
+
+-- name: audience_by_id
+SELECT id, account, name, state, total, counts, columns FROM audience WHERE id = :audience;
+
+-- name: audience_source
+SELECT source, place, total FROM audience WHERE id = :audience;
+
+-- name: audience_of
+-- The audience with that source, if it was made before.
+SELECT id FROM audience WHERE account = :account AND source = :source AND state <> 'erased'
+ORDER BY id DESC LIMIT 1;
+
+-- name: audience_rows
+SELECT n, address, merge, contact FROM audience_row
+WHERE audience = :audience AND n >= :first ORDER BY n LIMIT :count;
+
+-- name: audience_insert
+-- order: 64
+-- rows: id, account, name, state, source, now_ms
+INSERT INTO audience (id, account, name, state, source, created_ms)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(:rows);
+
+-- name: audience_row_insert
+-- order: 66
+-- rows: audience, n, address, key, merge, contact
+INSERT INTO audience_row (audience, n, address, key, merge, contact)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5
+FROM json_each(:rows) WHERE true
+ON CONFLICT DO NOTHING;
+
+-- name: audience_ready
+-- order: 67
+-- rows: id, total, counts, columns
+UPDATE audience SET state = 'ready', total = v.total, counts = v.counts, columns = v.columns
+FROM (SELECT value->>0 AS id, value->>1 AS total, value->>2 AS counts, value->>3 AS columns
+      FROM json_each(:rows)) AS v
+WHERE audience.id = v.id AND audience.state = 'building';
+
+-- name: audience_place
+-- order: 67
+-- How far an audience of lists has come. rows: id, place before, place, total
+UPDATE audience SET place = v.place, total = v.total
+FROM (SELECT value->>0 AS id, value->>1 AS was, value->>2 AS place, value->>3 AS total
+      FROM json_each(:rows)) AS v
+WHERE audience.id = v.id AND audience.place = v.was AND audience.state = 'building';
+
+-- name: audience_erase
+-- order: 68
+-- rows: id
+UPDATE audience SET state = 'erased', columns = '[]'
+WHERE id IN (SELECT value->>0 FROM json_each(:rows)) AND state <> 'erased';
+
+-- name: audience_rows_erase
+-- order: 68
+-- rows: audience, first n, n behind the last
+DELETE FROM audience_row
+WHERE EXISTS (SELECT 1 FROM json_each(:rows) AS v
+              WHERE audience_row.audience = v.value->>0 AND audience_row.n >= v.value->>1
+                AND audience_row.n < v.value->>2);

@@ -1,0 +1,246 @@
+"""Files that people upload: received, looked at, confirmed, and what became of their rows."""
+
+import asyncio
+import hashlib
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from console.accounts.actor import Actor, NotVisible
+from console.accounts.audit.trail import AuditTrail
+from console.accounts.permissions import Permission
+from console.contacts.files.columns import Column, guess, has_header
+from console.contacts.files.sniffing import FileKind, UnreadableFile, sniff
+from console.contacts.files.tables import Sheet, rows, sheets
+from console.contacts.values import ColumnMapping, Upload, UploadState
+from mta.model.clock import Clock
+from mta.model.errors import JobRefused, PermanentError
+from mta.model.ids import IdGenerator
+from mta.store.base import Store
+from mta.store.work import Rows
+
+MAX_BYTES = 200_000_000
+MAX_NAME = 200
+MAX_FIELDS = 200
+SHOWN_ROWS = 10
+LAST = 2**62
+_LOOK_DEADLINE_S = 30.0
+
+
+class UnusableUpload(PermanentError):
+    """The file or its mapping cannot be taken; `reason` is the key of what is told."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The beginning of a file, as it would be read."""
+
+    sheets: Sequence[Sheet]
+    sheet: str
+    has_header: bool
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]  # without the header
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that is not in the audience."""
+
+    row: int
+    column: int
+    value: str
+    reason: str
+    hint: str
+
+
+class UploadService:
+    """All uploads of all accounts."""
+
+    def __init__(
+        self, store: Store, ids: IdGenerator, clock: Clock, trail: AuditTrail, folder: Path
+    ) -> None:
+        """`folder`: where files are kept, in the data directory."""
+        self._store = store
+        self._ids = ids
+        self._clock = clock
+        self._trail = trail
+        self._folder = folder
+        self.on_start: Callable[[], None] = lambda: None  # something is to be read
+
+    def folder_of(self, upload: int) -> Path:
+        """Where the file of an upload and what was read of it lie."""
+        return self._folder / str(upload)
+
+    async def get(self, actor: Actor, upload: int) -> Upload:
+        """One of them. Raises `NotVisible`."""
+        found = await self._store.read("upload_by_id", upload=upload)
+        if found and actor.may(Permission.CONTACT_VIEW, found[0][1]):
+            return Upload.of(found[0])
+        raise NotVisible(f"there is no upload {upload}")
+
+    async def list(self, actor: Actor, *, before: int = LAST, count: int = 25) -> list[Upload]:
+        """Those that the actor sees, the newest first, before an id."""
+        accounts = actor.accounts(Permission.CONTACT_VIEW)
+        found = await self._store.read(
+            "upload_page",
+            before=before,
+            count=count,
+            accounts=None if accounts is None else json.dumps(sorted(accounts)),
+        )
+        return [Upload.of(row) for row in found]
+
+    async def rejects(
+        self, actor: Actor, upload: int, *, after: int = 0, count: int = 100
+    ) -> Sequence[Reject]:
+        """Rows that are not in the audience, in the order of the file."""
+        await self.get(actor, upload)
+        found = await self._store.read("upload_rejects", upload=upload, after=after, count=count)
+        return [Reject(*row) for row in found]
+
+    async def receive(
+        self, actor: Actor, account: int, name: str, chunks: AsyncIterator[bytes]
+    ) -> Upload:
+        """Keep a file as it comes in. Raises `UnusableUpload` for what can be no list of people."""
+        actor.require(Permission.CONTACT_EDIT, account)
+        upload = self._ids.new()
+        folder = self.folder_of(upload)
+        await asyncio.to_thread(folder.mkdir, parents=True, mode=0o700)
+        path = folder / "file"
+        try:
+            size, digest = await _write(path, chunks)
+            kind, names = await asyncio.to_thread(_look, path)
+        except UnreadableFile as error:
+            await self._discard(upload)
+            raise UnusableUpload(str(error)) from None
+        except BaseException:
+            await self._discard(upload)
+            raise
+        shown = _file_name(name)
+        document = json.dumps({**asdict(kind), "sheets": [asdict(sheet) for sheet in names]})
+        row = (
+            upload, account, shown, size, digest, UploadState.RECEIVED.value, document,
+            actor.name, self._clock.now_ms(),
+        )  # fmt: skip
+        told = {"name": shown, "size": size, "sha256": digest}
+        entry = self._trail.entry(actor, "upload.received", account, upload, after=told)
+        await self._store.submit([Rows("upload_insert", [row], expect=1), entry])
+        return await self.get(actor, upload)
+
+    async def preview(
+        self, actor: Actor, upload: int, *, sheet: str = "", header: bool | None = None
+    ) -> Preview:
+        """The first rows with the guessed columns. Raises `UnusableUpload`."""
+        found = await self.get(actor, upload)
+        kind = kind_of(found)
+        names = [Sheet(**one) for one in found.kind["sheets"]]
+        chosen = sheet or next((one.name for one in names if not one.is_hidden), "")
+        if kind.is_workbook and chosen not in {one.name for one in names}:
+            raise UnusableUpload("no_sheet")
+        path = self.folder_of(upload) / "file"
+        try:
+            async with asyncio.timeout(_LOOK_DEADLINE_S):
+                first = await asyncio.to_thread(_first_rows, path, kind, chosen)
+        except (UnreadableFile, FileNotFoundError) as error:
+            raise UnusableUpload(str(error) or "gone") from None
+        head, others = (first[0], first[1:]) if first else ([], [])
+        is_headed = has_header(head, others) if header is None else header
+        columns = guess(head, others, header=is_headed)
+        shown = others[:SHOWN_ROWS] if is_headed else first[:SHOWN_ROWS]
+        return Preview(names, chosen, is_headed, columns, shown)
+
+    async def start(self, actor: Actor, upload: int, mapping: ColumnMapping) -> Upload:
+        """Read it with these columns, in the background. Raises `UnusableUpload`."""
+        found = await self.get(actor, upload)
+        actor.require(Permission.CONTACT_EDIT, found.account)
+        if found.state is not UploadState.RECEIVED and not found.is_over:
+            raise UnusableUpload("under_way")
+        if mapping.email < 0 or mapping.keep not in ("first", "last"):
+            raise UnusableUpload("no_email")
+        if len(mapping.fields) > MAX_FIELDS or not all(
+            0 < len(name) <= 100 and name.isprintable() for name in mapping.fields
+        ):
+            raise UnusableUpload("bad_fields")
+        if mapping.save_as_list:
+            lists = await self._store.read("list_by_id", list=mapping.save_as_list)
+            if not lists or lists[0][1] != found.account:
+                raise UnusableUpload("no_list")
+        await self._move(found, UploadState.READING, options=asdict(mapping))
+        self.on_start()
+        return await self.get(actor, upload)
+
+    async def _move(self, upload: Upload, state: UploadState, *, options: dict[str, Any]) -> None:
+        row = (
+            upload.id, upload.state.value, state.value, "", json.dumps(options), "{}", "[]", 0,
+            self._clock.now_ms(),
+        )  # fmt: skip
+        try:
+            await self._store.submit([Rows("upload_state", [row], expect=1)])
+        except JobRefused:
+            raise UnusableUpload("under_way") from None
+
+    async def _discard(self, upload: int) -> None:
+        folder = self.folder_of(upload)
+
+        def remove() -> None:
+            for path in folder.glob("*"):
+                path.unlink(missing_ok=True)
+            folder.rmdir()
+
+        await asyncio.to_thread(remove)
+
+
+def kind_of(upload: Upload) -> FileKind:
+    """How its file is read."""
+    kind = upload.kind
+    return FileKind(kind["is_workbook"], kind["encoding"], kind["separator"])
+
+
+async def _write(path: Path, chunks: AsyncIterator[bytes]) -> tuple[int, str]:
+    """Size and SHA-256 of what was written and synced."""
+    size, digest = 0, hashlib.sha256()
+    file = await asyncio.to_thread(path.open, "xb")
+    try:
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > MAX_BYTES:
+                raise UnusableUpload("too_big")
+            digest.update(chunk)
+            await asyncio.to_thread(file.write, chunk)
+        await asyncio.to_thread(_sync, file)
+    finally:
+        await asyncio.to_thread(file.close)
+    return size, digest.hexdigest()
+
+
+def _sync(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _look(path: Path) -> tuple[FileKind, list[Sheet]]:
+    kind = sniff(path)
+    return kind, sheets(path) if kind.is_workbook else []
+
+
+def _first_rows(path: Path, kind: FileKind, sheet: str) -> list[list[str]]:
+    """The first rows with anything in them; a workbook is unpacked for it, on its thread."""
+    found: list[list[str]] = []
+    for row in rows(path, kind, sheet):
+        if any(row):
+            found.append(row)
+        if len(found) > 2 * SHOWN_ROWS:
+            break
+    return found
+
+
+def _file_name(name: str) -> str:
+    """The last part of a name that came from outside, readable and short."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(c for c in last if c.isprintable()).strip()[:MAX_NAME] or "archivo"

@@ -1,0 +1,139 @@
+"""Contacts, lists, uploads and audiences as the tables have them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+
+class UploadState(StrEnum):
+    """`received` waits for its columns to be confirmed."""
+
+    RECEIVED = "received"
+    READING = "reading"  # its process reads and judges the rows
+    STORING = "storing"  # they go into the database
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMapping:
+    """Which column is what, and what is to happen to rows that are not plainly good."""
+
+    email: int
+    fields: Mapping[str, int]
+    has_header: bool = True
+    sheet: str = ""
+    keep: str = "first"
+    skip_roles: bool = False
+    skip_typos: bool = True
+    save_as_list: int = 0  # the list that the contacts go onto as well
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceColumn:
+    """A value that the rows of an audience have."""
+
+    name: str
+    filled: int
+    sample: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file on its way to an audience."""
+
+    id: int
+    account: int
+    name: str
+    size: int
+    sha256: str
+    state: UploadState
+    problem: str
+    kind: Mapping[str, Any]
+    options: Mapping[str, Any]
+    counts: Mapping[str, int]
+    columns: Sequence[AudienceColumn]
+    audience: int
+    stored: int
+    place: int
+    bad_place: int
+    created_by: str
+    created_ms: int
+    changed_ms: int
+
+    @classmethod
+    def of(cls, row: tuple[Any, ...]) -> Self:
+        """From a row of `upload_by_id`."""
+        columns = [AudienceColumn(**one) for one in json.loads(row[10])]
+        return cls(
+            row[0], row[1], row[2], row[3], row[4], UploadState(row[5]), row[6],
+            json.loads(row[7]), json.loads(row[8]), json.loads(row[9]), columns, *row[11:],
+        )  # fmt: skip
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing happens to it by itself any more."""
+        return self.state in (UploadState.READY, UploadState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Rows that do not change any more."""
+
+    id: int
+    account: int
+    name: str
+    state: str
+    total: int
+    counts: Mapping[str, int] = field(default_factory=dict)
+    columns: Sequence[AudienceColumn] = ()
+
+    @classmethod
+    def of(cls, row: tuple[Any, ...]) -> Self:
+        """From a row of `audience_by_id`."""
+        columns = [AudienceColumn(**one) for one in json.loads(row[6])]
+        return cls(row[0], row[1], row[2], row[3], row[4], json.loads(row[5]), columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Somebody an account writes to."""
+
+    id: int
+    account: int
+    email: str
+    attrs: Mapping[str, str]
+    status: str
+    language: str
+    source: str
+    created_ms: int
+    changed_ms: int
+
+    @classmethod
+    def of(cls, row: tuple[Any, ...]) -> Self:
+        """From a row of `contact_by_id`."""
+        return cls(row[0], row[1], row[2], json.loads(row[3]), *row[4:])
+
+    @property
+    def name(self) -> str:
+        """As people call them."""
+        parts = (self.attrs.get("first_name", ""), self.attrs.get("last_name", ""))
+        return " ".join(part for part in parts if part) or self.attrs.get("full_name", "")
+
+
+@dataclass(frozen=True, slots=True)
+class ContactList:
+    """A list that contacts are on."""
+
+    id: int
+    account: int
+    name: str
+    kind: str  # audience | topic
+    optin: str  # single | double
+    description: str
+    state: str
+    members: int
+    created_ms: int
+    changed_ms: int
