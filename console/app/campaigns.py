@@ -7,7 +7,7 @@ from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.quota.service import QuotaService
 from console.accounts.service import AccountService
 from console.accounts.values import Account
-from console.campaigns.audiences import CampaignAudiences, NoAudiences
+from console.campaigns.audiences import CampaignAudiences, StoredAudiences
 from console.campaigns.book import CampaignBook
 from console.campaigns.composing import PlainCompiler
 from console.campaigns.ports import Audiences, Compiler
@@ -35,6 +35,7 @@ class CampaignParts:
         accounts: AccountService,
         authenticator: CredentialAuthenticator,
         quota: QuotaService,
+        stored: StoredAudiences,
     ) -> None:
         """`port`: the running dispatcher; None when no server runs."""
         store, ids, clock = foundation.store, foundation.ids, foundation.clock
@@ -48,7 +49,7 @@ class CampaignParts:
         self.service = CampaignService(
             self.book, self.steering, self._account_of, self._timezone, approvals
         )
-        self.audiences: Audiences = CampaignAudiences(self.book, NoAudiences())
+        self.audiences: Audiences = CampaignAudiences(self.book, stored)
         self.compiler: Compiler = PlainCompiler()
         self.runner: CampaignRunner | None = None
 

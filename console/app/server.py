@@ -237,6 +237,7 @@ class Server:
         )
         tell_by_mail(self._quota, self.services.accounts, mailer, self.settings.server.language)
         await self.services.areas.start(mailer, engine.metrics, read_keys, hosts)
+        await self.services.contacts.start()
         await self.services.campaigns.start(engine)
 
     async def _start_control(self, _: Engine) -> None:
@@ -292,6 +293,7 @@ class Server:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.services.campaigns.close()
+        await self.services.contacts.close()
         await self.services.last_use.flush()
         await self._releases.stop()
         await self._faults.stop()

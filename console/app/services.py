@@ -28,6 +28,7 @@ from console.accounts.usage.recorder import UsageRecorder
 from console.accounts.usage.service import UsageService
 from console.app.areas import Areas
 from console.app.campaigns import CampaignParts
+from console.app.contacts import ContactParts
 from console.app.people import PeopleParts
 from console.app.quota import bag_operations, connect_refunds, make_quota, make_quota_sealer
 from mta.engine.foundation import Foundation, open_foundation
@@ -51,6 +52,7 @@ PACKAGES = (
     "console.accounts.usage",
     "console.api",
     "console.campaigns",
+    "console.contacts",
     "console.maillog",
     "console.privacy",
     "console.reports",
@@ -116,9 +118,10 @@ class Services:
         self.usage_recorder = UsageRecorder(store, self.usage)
         self.usage_reports = UsageService(store, self.usage, self.usage_recorder.flush)
         self.areas = Areas(foundation, self.trail, self.authenticator, key, self._find_account)
+        self.contacts = ContactParts(foundation, self.trail)
         self.campaigns = CampaignParts(
             foundation, port, self.trail, self.approvals, self._accounts, self.authenticator,
-            self.quota,
+            self.quota, self.contacts.for_campaigns,
         )  # fmt: skip
         self.queue = QueueOperations(
             store=store,
@@ -140,6 +143,7 @@ class Services:
         await self.approvals.observe_ids()
         await self.areas.incidents.observe_ids()
         await self.campaigns.book.observe_ids()
+        await self.contacts.contacts.observe_ids()
         await self.authenticator.refresh()
         await self.quota.load()
 

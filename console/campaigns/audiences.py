@@ -25,11 +25,11 @@ class StoredAudiences(Protocol):
         """By what became of the rows."""
         ...
 
-    async def columns(self, spec: AudienceSpec) -> Sequence[Column]:
+    async def columns(self, spec: AudienceSpec, account: int) -> Sequence[Column]:
         """The values that the rows have."""
         ...
 
-    async def row(self, spec: AudienceSpec, n: int) -> Mapping[str, Any]:
+    async def row(self, spec: AudienceSpec, account: int, n: int) -> Mapping[str, Any]:
         """The values of one row."""
         ...
 
@@ -57,17 +57,17 @@ class CampaignAudiences:
             return await self._stored.counts(spec, account)
         return {"accepted": await (await self._of(spec)).total()}
 
-    async def columns(self, spec: AudienceSpec) -> Sequence[Column]:
+    async def columns(self, spec: AudienceSpec, account: int) -> Sequence[Column]:
         """As `Audiences.columns`; of a campaign before, those of its first rows."""
         if not spec.parent:
-            return await self._stored.columns(spec)
-        values = await self.row(spec, 0)
+            return await self._stored.columns(spec, account)
+        values = await self.row(spec, account, 0)
         return [Column(name, sample=str(value)) for name, value in values.items()]
 
-    async def row(self, spec: AudienceSpec, n: int) -> Mapping[str, Any]:
+    async def row(self, spec: AudienceSpec, account: int, n: int) -> Mapping[str, Any]:
         """As `Audiences.row`."""
         if not spec.parent:
-            return await self._stored.row(spec, n)
+            return await self._stored.row(spec, account, n)
         return await _nth(await self._of(spec), n)
 
     def source(self, audience: int) -> RecipientSource:
@@ -111,27 +111,3 @@ async def _nth(source: RecipientSource, n: int) -> Mapping[str, Any]:
         n -= len(page.recipients)
         place, is_last = page.place, page.is_last
     return {}
-
-
-class NoAudiences:
-    """Where contacts are not built in: only campaigns before have recipients."""
-
-    async def freeze(self, actor: Actor, campaign: Campaign) -> FrozenAudience:  # noqa: ARG002
-        """Nobody."""
-        return FrozenAudience(0, 0)
-
-    async def counts(self, spec: AudienceSpec, account: int) -> Mapping[str, int]:  # noqa: ARG002
-        """None."""
-        return {}
-
-    async def columns(self, spec: AudienceSpec) -> Sequence[Column]:  # noqa: ARG002
-        """None."""
-        return ()
-
-    async def row(self, spec: AudienceSpec, n: int) -> Mapping[str, Any]:  # noqa: ARG002
-        """None."""
-        return {}
-
-    def source(self, audience: int) -> RecipientSource:
-        """There is none."""
-        raise PermanentError(f"there is no audience {audience}")

@@ -43,11 +43,11 @@ class Audiences(Protocol):
         """By what became of the rows: `accepted`, `duplicated`, `suppressed`, …."""
         ...
 
-    async def columns(self, spec: AudienceSpec) -> Sequence[Column]:
+    async def columns(self, spec: AudienceSpec, account: int) -> Sequence[Column]:
         """The values that the rows have."""
         ...
 
-    async def row(self, spec: AudienceSpec, n: int) -> Mapping[str, Any]:
+    async def row(self, spec: AudienceSpec, account: int, n: int) -> Mapping[str, Any]:
         """The values of one row, from 0; empty when there is none."""
         ...
 

@@ -84,16 +84,41 @@ class AudienceService:
                 pass
         return await self.get(actor, audience)
 
+    async def count_of_lists(
+        self, account: int, include: Sequence[int], exclude: Sequence[int] = ()
+    ) -> int:
+        """How many an audience of these lists would have now; read page by page."""
+        total, after = 0, 0
+        while rows := await self._members(account, include, exclude, after):
+            total, after = total + len(rows), rows[-1][0]
+        return total
+
+    async def nth_of_lists(
+        self, account: int, include: Sequence[int], exclude: Sequence[int], n: int
+    ) -> str:
+        """The merge values of one of them as JSON, from 0; "" when there is none."""
+        after = 0
+        while rows := await self._members(account, include, exclude, after):
+            if n < len(rows):
+                return _merge(rows[n][1], rows[n][3])
+            n, after = n - len(rows), rows[-1][0]
+        return ""
+
+    async def _members(
+        self, account: int, include: Sequence[int], exclude: Sequence[int], after: int
+    ) -> list[tuple[Any, ...]]:
+        return await self._store.read(
+            "audience_members", include=json.dumps(list(include)),
+            exclude=json.dumps(list(exclude)), after=after, account=account, count=PAGE,
+        )  # fmt: skip
+
     async def _extend(self, audience: int, include: list[int], exclude: list[int]) -> bool:
         """One more page; False when it is complete. Durable page by page."""
         ((_, account, _, state, *_),) = await self._store.read("audience_by_id", audience=audience)
         if state != "building":
             return False
         ((_, place, total),) = await self._store.read("audience_source", audience=audience)
-        rows = await self._store.read(
-            "audience_members", include=json.dumps(include), exclude=json.dumps(exclude),
-            after=place, account=account, count=PAGE,
-        )  # fmt: skip
+        rows = await self._members(account, include, exclude, place)
         made = [
             (audience, total + n, email, key, _merge(email, attrs), contact)
             for n, (contact, email, key, attrs) in enumerate(rows)

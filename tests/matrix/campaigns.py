@@ -27,9 +27,6 @@ WITHOUT_ACTOR = {
             "CampaignAudiences.columns",
             "CampaignAudiences.row",
             "CampaignAudiences.of_campaign",
-            "NoAudiences.counts",
-            "NoAudiences.columns",
-            "NoAudiences.row",
         ),
         "for the service and the runner",
     ),
@@ -42,7 +39,6 @@ INSIDE = {
     "CampaignLife.apply": "a step that was allowed already",
     "Reviewed.approved": "the effect of a decision that was allowed already",
     "CampaignAudiences.freeze": "for the runner",
-    "NoAudiences.freeze": "for the runner",
 }
 
 _CONTENT = Content(from_address="a@example.org", subject="x", source="x", kind="text")
