@@ -9,8 +9,10 @@ from console.accounts.signin.rules import FactorRules
 from console.app.chains import CheckedChain, check_chains
 from console.app.services import PACKAGES, Services
 from console.pages.accounts import AccountPages
+from console.pages.approvals import ApprovalPages
 from console.pages.audit import AuditPages
 from console.pages.quota import QuotaPages
+from console.pages.refunds import RefundPages
 from console.pages.rendering import Renderer
 from console.pages.users import UserPages
 from console.web.application import Area
@@ -38,5 +40,7 @@ def account_area(services: Services) -> Area:
         ).add_routes(app)
         QuotaPages(renderer, quota, services.trail).add_routes(app)
         AuditPages(renderer, services.audit_log, verify).add_routes(app)
+        RefundPages(renderer, quota, services.approvals, services.trail).add_routes(app)
+        ApprovalPages(renderer, services.approvals).add_routes(app)
 
     return add

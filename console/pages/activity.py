@@ -120,6 +120,7 @@ class ActivityPages:
             "problem": problem,
             "may_cancel": may and not mail.state.is_final,
             "may_resend": may and _can_resend(mail),
+            "may_refund": session.actor.may(Permission.REFUND_PROPOSE, mail.message.account),
         }
         return self._renderer.page(request, "activity_mail.html", values, status=status)
 

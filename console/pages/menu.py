@@ -54,6 +54,7 @@ SECTIONS = (
         "",
         (
             MenuItem("home", "/", "home"),
+            MenuItem("approvals", "/approvals", "circle-check", "approve"),
             MenuItem("sandbox", "/sandbox", "inbox", is_sandbox_only=True),
         ),
     ),
@@ -81,6 +82,7 @@ SECTIONS = (
         "accounts",
         (
             MenuItem("quota", "/quota", "coins", "quota.view"),
+            MenuItem("refunds", "/refunds", "arrows-exchange", "quota.view"),
             MenuItem("subaccounts", "/accounts", "building", "account.view"),
             MenuItem("users", "/users", "users", "user.manage"),
         ),

@@ -1,7 +1,7 @@
 """Turns a template and its values into a page in the language of who asks."""
 
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -33,6 +33,8 @@ class Renderer:
         self._language = language
         self._zone = ZoneInfo(timezone)
         self._is_sandbox = is_sandbox
+        # How much waits for a person's decision, and where; (0, "") without that page.
+        self.inbox_of: Callable[[Session], tuple[int, str]] = lambda _: (0, "")
         self.zones = sorted(z for z in available_timezones() if "/" in z or z == "UTC")
         self._version = importlib.metadata.version("relevo")
 
@@ -97,6 +99,7 @@ class Renderer:
             "account": session and current_account(session),
             "choices": choices(session) if session else (),
             "menu": sections,
+            "inbox": self.inbox_of(session) if session else (0, ""),
             "pages": {item.key for section in sections for item in section.items},
             "path": request.path,
             "is_sandbox": self._is_sandbox,

@@ -156,6 +156,25 @@ ROWS = (
     RouteRow("GET", "/quota", Permission.QUOTA_VIEW),
     RouteRow("GET", "/quota/ledger", Permission.QUOTA_VIEW),
     RouteRow("GET", "/quota/ledger.csv", Permission.EXPORT),
+    RouteRow("GET", "/refunds", Permission.QUOTA_VIEW),
+    RouteRow("GET", "/refunds/new", Permission.REFUND_PROPOSE),
+    RouteRow(
+        "POST", "/refunds/new", Permission.REFUND_PROPOSE,
+        form={"by": "flow", "flow": "1", "reason": "x", "action": "propose"},
+    ),
+    RouteRow("GET", "/refunds/{id}", Permission.QUOTA_VIEW, url="/refunds/{refund}"),
+    RouteRow(
+        "GET", "/refunds/{id}/deliveries.csv", Permission.EXPORT,
+        url="/refunds/{refund}/deliveries.csv",
+    ),
+    RouteRow(
+        "POST", "/refunds/{id}/decide", Permission.REFUND_CONFIRM, url="/refunds/{refund}/decide",
+        form={"decision": "confirm"},
+    ),
+    RouteRow(
+        "POST", "/refunds/{id}/again", Permission.REFUND_PROPOSE, url="/refunds/{refund}/again"
+    ),
+    RouteRow("GET", "/approvals", Asks.SIGN_IN),
     RouteRow("GET", "/audit", Permission.AUDIT_VIEW),
     RouteRow("GET", "/audit.csv", Permission.AUDIT_VIEW),
     RouteRow("POST", "/audit/verify", Permission.AUDIT_VIEW),

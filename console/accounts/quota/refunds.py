@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import orjson
 import structlog
 
-from console.accounts.actor import Actor, ActorKind
+from console.accounts.actor import Actor, ActorKind, NotVisible
 from console.accounts.approvals.service import OPEN_S, ApprovalService
 from console.accounts.approvals.values import Approval, ApprovalKind
 from console.accounts.permissions import Permission
@@ -336,7 +336,7 @@ class RefundService:
     async def _read(self, refund: int) -> Refund:
         rows = await self._books.store.read("quota_refund_by_id", id=refund)
         if not rows:
-            raise PermanentError(f"there is no refund {refund}")
+            raise NotVisible(f"there is no refund {refund}")
         return self._of(rows[0])
 
     def _of(self, row: tuple[Any, ...]) -> Refund:
