@@ -9,6 +9,7 @@ from console.app.account_pages import account_area
 from console.app.maillog import make_mail_log
 from console.app.services import Services
 from console.pages.activity import ActivityPages
+from console.pages.campaign_words import CampaignLines
 from console.pages.credentials import CredentialPages
 from console.pages.domains import DomainPages
 from console.pages.home import HomePage
@@ -37,6 +38,7 @@ def home_area(engine: Engine, services: Services) -> Area:
         HomePage(
             renderer, areas.reports.figures, services.accounts, services.quota,
             areas.domains.service, engine.health, services.foundation.clock,
+            campaigns=CampaignLines(services.campaigns.service, areas.reports.figures),
         ).add_routes(app)  # fmt: skip
 
     return add

@@ -32,6 +32,11 @@ class ReportParts:
         )  # fmt: skip
         await self._follower.start()
 
+    async def counted(self) -> None:
+        """Return when everything until now is counted; for tests."""
+        if self._follower is not None:
+            await self._follower.catch_up()
+
     async def close(self) -> None:
         """End the counting."""
         if self._follower is not None:

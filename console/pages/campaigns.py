@@ -1,7 +1,6 @@
 """`/campaigns`: all of them, one of them, its history, and what can be done with it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -13,12 +12,10 @@ from console.campaigns.service import CampaignService
 from console.campaigns.states import CampaignStatus, Origin
 from console.campaigns.values import Campaign
 from console.pages.account_switch import current_account
-from console.pages.campaign_words import TONES, bar_of, campaign_of
+from console.pages.campaign_words import TONES, CampaignLines, campaign_of
 from console.pages.forms import id_of, refusal, text_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
-from console.pages.texts import Texts
-from console.reports.charts import Chart
 from console.reports.figures import FigureService
 from mta.model.traffic import DeliveryState
 
@@ -38,16 +35,6 @@ GROUPS: Mapping[str, tuple[CampaignStatus, ...]] = MappingProxyType(
 _LAST = (1 << 63) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A campaign in a list."""
-
-    campaign: Campaign
-    delivered: int
-    total: int
-    bar: Chart | None
-
-
 class CampaignPages:
     """For those who may see campaigns; each step is checked again by the service."""
 
@@ -57,6 +44,7 @@ class CampaignPages:
         self._renderer = renderer
         self._campaigns = campaigns
         self._figures = figures
+        self._lines = CampaignLines(campaigns, figures)
         self._actions: Mapping[str, Callable[[Actor, int, str], Awaitable[Campaign]]] = {
             "pause": campaigns.pause,
             "resume": lambda actor, number, _: campaigns.resume(actor, number),
@@ -93,7 +81,7 @@ class CampaignPages:
         if len(found) > PAGE:
             older = str(request.rel_url.update_query(before=str(found[PAGE - 1].id)))
         values = {
-            "lines": await self._lines(request, texts, found[:PAGE]),
+            "lines": await self._lines.of(session.actor, texts, found[:PAGE]),
             "group": group if group in GROUPS else "all",
             "groups": GROUPS,
             "older": older,
@@ -110,7 +98,7 @@ class CampaignPages:
             found = await self._campaigns.list(
                 session.actor, session.account, statuses=GROUPS["live"], count=PILL
             )
-        values = {"lines": await self._lines(request, texts, found), "tones": TONES}
+        values = {"lines": await self._lines.of(session.actor, texts, found), "tones": TONES}
         return self._renderer.page(request, "campaign_pill.html", values)
 
     async def show(self, request: web.Request) -> web.Response:
@@ -155,7 +143,7 @@ class CampaignPages:
         self, request: web.Request, campaign: Campaign, *, problem: str = "", status: int = 200
     ) -> web.Response:
         session, texts = session_of(request), self._renderer.texts(request)
-        (line,) = await self._lines(request, texts, [campaign])
+        (line,) = await self._lines.of(session.actor, texts, [campaign])
         counts: Mapping[DeliveryState, int] = {}
         if campaign.frozen.flow:
             found = await self._figures.states(
@@ -171,22 +159,6 @@ class CampaignPages:
             **_may(session.actor, campaign.account),
         }
         return self._renderer.page(request, "campaign.html", values, status=status)
-
-    async def _lines(
-        self, request: web.Request, texts: Texts, found: Sequence[Campaign]
-    ) -> Sequence[Line]:
-        """With what became of their mail."""
-        flows = [c.frozen.flow for c in found if c.frozen.flow]
-        states: Mapping[int, Mapping[DeliveryState, int]] = {}
-        if flows:
-            states = await self._figures.states(session_of(request).actor, found[0].account, flows)
-        lines = []
-        for campaign in found:
-            counts = states.get(campaign.frozen.flow, {})
-            total = max(campaign.frozen.total or campaign.audience.count, sum(counts.values()))
-            bar = bar_of(texts, f"bar-{campaign.id}", counts, total) if counts else None
-            lines.append(Line(campaign, counts.get(DeliveryState.DELIVERED, 0), total, bar))
-        return lines
 
 
 def _may(actor: Actor, account: int) -> dict[str, bool]:

@@ -14,6 +14,7 @@ from console.accounts.sending.service import SendingDomains
 from console.accounts.sending.values import DomainStatus
 from console.accounts.service import AccountService
 from console.accounts.signin.sessions import Session
+from console.pages.campaign_words import TONES, CampaignLines, Line
 from console.pages.charting import framed
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
@@ -61,6 +62,7 @@ class HomePage:
         health: Health,
         clock: Clock,
         *,
+        campaigns: CampaignLines | None = None,
         steps: Sequence[StepSource] = (),
     ) -> None:
         self._renderer = renderer
@@ -70,6 +72,7 @@ class HomePage:
         self._domains = domains
         self._health = health
         self._clock = clock
+        self._campaigns = campaigns
         self._steps = steps
 
     def add_routes(self, app: web.Application) -> None:
@@ -82,7 +85,12 @@ class HomePage:
         share = await self._share(session)
         domains = await self._all_domains(session)
         days = await self._days(request, session)
+        recent: Sequence[Line] = ()
+        if self._campaigns and session.actor.may(Permission.CAMPAIGN_VIEW, session.account):
+            recent = await self._campaigns.recent(session.actor, texts, session.account)
         values: dict[str, Any] = {
+            "recent": recent,
+            "tones": TONES,
             "share": share,
             "alerts": self._alerts(texts, share, domains),
             "chart": _chart(texts, days) if any(d.delivered or d.bounced for d in days) else None,

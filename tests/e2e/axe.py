@@ -34,7 +34,7 @@ async def violations(browser: Browser, source: str) -> list[str]:
     if not await browser.run("return typeof window.axe !== 'undefined';"):
         await browser.run(f"{source}; window.axe = window.axe || axe;")
     found = await browser.run(
-        """return Promise.all(document.getAnimations().map((a) => a.finished))  // colours that move
+        """return Promise.allSettled(document.getAnimations().map((a) => a.finished))  // colours that move
            .then(() => axe.run(document, {runOnly: arguments[0], resultTypes: ["violations"]}))
            .then((r) => r.violations.flatMap((v) => v.nodes.map(
              (n) => `${v.id}: ${n.target.join(" ")}: ${n.failureSummary}`)));""",

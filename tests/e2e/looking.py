@@ -4,6 +4,7 @@ Set `RELEVO_SCREENSHOTS` to a folder to keep pictures of what was seen.
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,8 @@ class Look:
             )
             if excess:
                 found.append(f"{path} at {width}: {excess} px too wide")
-            await self._keep(f"{path.strip('/').replace('/', '-') or 'home'}-{width}")
+            name = re.sub(r"\d{10,}", "one", path.strip("/"))
+            await self._keep(f"{re.sub('[^a-z]+', '-', name) or 'home'}-{width}")
         for is_dark in (False, True):
             await self.browser.prefer_dark(is_dark=is_dark)
             scheme = "dark" if is_dark else "light"

@@ -3,6 +3,7 @@
 Set `RELEVO_SCREENSHOTS` to a folder to keep pictures of what was seen.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -121,4 +122,52 @@ async def test_T_d_a_send_is_watched_and_paused_in_two_clicks(person: Clicks):
     assert person.count == 2
     assert await person.status(campaign) is CampaignStatus.PAUSED
     found = await person.look.page(f"/campaigns/{campaign.id}/live")
+    assert not found, "\n".join(found)
+
+
+async def _finished(person: Clicks, name: str, total: int) -> Campaign:
+    """A campaign that is over, with its figures counted."""
+    campaign = await person.campaign(name, total)
+    await person.start(campaign)
+    while await person.status(campaign) is not CampaignStatus.FINISHED:
+        await asyncio.sleep(0.05)
+    await person.whole.services.areas.reports.counted()
+    return await person.whole.services.campaigns.service.get(OPERATOR, campaign.id)
+
+
+async def test_T_b_who_bounced_is_seen_and_exported_in_three_clicks(person: Clicks):
+    campaign = await _finished(person, "Bases", 40)
+    await person.home()
+    await person.click(f"main a[href='/campaigns/{campaign.id}']")
+    await person.browser.wait_text("Avance por estado")
+    await person.click("main a[href$='who=bounced']")
+    await person.browser.wait_text("El buzón no existe.")
+    rows = await person.browser.run("return document.querySelectorAll('tbody tr').length")
+    assert rows == 40 // EVERY
+    link = await person.browser.run(
+        "return document.querySelector(\"a[href*='recipients.csv']\").getAttribute('href')"
+    )
+    await person.click("a[href*='recipients.csv']")
+    assert person.count == 3
+    text = await person.browser.run("return fetch(arguments[0]).then((r) => r.text())", link)
+    lines = text.strip().splitlines()
+    assert len(lines) == 1 + 40 // EVERY
+    assert "bounce@d1.example.com" in lines[1]
+
+
+async def test_pages_of_a_campaign_have_no_violation_of_WCAG_2_1_AA(person: Clicks):
+    over = await _finished(person, "Boletín de noviembre", 40)
+    await person.campaign("Borrador", 12_000)
+    service = person.whole.services.campaigns.service
+    waiting = await person.campaign("Mantenimiento", 20)
+    await service.submit_for_review(OPERATOR, waiting.id)
+    found = []
+    here = f"/campaigns/{over.id}"
+    for path in (
+        "/", "/campaigns", "/campaigns?group=live", "/campaigns/new", here, f"{here}/recipients",
+        f"{here}/recipients?who=bounced", f"{here}/live", f"{here}/report", f"{here}/history",
+        f"/campaigns/{waiting.id}", f"/campaigns/{waiting.id}/content",
+        f"/campaigns/{waiting.id}/send",
+    ):  # fmt: skip
+        found += await person.look.page(path)
     assert not found, "\n".join(found)
