@@ -15,6 +15,7 @@ from console.campaigns.preparing import Tools
 from console.campaigns.runner import CampaignRunner
 from console.campaigns.service import CampaignService
 from console.campaigns.steering import Steering
+from console.tracking.accounts import OptionsOf
 from mta.engine.engine import Engine
 from mta.engine.foundation import Foundation
 from mta.engine.port import DispatcherPort
@@ -36,6 +37,7 @@ class CampaignParts:
         authenticator: CredentialAuthenticator,
         quota: QuotaService,
         stored: StoredAudiences,
+        tracking: OptionsOf,
     ) -> None:
         """`port`: the running dispatcher; None when no server runs."""
         store, ids, clock = foundation.store, foundation.ids, foundation.clock
@@ -50,7 +52,7 @@ class CampaignParts:
             self.book, self.steering, self._account_of, self._timezone, approvals
         )
         self.audiences: Audiences = CampaignAudiences(self.book, stored)
-        self.compiler: Compiler = PlainCompiler()
+        self.compiler: Compiler = PlainCompiler(tracking)
         self.runner: CampaignRunner | None = None
 
     async def start(self, engine: Engine) -> None:

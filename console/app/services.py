@@ -121,7 +121,7 @@ class Services:
         self.contacts = ContactParts(foundation, self.trail)
         self.campaigns = CampaignParts(
             foundation, port, self.trail, self.approvals, self._accounts, self.authenticator,
-            self.quota, self.contacts.for_campaigns,
+            self.quota, self.contacts.for_campaigns, self.areas.tracking.accounts.options,
         )  # fmt: skip
         self.queue = QueueOperations(
             store=store,

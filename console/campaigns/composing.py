@@ -4,19 +4,28 @@ from html import escape
 
 from console.campaigns.values import Content
 from console.content.compiling import MessageTemplate, compile_template
+from console.tracking.accounts import OptionsOf
+from console.tracking.instrumenting import TrackingOptions
 
 _HIDDEN = "display:none;max-height:0;overflow:hidden;mso-hide:all"
 
 
 class PlainCompiler:
-    """HTML and text as they are; no saved templates, nothing tracked."""
+    """HTML and text as they are; no saved templates."""
 
-    async def compile(self, account: int, content: Content, campaign: int = 0) -> bytes:  # noqa: ARG002
+    def __init__(self, options_of: OptionsOf = lambda _account, _opens, _clicks: None) -> None:
+        """`options_of` says how an account's mail is tracked."""
+        self._options_of = options_of
+
+    async def compile(self, account: int, content: Content, campaign: int = 0) -> bytes:
         """As `Compiler.compile`."""
-        return compile_template(message_of(content))
+        tracking = None
+        if campaign:
+            tracking = self._options_of(account, content.track_opens, content.track_clicks)
+        return compile_template(message_of(content, tracking))
 
 
-def message_of(content: Content) -> MessageTemplate:
+def message_of(content: Content, tracking: TrackingOptions | None = None) -> MessageTemplate:
     """The message with its fields still in it."""
     is_text = content.kind == "text"
     html = "" if is_text else with_preheader(content.source, content.preheader)
@@ -27,6 +36,7 @@ def message_of(content: Content) -> MessageTemplate:
         subject=content.subject,
         html=html,
         text=content.text or (content.source if is_text else ""),
+        tracking=tracking,
     )
 
 
