@@ -12,7 +12,7 @@ from mta.model.clock import ManualClock
 from mta.model.ids import IdGenerator
 from mta.model.traffic import DeliveryState
 from mta.spool.jobs import JobBuilder
-from mta.spool.rows import ExpiryKind, MessageFlag, QueuedDelivery, QueuedMessage
+from mta.spool.rows import ExpiryKind, QueuedDelivery, QueuedMessage
 from mta.store.sqlite import SqliteStore
 from mta.store.statements import SqlFile, StatementPackage
 from mta.store.work import ContentRef, Rows
@@ -72,13 +72,15 @@ class TrackingWorld:
         links: tuple[str, ...] = ("https://a.example/", "https://b.example/", "https://c.example/"),
         state: DeliveryState = DeliveryState.DELIVERED,
         flow: int = 0,
+        content: bytes = b"",
+        flags: int = 0,
     ) -> list[int]:
         """Deliveries of one message, with their 250 now."""
         now_ms = self.clock.now_ms()
         ids = self.ids.block(1 + count)
-        message = QueuedMessage(
-            ids[0], ACCOUNT, "app@x.test", ContentRef(1, 0, 0, 0), MessageFlag(0), "", "", ""
-        )
+        places = [self.store.reserve(content, 3)] if content else []
+        ref = places[0].ref if places else ContentRef(1, 0, 0, 0)
+        message = QueuedMessage(ids[0], ACCOUNT, "app@x.test", ref, flags, "", "", "")
         job = JobBuilder()
         if not flow:
             flow = self.ids.new()
@@ -94,7 +96,7 @@ class TrackingWorld:
         if links:
             rows = [(message.id, n, url) for n, url in enumerate(links)]
             work.append(Rows("campaign_link_insert", rows))
-        await self.store.submit(work)
+        await self.store.submit(work, places)
         self.messages.update(dict.fromkeys(ids[1:], message.id))
         self.flows[message.id] = flow
         return list(ids[1:])

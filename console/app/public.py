@@ -10,9 +10,11 @@ from console.pages.rendering import Renderer
 from console.public.rendering import PublicRenderer
 from console.public.tracking import TrackingPages
 from console.public.unsubscribe import UnsubscribePages
+from console.public.viewing import ViewPages
 from console.web.limits import http_limits
 from console.web.public_site import PublicSite
 from mta.engine.engine import Engine
+from mta.model.rendering import ContentRenderer, ContentTracker
 
 
 class PublicFace:
@@ -22,6 +24,8 @@ class PublicFace:
         self,
         engine: Engine,
         tracking: TrackingParts,
+        templates: ContentRenderer,
+        tracker: ContentTracker,
         sockets: Sequence[socket.socket] | None = None,
     ) -> None:
         """`engine` and `tracking` are running; `sockets` (systemd's) replace `[public] listen`."""
@@ -36,6 +40,9 @@ class PublicFace:
             tracking.tokens, tracking.links, tracking.merges, tracking.ingest.take,
             engine.foundation.clock,
         )  # fmt: skip
+        self._views = ViewPages(
+            self._renderer, tracking.tokens, engine.foundation.store, templates, tracker
+        )
         self._site: PublicSite | None = None
         if settings.public.listen is not None:
             self._site = PublicSite(
@@ -73,3 +80,4 @@ class PublicFace:
         self._renderer.add_routes(app)
         self._unsubscribe.add_routes(app)
         self._tracking.add_routes(app)
+        self._views.add_routes(app)

@@ -169,6 +169,7 @@ class Server:
         tracking = self.services.areas.tracking
         await tracking.accounts.load()
         self._renderer.tokens = tracking.tokens
+        self._renderer.own_links = tracking.own_links(self.engine.unsubscribe)
         self._tracker.begin(tracking.tokens, tracking.accounts.options)
         await self.services.load()
         await self.services.queue.restore_holds()
@@ -258,7 +259,10 @@ class Server:
             simulated = SimulatedMail(
                 self.simulator.inbox, engine.foundation.store, self.settings.server.hostname
             )
-        self.public = PublicFace(engine, self.services.areas.tracking, self._public_sockets)
+        self.public = PublicFace(
+            engine, self.services.areas.tracking, self._renderer, self._tracker,
+            self._public_sockets,
+        )  # fmt: skip
         await self.public.start()
         api = build_api(engine, self.services, simulated)
         self.console = ConsoleServer(

@@ -1,13 +1,15 @@
 """Puts the tracking together: tokens and links always, what takes hits when a server runs."""
 
+from console.content.own_links import OwnLinks
 from console.tracking.accounts import TrackingAccounts
 from console.tracking.classifying import Classifier
 from console.tracking.ingest import HitIngest, IngestMetrics
 from console.tracking.links import LinkBook
 from console.tracking.merging import MergeValues
 from console.tracking.settling import Settler
-from console.tracking.tokens import TrackingTokens
+from console.tracking.tokens import Purpose, Target, TrackingTokens
 from mta.engine.foundation import Foundation
+from mta.intake.unsubscribe_links import UnsubscribeLinks
 from mta.settings.schema import EXAMPLE_PUBLIC_URL, Settings
 
 FIRST_KEY = 1  # number of the installation's key among those of tokens
@@ -21,11 +23,22 @@ class TrackingParts:
         self._foundation = foundation
         store = foundation.store
         self.tokens = TrackingTokens({FIRST_KEY: key})
-        self.accounts = TrackingAccounts(store, default_base(foundation.loaded.settings))
+        self._base = default_base(foundation.loaded.settings)
+        self.accounts = TrackingAccounts(store, self._base)
         self.links = LinkBook(store)
         self.merges = MergeValues(store)
         self.ingest: HitIngest | None = None
         self._settler: Settler | None = None
+
+    def own_links(self, unsubscribe: UnsubscribeLinks | None) -> OwnLinks:
+        """The addresses of recipients' own that templates may ask for."""
+
+        def view(delivery: int) -> str:
+            if not self._base:
+                return ""
+            return f"{self._base}/v/{self.tokens.token(Purpose.VIEW, Target(delivery, 0))}"
+
+        return OwnLinks((lambda _: "") if unsubscribe is None else unsubscribe.url, view)
 
     async def start(self, metrics: IngestMetrics) -> None:
         """Take hits."""

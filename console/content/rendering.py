@@ -14,6 +14,7 @@ from console.content.compiling import VERSION
 from console.content.conditions import Condition, restored
 from console.content.errors import TemplateError
 from console.content.fields import Field, Pieces, filled
+from console.content.own_links import OwnLink, OwnLinks, own_values
 from console.content.segments import Kind, pieces_of
 from console.content.tracked_links import Slot, TrackedLinks, Values
 from console.tracking.tokens import TrackingTokens
@@ -33,11 +34,16 @@ class CompiledTemplate:
     """A template in memory (`mta.model.rendering.Template`)."""
 
     def __init__(
-        self, author: Address, segments: Sequence[bytes | Slot], links: TrackedLinks | None = None
+        self,
+        author: Address,
+        segments: Sequence[bytes | Slot],
+        links: TrackedLinks | None = None,
+        own: Sequence[OwnLink] = (),
     ) -> None:
         self._author = author
         self._segments = segments
         self._links = links
+        self._own = own
 
     @property
     def author(self) -> Address:
@@ -60,6 +66,8 @@ class CompiledTemplate:
                 raise TemplateError(f"the values of {occasion.address} are no JSON object")
         values[RECIPIENT] = occasion.address
         values[DELIVERY] = str(occasion.delivery)
+        if self._own:
+            values |= own_values(self._own, occasion)
         return b"".join(
             [s if s.__class__ is bytes else s(values, occasion) for s in self._segments]  # type: ignore[operator]  # a class look-up is cheaper than isinstance
         )
@@ -71,6 +79,7 @@ class Renderer:
     def __init__(self, tokens: TrackingTokens | None = None) -> None:
         """`tokens` make tracked links; without them links lead straight to their target."""
         self.tokens = tokens
+        self.own_links: OwnLinks | None = None
 
     def load(self, compiled: bytes) -> CompiledTemplate:
         """Raises `TemplateError` for what this release has not written and cannot read."""
@@ -84,7 +93,8 @@ class Renderer:
             stored = document.get("tracking")
             links = TrackedLinks.load(stored) if stored is not None else None
             slots = _Loader(links, self.tokens).segments(document["segments"])
-            return CompiledTemplate(author, slots, links)
+            own = self.own_links.used_in(compiled) if self.own_links is not None else ()
+            return CompiledTemplate(author, slots, links, own)
         except (
             orjson.JSONDecodeError,
             AddressSyntaxError,

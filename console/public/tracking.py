@@ -30,6 +30,8 @@ _HEADERS = (
     ("Referrer-Policy", "no-referrer"),
     ("X-Robots-Tag", "noindex"),
 )
+# Web mail shows pictures in pages of its own.
+_ANYWHERE = ("Cross-Origin-Resource-Policy", "cross-origin")
 
 
 class TrackingPages:
@@ -73,7 +75,7 @@ class TrackingPages:
         """The picture."""
         target = self._target(request, Purpose.OPEN)
         self._note(request, HitKind.OPEN, target, -1)
-        return web.Response(body=GIF, content_type="image/gif", headers=_HEADERS)
+        return web.Response(body=GIF, content_type="image/gif", headers=(*_HEADERS, _ANYWHERE))
 
     def _target(self, request: web.Request, purpose: Purpose) -> Target:
         target = self._tokens.target(purpose, request.match_info["token"])

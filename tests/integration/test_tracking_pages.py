@@ -58,6 +58,7 @@ async def test_the_pixel_is_a_gif_of_43_octets_and_is_taken(world, client):
     got = await client.get(f"/o/{token}.gif", headers={"User-Agent": FIREFOX})
     assert (got.status, got.content_type, len(await got.read())) == (200, "image/gif", 43)
     assert {name: got.headers[name] for name in HEADERS} == HEADERS
+    assert got.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     head = await client.head(f"/o/{token}.gif", headers={"User-Agent": FIREFOX})
     assert (head.status, await head.read()) == (200, b"")
     await world.ingest.flush()

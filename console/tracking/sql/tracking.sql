@@ -98,3 +98,8 @@ INSERT INTO tracking_account (account, mode, domain, is_verified)
 SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(:rows) WHERE true
 ON CONFLICT (account) DO UPDATE SET
     mode = excluded.mode, domain = excluded.domain, is_verified = excluded.is_verified;
+
+-- name: tracked_view
+-- A recipient's copy: what it is made of.
+SELECT d.id, d.address, d.merge, m.id, m.segment, m."offset", m.length, m.checksum, m.flags
+FROM delivery AS d JOIN message AS m ON m.id = d.message WHERE d.id = :delivery;
