@@ -1,13 +1,16 @@
 """Campaigns in a relay that really sends: the console's services over a running engine."""
 
 import asyncio
+import datetime as dt
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 from console.accounts.actor import Actor
 from console.accounts.values import State
-from console.app.quota import make_quota
+from console.app.quota import make_quota, make_releases
 from console.app.services import PACKAGES, Services
 from console.campaigns.audiences import CampaignAudiences
 from console.campaigns.ports import Column, FrozenAudience
@@ -125,7 +128,9 @@ class CampaignRelay(Relay):
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
-        await self.services.campaigns.start(self.engine)
+        self._releases = make_releases(self.engine.foundation)
+        await self._releases.start()
+        await self.services.campaigns.start(self.engine, self.renderer)
         return self
 
     async def audit(self) -> None:
@@ -137,6 +142,7 @@ class CampaignRelay(Relay):
 
     async def stop(self) -> None:
         await self.services.campaigns.close()
+        await self._releases.stop()
         await self.services.areas.close()
         self.services.close()
         await super().stop()
@@ -144,6 +150,7 @@ class CampaignRelay(Relay):
     async def kill(self) -> None:
         self.store.is_dead = True
         await self.services.campaigns.close()
+        await self._releases.stop()
         self.services.close()
         await super().kill()
 
@@ -158,15 +165,54 @@ class CampaignRelay(Relay):
             OPERATOR, self.account, "Aviso", content, self.lists.add(total), Plan(**plan)
         )
 
+    async def bag(self, size: int) -> None:
+        """A contract that holds now."""
+        today = dt.datetime.fromtimestamp(self.clock.now_ms() / 1000, ZoneInfo("America/Lima"))
+        await self._quota.contracts.add(
+            OPERATOR, self.account, "Bolsa", size, starts_on=f"{today:%Y-%m-%d}"
+        )
+
+    async def left(self) -> int:
+        """What the account's balance holds."""
+        await self._quota.meter.refresh()
+        contract = self._quota.meter.contract_of(self.account, self.clock.now_ms())
+        assert contract is not None
+        found = self._quota.meter.balance(contract.id, self.account)
+        assert found is not None
+        return found.available
+
+    async def until_left(self, wanted: int) -> None:
+        """Wait until the balance holds so much."""
+        end_s = asyncio.get_running_loop().time() + DEADLINE_S
+        while (left := await self.left()) != wanted:
+            assert asyncio.get_running_loop().time() < end_s, f"{left} are left, not {wanted}"
+            await self.pulse.next()
+
+    def advance_campaigns(self, seconds: float) -> None:
+        """Time passes, and the runner looks."""
+        self.clock.advance(seconds)
+        self.services.campaigns.runner.wake()
+
+    async def settled(self, campaign: Campaign) -> Campaign:
+        """Wait until nothing is left to be done for it."""
+        return await self._until(campaign, lambda found: found.is_settled)
+
+    async def until_prepared(self, campaign: Campaign) -> Campaign:
+        """Wait until all its deliveries are made, for later."""
+        await self.until(lambda: sum(self.states().values()) == campaign.audience.count)
+        return await self._until(campaign, lambda found: found.frozen.is_planned)
+
     async def until_status(self, campaign: Campaign, status: CampaignStatus) -> Campaign:
         """Wait until the campaign is so; give it."""
+        return await self._until(campaign, lambda found: found.status is status)
+
+    async def _until(self, campaign: Campaign, fits: Callable[[Campaign], bool]) -> Campaign:
         end_s = asyncio.get_running_loop().time() + DEADLINE_S
         while True:
             found: Campaign = await self.campaigns.get(OPERATOR, campaign.id)
-            if found.status is status:
+            if fits(found):
                 return found
-            if asyncio.get_running_loop().time() > end_s:
-                raise AssertionError(f"never {status}: {found}")
+            assert asyncio.get_running_loop().time() < end_s, f"never: {found}"
             await self.pulse.next()
 
 

@@ -5,23 +5,31 @@ from console.accounts.arguments import OPERATOR
 from console.accounts.audit import AuditTrail
 from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.quota.service import QuotaService
+from console.accounts.sending.service import SendingDomains
 from console.accounts.service import AccountService
 from console.accounts.values import Account
 from console.campaigns.audiences import CampaignAudiences, StoredAudiences
 from console.campaigns.book import CampaignBook
 from console.campaigns.composing import PlainCompiler
+from console.campaigns.figures import Pace
 from console.campaigns.ports import Audiences, Compiler
 from console.campaigns.preparing import Tools
+from console.campaigns.preflight.service import Preflight, PreflightTools
+from console.campaigns.progress import ProgressReader
+from console.campaigns.providers import ProviderFigures
 from console.campaigns.runner import CampaignRunner
 from console.campaigns.service import CampaignService
 from console.campaigns.steering import Steering
 from console.tracking.accounts import OptionsOf
+from console.campaigns.testing import TestMails, TestTools
 from mta.engine.engine import Engine
 from mta.engine.foundation import Foundation
 from mta.engine.port import DispatcherPort
 from mta.intake.flow_lookup import FlowLookup
 from mta.model.envelope import Identity
 from mta.model.errors import InternalError
+from mta.model.rendering import ContentRenderer
+from mta.shaping.rules import Shaping
 
 
 class CampaignParts:
@@ -38,6 +46,7 @@ class CampaignParts:
         quota: QuotaService,
         stored: StoredAudiences,
         tracking: OptionsOf,
+        domains: SendingDomains,
     ) -> None:
         """`port`: the running dispatcher; None when no server runs."""
         store, ids, clock = foundation.store, foundation.ids, foundation.clock
@@ -48,14 +57,26 @@ class CampaignParts:
         self.book = CampaignBook(store, ids, clock, trail)
         lookup = FlowLookup(store, foundation.flows, ids, clock)
         self.steering = Steering(lookup, clock, port)
-        self.service = CampaignService(
-            self.book, self.steering, self._account_of, self._timezone, approvals
-        )
         self.audiences: Audiences = CampaignAudiences(self.book, stored)
         self.compiler: Compiler = PlainCompiler(tracking)
         self.runner: CampaignRunner | None = None
+        self.pace = Pace()
+        providers = ProviderFigures(store, clock, foundation.sites, port)
+        self.service = CampaignService(
+            self.book, self.steering, self._account_of, self._timezone, approvals,
+            ProgressReader(self.book, self.steering, self.pace, providers),
+            Preflight(
+                PreflightTools(
+                    lambda: self.audiences, lambda: self.compiler, domains, self._identity_of,
+                    quota.meter, clock, self._shaping_now, lambda: self._has_unsubscribe,
+                )
+            ),
+        )  # fmt: skip
+        self._foundation = foundation
+        self._shaping: Shaping | None = None
+        self._has_unsubscribe = False
 
-    async def start(self, engine: Engine) -> None:
+    async def start(self, engine: Engine, renderer: ContentRenderer) -> None:
         """The server runs: send what is to be sent."""
         if engine.expansion is None:
             raise InternalError("campaigns need an engine with a renderer")
@@ -63,13 +84,27 @@ class CampaignParts:
             self.book, self.steering, self.audiences, self.compiler, engine.expansion,
             self._quota.reservations, engine.delivery.dispatcher.plan_flow, self._identity_of,
         )  # fmt: skip
-        self.runner = CampaignRunner(tools, self.service, self._timezone)
+        self._has_unsubscribe = engine.unsubscribe is not None
+        self._shaping = engine.delivery.shaping
+        self.service.tests = TestMails(
+            TestTools(
+                engine.intake, renderer, self.compiler, self.audiences, self._identity_of,
+                self.book.clock,
+            )
+        )  # fmt: skip
+        self.runner = CampaignRunner(tools, self.service, self._timezone, self.pace)
         await self.runner.start()
 
     async def close(self) -> None:
         """End what runs."""
         if self.runner is not None:
             await self.runner.stop()
+
+    def _shaping_now(self) -> Shaping:
+        """The rules in use; those of the file where no server runs."""
+        if self._shaping is None:
+            self._shaping = Shaping.load()
+        return self._shaping
 
     async def _account_of(self, number: int) -> Account:
         return await self._accounts.get(OPERATOR, str(number))

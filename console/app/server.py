@@ -239,7 +239,7 @@ class Server:
         tell_by_mail(self._quota, self.services.accounts, mailer, self.settings.server.language)
         await self.services.areas.start(mailer, engine.metrics, read_keys, hosts)
         await self.services.contacts.start()
-        await self.services.campaigns.start(engine)
+        await self.services.campaigns.start(engine, self._renderer)
 
     async def _start_control(self, _: Engine) -> None:
         handlers: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {

@@ -122,6 +122,7 @@ class Services:
         self.campaigns = CampaignParts(
             foundation, port, self.trail, self.approvals, self._accounts, self.authenticator,
             self.quota, self.contacts.for_campaigns, self.areas.tracking.accounts.options,
+            self.areas.domains.service,
         )  # fmt: skip
         self.queue = QueueOperations(
             store=store,

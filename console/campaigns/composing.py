@@ -35,9 +35,14 @@ def message_of(content: Content, tracking: TrackingOptions | None = None) -> Mes
         reply_to=content.reply_to,
         subject=content.subject,
         html=html,
-        text=content.text or (content.source if is_text else ""),
+        text=text_of(content),
         tracking=tracking,
     )
+
+
+def text_of(content: Content) -> str:
+    """The text part; empty: there is none."""
+    return content.text or (content.source if content.kind == "text" else "")
 
 
 def with_preheader(html: str, preheader: str) -> str:

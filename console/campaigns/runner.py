@@ -37,8 +37,8 @@ _RESTORED = "restored"
 class CampaignRunner:
     """`start()`, then `stop()`; `wake()` when something changed."""
 
-    def __init__(self, tools: Tools, life: CampaignLife, timezone: str) -> None:
-        """`timezone`: of the installation."""
+    def __init__(self, tools: Tools, life: CampaignLife, timezone: str, pace: Pace) -> None:
+        """`timezone`: of the installation; `pace` is told how fast each campaign goes."""
         self._tools = tools
         self._book = tools.book
         self._life = life
@@ -49,7 +49,7 @@ class CampaignRunner:
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("relevo.campaigns")
-        self.pace = Pace()
+        self.pace = pace
         self.on_news: News = nobody  # a campaign stopped by itself
 
     async def start(self) -> None:

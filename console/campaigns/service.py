@@ -1,5 +1,6 @@
 """Campaigns as people work on them: drafts, audience, content, review; and all steps of their life."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,8 +17,12 @@ from console.campaigns.checks import (
     require_complete,
 )
 from console.campaigns.life import AccountOf, CampaignLife, Step
+from console.campaigns.preflight.service import Preflight, Report
+from console.campaigns.progress import Progress, ProgressReader
+from console.campaigns.recipients import STATES, RecipientPage, recipients_of
 from console.campaigns.states import CampaignStatus, Origin, Reason
 from console.campaigns.steering import Steering
+from console.campaigns.testing import TestMails
 from console.campaigns.values import AudienceSpec, Campaign, Change, Content, Plan
 from mta.model.errors import JobRefused, PermanentError
 from mta.store.work import Rows
@@ -35,12 +40,18 @@ class CampaignService(CampaignLife):
         account_of: AccountOf,
         timezone: str,
         approvals: ApprovalService,
+        progress: ProgressReader,
+        preflight: Preflight,
     ) -> None:
         """`timezone`: of the installation. Registers what an approval does."""
         super().__init__(book, steering, account_of, timezone)
         self._approvals = approvals
+        self._progress = progress
+        self._preflight = preflight
+        self.tests: TestMails | None = None  # the running server's
         ask, decide = Permission.CAMPAIGN_EDIT, Permission.CAMPAIGN_SEND
-        rules = KindRules(ask, decide, Reviewed(book, self), may_withdraw=True)
+        effect = Reviewed(book, self)
+        rules = KindRules(ask, decide, effect, effect.rejected, may_withdraw=True)
         approvals.register(ApprovalKind.CAMPAIGN_SEND, rules)
 
     # -- reading -------------------------------------------------------------------------------
@@ -68,6 +79,40 @@ class CampaignService(CampaignLife):
     async def history(self, actor: Actor, campaign_id: int) -> Sequence[Change]:
         """Every change of its status: when, why, by whom."""
         return await self._book.history((await self._seen(actor, campaign_id)).id)
+
+    async def progress(
+        self, actor: Actor, campaign_id: int, *, with_providers: bool = True
+    ) -> Progress:
+        """How far it is, how fast it goes, when it will be done."""
+        campaign = await self._seen(actor, campaign_id)
+        return await self._progress.of(campaign, with_providers=with_providers)
+
+    async def recipients(
+        self, actor: Actor, campaign_id: int, state: str = "", *, after: int = 0, count: int = 100
+    ) -> RecipientPage:
+        """Its recipients in a state (`recipients.STATES`; '': any), behind a delivery."""
+        campaign = await self._seen(actor, campaign_id)
+        if state and state not in STATES:
+            raise PermanentError(f"state {state!r}: expected one of {', '.join(STATES)}")
+        return await recipients_of(self._book.store, campaign, state, after, count)
+
+    async def preflight(self, actor: Actor, campaign_id: int) -> Report:
+        """What is to be said about it before it is sent: errors stop, warnings ask."""
+        return await self._preflight.look(await self._seen(actor, campaign_id))
+
+    async def test_send(
+        self,
+        actor: Actor,
+        campaign_id: int,
+        addresses: Sequence[str],
+        row: int = 0,
+        language: str = "es",
+    ) -> Sequence[int]:
+        """Test mails with the values of a row; they cost nothing and are marked. Their ids."""
+        campaign = await self._seen(actor, campaign_id, Permission.CAMPAIGN_TEST)
+        if self.tests is None:
+            raise PermanentError("test mails need the running server")
+        return await self.tests.send(campaign, addresses, row, language)
 
     # -- drafts --------------------------------------------------------------------------------
 
@@ -138,7 +183,13 @@ class CampaignService(CampaignLife):
         if campaign.status is _S.DRAFT:
             return self._book.change(actor, campaign, after)
         if campaign.status is _S.IN_REVIEW:
-            await self._approvals.reject(actor, campaign.approval, "the campaign was changed")
+            # Its request ends with it: what is left of it approves nothing (`Reviewed`).
+            with contextlib.suppress(PermanentError):
+                await self._approvals.reject(actor, campaign.approval, "the campaign was changed")
+            campaign = await self._book.get(campaign.id)
+            after = replace(after, etag=campaign.etag, status=campaign.status, approval=0)
+            if campaign.status is _S.DRAFT:
+                return self._book.change(actor, campaign, after)
         fields = ("name", "content", "audience", "plan")
         changes = {name: getattr(after, name) for name in fields}
         return self._book.move(
@@ -172,13 +223,7 @@ class CampaignService(CampaignLife):
         """The second person says no, or who asked takes it back: it is a draft again."""
         campaign = await self._seen(actor, campaign_id, Permission.CAMPAIGN_EDIT)
         await self._approvals.reject(actor, _request_of(campaign), note)
-
-        async def step(campaign: Campaign) -> Step | None:
-            if campaign.status is not _S.IN_REVIEW:
-                return None
-            return Step(_S.DRAFT, Reason.REJECTED, note=note[:500], changes=(("approval", 0),))
-
-        return await self._step(actor, campaign_id, step, Permission.CAMPAIGN_EDIT)
+        return await self._book.get(campaign_id)
 
     # -- made of another one -------------------------------------------------------------------
 
@@ -237,8 +282,19 @@ class Reviewed:
             raise PermanentError("the campaign was changed since: it has to be asked for again")
         return self._book.move(actor, campaign, _S.APPROVED, Reason.USER, approval.reason)
 
+    async def rejected(self, actor: Actor, approval: Approval) -> Sequence[Rows]:
+        """The campaign is a draft again in the same transaction."""
+        is_number = approval.object.isdecimal()
+        campaign = await self._book.find(int(approval.object)) if is_number else None
+        if campaign is None or campaign.approval != approval.id:
+            return ()
+        if campaign.status is not _S.IN_REVIEW:
+            return ()
+        note = approval.reason[:500]
+        return self._book.move(actor, campaign, _S.DRAFT, Reason.REJECTED, note, approval=0)
+
     def settled(self, approval: Approval) -> None:  # noqa: ARG002
-        """The runner looks: what was rejected becomes a draft again."""
+        """Whoever looks after campaigns looks."""
         self._life.on_change()
 
 

@@ -109,3 +109,19 @@ WHERE d.message IN (SELECT value FROM json_each(:messages)) AND d.id > :after AN
   AND d.state IN (SELECT value FROM json_each(:states))
   AND (e.delivery IS NULL OR e.opened_ms = 0)
 ORDER BY d.id LIMIT :count;
+
+-- name: campaign_sites
+-- Deliveries of such a piece by site and state, with a reply of those that are put off.
+SELECT site, state, count(*), max(CASE WHEN state = 0 THEN last_reply ELSE '' END)
+FROM delivery
+WHERE message IN (SELECT value FROM json_each(:messages)) AND id > :after AND id <= :upto
+GROUP BY site, state;
+
+-- name: campaign_recipients
+-- Deliveries of such a piece in some states (`[]`: any), in the order in which they were made.
+SELECT d.id, d.n, d.message, d.address, d.state, d.attempts, d.changed_ms, d.last_reply,
+       d.last_host, d.contact
+FROM delivery AS d
+WHERE d.message IN (SELECT value FROM json_each(:messages)) AND d.id > :after AND d.id <= :upto
+  AND (:states = '[]' OR d.state IN (SELECT value FROM json_each(:states)))
+ORDER BY d.id LIMIT :count;

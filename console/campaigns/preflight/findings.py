@@ -1,0 +1,39 @@
+"""Findings of the preflight: errors stop, warnings ask, the rest is told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from console.campaigns.preflight.texts import TEXTS
+
+
+class Severity(StrEnum):
+    """What a finding means for the launch."""
+
+    ERROR = "error"  # it cannot be sent so
+    WARNING = "warning"  # it can, if somebody says so
+    INFO = "info"
+
+
+_BY_LETTER: Mapping[str, Severity] = MappingProxyType(
+    {"E": Severity.ERROR, "W": Severity.WARNING, "I": Severity.INFO}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found; `code` names its text."""
+
+    code: str  # "links.http"
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+    @property
+    def severity(self) -> Severity:
+        """As the table of texts says."""
+        return _BY_LETTER[TEXTS[self.code][0]]
+
+    def text(self, language: str) -> str:
+        """What was found and what to do about it, in `es` or `en`."""
+        text = TEXTS[self.code][1 if language == "es" else 2]
+        return text.format_map({name: str(value) for name, value in self.values.items()})

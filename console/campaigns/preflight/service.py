@@ -1,0 +1,187 @@
+"""Looks at a campaign before it is sent; nothing is changed, and it can be asked for at any time."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from console.accounts.actor import Actor
+from console.accounts.quota.meter import Meter
+from console.accounts.sending.service import SendingDomains
+from console.accounts.sending.values import RecordKind, RecordState
+from console.campaigns.composing import text_of, with_preheader
+from console.campaigns.ports import Audiences, Column, Compiler, IdentityOf
+from console.campaigns.preflight.checking import check_content
+from console.campaigns.preflight.findings import Finding, Severity
+from console.campaigns.preflight.forecast import Forecast, forecast
+from console.campaigns.values import Campaign
+from mta.model.address import parse_address
+from mta.model.clock import Clock
+from mta.model.errors import PermanentError
+from mta.shaping.rules import OTHER, Shaping
+
+SAMPLE = 5_000  # rows whose domains stand for all
+_PAGE = 500
+_SYSTEM = Actor.system("preflight")
+_ASKED = (RecordKind.DKIM, RecordKind.SPF, RecordKind.DMARC)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found."""
+
+    findings: tuple[Finding, ...]  # the gravest first
+    audience: Mapping[str, int]  # rows by what becomes of them
+    forecast: Forecast | None
+
+    @property
+    def errors(self) -> int:
+        """Findings that stop it."""
+        return sum(one.severity is Severity.ERROR for one in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        """Findings that ask."""
+        return sum(one.severity is Severity.WARNING for one in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightTools:
+    """What the preflight asks."""
+
+    audiences: Callable[[], Audiences]
+    compiler: Callable[[], Compiler]
+    domains: SendingDomains
+    identity_of: IdentityOf
+    meter: Meter
+    clock: Clock
+    shaping: Callable[[], Shaping]
+    has_unsubscribe: Callable[[], bool]
+
+
+class Preflight:
+    """All checks."""
+
+    def __init__(self, tools: PreflightTools) -> None:
+        self._tools = tools
+
+    async def look(self, campaign: Campaign) -> Report:
+        """Everything there is to say."""
+        audience, counts, columns = await self._audience(campaign)
+        total = counts.get("accepted", campaign.audience.count)
+        found = [*audience, *self._quota(campaign, total)]
+        found += await self._sender(campaign)
+        found += await self._content(campaign, columns)
+        expected = await self._forecast(campaign, total) if total else None
+        if expected is not None:
+            found += _of_forecast(campaign, expected, self._tools.clock.now_ms())
+        order = list(Severity)
+        found.sort(key=lambda one: order.index(one.severity))
+        return Report(tuple(found), counts, expected)
+
+    async def _audience(
+        self, campaign: Campaign
+    ) -> tuple[list[Finding], Mapping[str, int], Sequence[Column]]:
+        spec = campaign.audience
+        if not spec.is_complete:
+            return [Finding("audience.missing")], {}, ()
+        audiences = self._tools.audiences()
+        try:
+            counts = await audiences.counts(spec, campaign.account)
+            columns = await audiences.columns(spec)
+        except PermanentError:
+            return [Finding("audience.missing")], {}, ()
+        accepted = counts.get("accepted", 0)
+        if not accepted:
+            return [Finding("audience.empty")], counts, columns
+        left_out = sum(n for name, n in counts.items() if name not in ("accepted", "total"))
+        told = Finding("audience.counts", {"accepted": accepted, "left_out": left_out})
+        return [told], counts, columns
+
+    def _quota(self, campaign: Campaign, needed: int) -> list[Finding]:
+        line = self._tools.meter.line(campaign.account, self._tools.clock.now_ms())
+        if line.refusal is not None:
+            return [Finding("quota.closed", {"problem": line.refusal.text})]
+        if not line.bag or not needed:
+            return []
+        if line.free < needed:
+            return [Finding("quota.short", {"needed": needed, "left": max(0, line.free)})]
+        return [Finding("quota.enough", {"needed": needed, "left": line.free - needed})]
+
+    async def _sender(self, campaign: Campaign) -> list[Finding]:
+        content = campaign.content
+        if not content.from_address:
+            return []
+        address = parse_address(content.from_address)
+        identity = self._tools.identity_of(campaign.account)
+        if identity is None or not identity.may_send_as(address):
+            return [Finding("sender.foreign", {"domain": address.domain})]
+        found = []
+        try:
+            status = await self._tools.domains.get(_SYSTEM, address.domain)
+        except PermanentError:
+            status = None
+        records = () if status is None else status.records
+        for kind in _ASKED:
+            wanted = [record for record in records if record.kind is kind]
+            if wanted and not any(r.state is RecordState.VERIFIED for r in wanted):
+                found.append(Finding(f"sender.{kind.value}", {"domain": address.domain}))
+        if content.is_commercial and not self._tools.has_unsubscribe():
+            found.append(Finding("unsubscribe.missing"))
+        return found
+
+    async def _content(self, campaign: Campaign, columns: Sequence[Column]) -> list[Finding]:
+        content = campaign.content
+        if not content.is_complete:
+            return [Finding("content.missing")]
+        try:
+            await self._tools.compiler().compile(campaign.account, content)
+            html = "" if content.kind == "text" else content.source
+            html, text = with_preheader(html, content.preheader), text_of(content)
+            return check_content(content, html, text, columns)
+        except PermanentError as error:
+            return [Finding("content.broken", {"problem": str(error)[:300]})]
+
+    async def _forecast(self, campaign: Campaign, total: int) -> Forecast | None:
+        """By the domains of the first rows."""
+        domains = await self._domains(campaign)
+        sampled = domains.total()
+        if not sampled:
+            return None
+        shaping = self._tools.shaping()
+        shares: Counter[str] = Counter()
+        for domain, n in domains.items():
+            provider = shaping.report_of(domain)
+            scaled = max(1, round(n * total / sampled))
+            if provider:
+                shares[provider] += scaled
+            else:  # each domain has limits of its own: the largest decides
+                shares[OTHER] = max(shares[OTHER], scaled)
+        policies = {name: shaping.policy(name) for name in shares}
+        rate = campaign.plan.rate_per_hour
+        return forecast(shares, policies, total=total, rate_per_hour=rate)
+
+    async def _domains(self, campaign: Campaign) -> Counter[str]:
+        spec = campaign.audience
+        found: Counter[str] = Counter()
+        if not spec.audience:
+            return found
+        source = self._tools.audiences().source(spec.audience)
+        place, is_last = "", False
+        while not is_last and found.total() < SAMPLE:
+            page = await source.page(place, _PAGE)
+            found.update(recipient.address.domain for recipient in page.recipients)
+            place, is_last = page.place, page.is_last
+        return found
+
+
+def _of_forecast(campaign: Campaign, expected: Forecast, now_ms: int) -> list[Finding]:
+    plan = campaign.plan
+    minutes = max(1, round(expected.seconds / 60))
+    found = [Finding("forecast", {"minutes": minutes, "slowest": expected.slowest or "-"})]
+    begin_ms = max(now_ms, plan.send_at_ms)
+    if plan.end_ms and begin_ms + expected.seconds * 1000 > plan.end_ms:
+        found.append(Finding("plan.late"))
+    return found
+
+
+Look = Callable[[Campaign], Awaitable[Report]]
