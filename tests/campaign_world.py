@@ -76,10 +76,10 @@ class Lists:
     async def counts(self, spec: AudienceSpec, _account: int) -> dict[str, int]:
         return {"accepted": self.rows[spec.audience].total}
 
-    async def columns(self, spec: AudienceSpec) -> list[Column]:
+    async def columns(self, spec: AudienceSpec, _account: int) -> list[Column]:
         return [Column("nombre", filled=self.rows[spec.audience].total, sample="persona 0")]
 
-    async def row(self, spec: AudienceSpec, n: int) -> dict[str, Any]:
+    async def row(self, spec: AudienceSpec, _account: int, n: int) -> dict[str, Any]:
         found = self.rows[spec.audience].recipient(n)
         return {"nombre": f"persona {n}", "email": str(found.address)}
 
@@ -150,7 +150,7 @@ class CampaignRelay(Relay):
     async def kill(self) -> None:
         self.store.is_dead = True
         await self.services.campaigns.close()
-        await self._releases.stop()
+        self._releases._task.cancel()  # to stop would be to write
         self.services.close()
         await super().kill()
 

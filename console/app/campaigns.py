@@ -13,8 +13,8 @@ from console.campaigns.book import CampaignBook
 from console.campaigns.composing import PlainCompiler
 from console.campaigns.figures import Pace
 from console.campaigns.ports import Audiences, Compiler
-from console.campaigns.preparing import Tools
 from console.campaigns.preflight.service import Preflight, PreflightTools
+from console.campaigns.preparing import Tools
 from console.campaigns.progress import ProgressReader
 from console.campaigns.providers import ProviderFigures
 from console.campaigns.runner import CampaignRunner

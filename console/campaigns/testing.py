@@ -90,7 +90,7 @@ class TestMails:
     async def _values(self, campaign: Campaign, row: int) -> str:
         if not campaign.audience.is_complete:
             return ""
-        values = dict(await self._tools.audiences.row(campaign.audience, row))
+        values = dict(await self._tools.audiences.row(campaign.audience, campaign.account, row))
         values.pop("email", None)
         return orjson.dumps(values).decode() if values else ""
 

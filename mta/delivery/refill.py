@@ -10,7 +10,6 @@ import structlog
 from mta.delivery.board import Board
 from mta.model.clock import Clock
 from mta.model.errors import StoreError
-from mta.model.traffic import Gate
 from mta.scheduler.stream import Stream
 from mta.spool.flows import Flow
 from mta.spool.rows import QueuedDelivery, QueuedMessage, delivery_from_row, message_from_row
@@ -92,7 +91,7 @@ class Refiller:
 
     def _may_be_read(self, flow: Flow) -> bool:
         """Whether the flow's mail may go, but for its pace: held mail stays on disk."""
-        return flow.gate == Gate.OPEN and flow.not_before_ms <= self._clock.now_ms()
+        return flow.lets_out(self._clock.now_ms())
 
     def _build(self, rows: list[tuple[object, ...]], stream: Stream) -> list[QueuedDelivery]:
         """Objects for rows that are not in memory yet and did not end while they were read.

@@ -71,7 +71,7 @@ class Sending:
         lane = self._lane_of[attempt]
         now_ms = self._clock.now_ms()
         flow = attempt.stream.flow
-        if not flow.is_open(now_ms) or lane.held_reason or self._lanes.is_stopping:
+        if not flow.lets_out(now_ms) or lane.held_reason or self._lanes.is_stopping:
             self._give_up_claim(lane, attempt, flow.gate == Gate.CANCELLED)
             return
         flow_time_ms = flow.time_ms(now_ms)

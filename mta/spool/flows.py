@@ -87,6 +87,10 @@ class Flow:
         """Whether its deliveries may go out now."""
         return self.gate == Gate.OPEN and self.not_before_ms <= now_ms and self.next_ms <= now_ms
 
+    def lets_out(self, now_ms: int) -> bool:
+        """Whether what was picked may still go: its turn at the flow's rate is taken already."""
+        return self.gate == Gate.OPEN and self.not_before_ms <= now_ms
+
     def take(self, now_ms: int, count: int = 1) -> None:
         """`count` deliveries go now: a flow with a rate of its own waits for its next turn.
 

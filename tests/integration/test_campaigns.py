@@ -155,6 +155,7 @@ async def test_an_operator_who_holds_the_flow_pauses_the_campaign(relay, receive
     draft = await relay.draft(400, rate_per_hour=36_000)
     await relay.campaigns.start(OPERATOR, draft.id)
     running = await relay.until_status(draft, S.RUNNING)
+    await relay.until(lambda: receiver.received)
     await relay.queue["queue.hold"]({"campaign": str(running.frozen.flow), "reason": "look"})
     paused = await relay.until_status(draft, S.PAUSED)
     assert (paused.reason, paused.note) == (Reason.OPERATOR, "look")
@@ -176,12 +177,13 @@ async def test_a_test_mail_costs_nothing_and_says_what_it_is(relay, receiver):
 
 
 async def test_a_second_wave_goes_to_those_who_were_not_reached(relay, receiver):
-    receiver.behaviour = Behaviour(replies={"rcpt": b"550 5.7.1 not today\r\n"})
+    receiver.behaviour = Behaviour(replies={"RCPT": b"550 5.7.1 not today\r\n"})
     draft = await relay.draft(5)
     await relay.campaigns.start(OPERATOR, draft.id)
     done = await relay.settled(draft)
     assert done.figures.counts == {"bounced": 5}
     receiver.behaviour = Behaviour()
+    receiver.drop()  # connections keep to what they were
     child = await relay.campaigns.resend(OPERATOR, draft.id, Origin.FAILED)
     await relay.campaigns.start(OPERATOR, child.id)
     done = await relay.settled(child)

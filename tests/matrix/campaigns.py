@@ -37,6 +37,7 @@ INSIDE = {
     "CampaignBook.change": "the table itself: the service asks",
     "CampaignBook.move": "the table itself: the service asks",
     "CampaignLife.apply": "a step that was allowed already",
+    "Reviewed.rejected": "the effect of a decision that was allowed already",
     "Reviewed.approved": "the effect of a decision that was allowed already",
     "CampaignAudiences.freeze": "for the runner",
 }
@@ -86,6 +87,15 @@ ROWS = (
     ),
     Row("CampaignService.get", Permission.CAMPAIGN_VIEW, _on("get"), make=_kept),
     Row("CampaignService.history", Permission.CAMPAIGN_VIEW, _on("history"), make=_kept),
+    Row("CampaignService.progress", Permission.CAMPAIGN_VIEW, _on("progress"), make=_kept),
+    Row("CampaignService.recipients", Permission.CAMPAIGN_VIEW, _on("recipients"), make=_kept),
+    Row("CampaignService.preflight", Permission.CAMPAIGN_VIEW, _on("preflight"), make=_kept),
+    Row(
+        "CampaignService.test_send",
+        Permission.CAMPAIGN_TEST,
+        _on("test_send", ["a@example.com"]),
+        make=_kept,
+    ),
     Row("CampaignService.create", _EDIT, lambda s, a, n, _: _service(s).create(a, n, "x")),
     Row("CampaignService.edit", _EDIT, _on("edit", name="y"), make=_draft),
     Row("CampaignService.set_audience", _EDIT, _on("set_audience", AudienceSpec()), make=_draft),

@@ -87,7 +87,7 @@ class Preflight:
         audiences = self._tools.audiences()
         try:
             counts = await audiences.counts(spec, campaign.account)
-            columns = await audiences.columns(spec)
+            columns = await audiences.columns(spec, campaign.account)
         except PermanentError:
             return [Finding("audience.missing")], {}, ()
         accepted = counts.get("accepted", 0)

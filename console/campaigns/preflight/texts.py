@@ -30,10 +30,14 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         ),
         "audience.counts": (
             "I",
-            "Se enviará a {accepted} personas; {left_out} quedan fuera (duplicados, inválidos, "
-            "bloqueos o bajas).",
-            "It goes to {accepted} people; {left_out} are left out (duplicates, invalid, suppressed "
-            "or unsubscribed).",
+            (
+                "Se enviará a {accepted} personas; {left_out} quedan fuera (duplicados, inválidos, "
+                "bloqueos o bajas)."
+            ),
+            (
+                "It goes to {accepted} people; {left_out} are left out (duplicates, invalid, suppressed "
+                "or unsubscribed)."
+            ),
         ),
         "quota.short": (
             "E",
@@ -97,10 +101,14 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         ),
         "fields.empty": (
             "W",
-            "El campo «{field}» está vacío en {empty} de {total} filas y no tiene valor por defecto: "
-            'escriba {{{{ {field} | default: "…" }}}}.',
-            "The field “{field}” is empty in {empty} of {total} rows and has no default: write "
-            '{{{{ {field} | default: "…" }}}}.',
+            (
+                "El campo «{field}» está vacío en {empty} de {total} filas y no tiene valor por defecto: "
+                'escriba {{{{ {field} | default: "…" }}}}.'
+            ),
+            (
+                "The field “{field}” is empty in {empty} of {total} rows and has no default: write "
+                '{{{{ {field} | default: "…" }}}}.'
+            ),
         ),
         "fields.default": (
             "I",
