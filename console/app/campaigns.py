@@ -20,8 +20,8 @@ from console.campaigns.providers import ProviderFigures
 from console.campaigns.runner import CampaignRunner
 from console.campaigns.service import CampaignService
 from console.campaigns.steering import Steering
-from console.tracking.accounts import OptionsOf
 from console.campaigns.testing import TestMails, TestTools
+from console.tracking.accounts import OptionsOf
 from mta.engine.engine import Engine
 from mta.engine.foundation import Foundation
 from mta.engine.port import DispatcherPort
