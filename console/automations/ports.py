@@ -66,3 +66,27 @@ class Caller(Protocol):
     async def post(self, account: int, url: str, document: Mapping[str, Any]) -> None:
         """Raises `TransientError` when it may work later, `PermanentError` when never."""
         ...
+
+
+class Choices(Protocol):
+    """What an editor offers: ids with names."""
+
+    async def lists(self, account: int) -> Sequence[tuple[int, str]]:
+        """The account's lists. Raises `StoreError`."""
+        ...
+
+    async def campaigns(self, account: int) -> Sequence[tuple[int, str]]:
+        """The account's latest campaigns. Raises `StoreError`."""
+        ...
+
+    async def templates(self, account: int) -> Sequence[tuple[int, str]]:
+        """The account's stored templates. Raises `StoreError`."""
+        ...
+
+    async def senders(self, account: int) -> Sequence[str]:
+        """Domains that the account may write from. Raises `StoreError`."""
+        ...
+
+    async def addresses(self, account: int, contacts: Sequence[int]) -> Mapping[int, str]:
+        """The addresses of contacts, where they still exist. Raises `StoreError`."""
+        ...
