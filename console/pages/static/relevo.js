@@ -146,6 +146,13 @@
     for (const section of document.querySelectorAll(".side-section:not([data-current])")) section.open = false;
   }
 
+  // A choice that changes which fields there are asks for them; without this file a button does.
+  for (const choice of document.querySelectorAll("select[data-submits]")) {
+    const button = choice.form.querySelector(`button[value="${choice.dataset.submits}"]`);
+    choice.addEventListener("change", () => choice.form.requestSubmit(button));
+  }
+  for (const button of document.querySelectorAll("[data-without-script]")) button.hidden = true;
+
   setUpCopy();
   document.body.addEventListener("htmx:afterSettle", setUpCopy);
   if (region && window.EventSource) {
