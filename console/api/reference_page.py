@@ -9,6 +9,7 @@ from typing import Any
 
 from console.api.accounts import AccountEndpoints
 from console.api.application import RouteGroup
+from console.api.automations import AutomationEndpoints
 from console.api.credentials import CredentialEndpoints
 from console.api.domains import DomainEndpoints
 from console.api.messages.endpoint import MessageEndpoints
@@ -98,6 +99,7 @@ def all_groups() -> Sequence[RouteGroup]:
         UsageEndpoints(nothing, nothing),
         SuppressionEndpoints(nothing, nothing),
         WebhookEndpoints(nothing, nothing),
+        AutomationEndpoints(nothing, nothing, nothing),
         DomainEndpoints(nothing, nothing),
         CredentialEndpoints(nothing, nothing),
         AccountEndpoints(nothing, nothing),

@@ -7,6 +7,7 @@ from console.accounts.quota.meter import Meter
 from console.accounts.quota.policy import is_free
 from console.api.accounts import AccountEndpoints
 from console.api.application import Api, RouteGroup
+from console.api.automations import AutomationEndpoints
 from console.api.credentials import CredentialEndpoints
 from console.api.domains import DomainEndpoints
 from console.api.messages.endpoint import MessageEndpoints
@@ -89,6 +90,7 @@ def build_api(engine: Engine, services: Services, simulated: SimulatedMail | Non
         QuotaEndpoints(services.quota, actor_of),
         RefundEndpoints(services.quota, actor_of),
         WebhookEndpoints(services.areas.webhooks.service, actor_of),
+        AutomationEndpoints(services.automations.service, services.automations.events, actor_of),
         DomainEndpoints(services.areas.domains.service, actor_of),
         QueueEndpoints(reader, log, services.queue.operations["queue.why"]),
         SandboxEndpoints(simulated, actor_of),

@@ -9,6 +9,7 @@ from console.app.account_pages import account_area
 from console.app.maillog import make_mail_log
 from console.app.services import Services
 from console.pages.activity import ActivityPages
+from console.pages.automations import AutomationPages
 from console.pages.campaign_words import CampaignLines
 from console.pages.credentials import CredentialPages
 from console.pages.domains import DomainPages
@@ -55,10 +56,21 @@ def page_areas(services: Services, settings: Settings) -> Sequence[Area]:
         SuppressionPages(renderer, services.areas.suppressions.service).add_routes(app)
         DomainPages(renderer, services.areas.domains.service).add_routes(app)
 
+    def automations(app: web.Application, renderer: Renderer) -> None:
+        parts = services.automations
+        AutomationPages(renderer, parts.service, parts.choices).add_routes(app)
+
     def credentials(app: web.Application, renderer: Renderer) -> None:
         CredentialPages(renderer, services.accounts.credentials, _facts(settings)).add_routes(app)
 
-    return (support, sending, credentials, services.people.area, account_area(services))
+    return (
+        support,
+        sending,
+        automations,
+        credentials,
+        services.people.area,
+        account_area(services),
+    )
 
 
 def _facts(settings: Settings) -> dict[str, str]:

@@ -240,6 +240,7 @@ class Server:
         await self.services.areas.start(mailer, engine.metrics, read_keys, hosts)
         await self.services.contacts.start()
         await self.services.campaigns.start(engine, self._renderer)
+        await self.services.automations.start(engine)
 
     async def _start_control(self, _: Engine) -> None:
         handlers: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {
@@ -296,6 +297,7 @@ class Server:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.services.automations.close()
         await self.services.campaigns.close()
         await self.services.contacts.close()
         await self.services.last_use.flush()

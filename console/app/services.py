@@ -27,6 +27,7 @@ from console.accounts.usage.operations import usage_operations
 from console.accounts.usage.recorder import UsageRecorder
 from console.accounts.usage.service import UsageService
 from console.app.areas import Areas
+from console.app.automations import AutomationParts
 from console.app.campaigns import CampaignParts
 from console.app.contacts import ContactParts
 from console.app.people import PeopleParts
@@ -51,6 +52,7 @@ PACKAGES = (
     "console.accounts.sending",
     "console.accounts.usage",
     "console.api",
+    "console.automations",
     "console.campaigns",
     "console.contacts",
     "console.maillog",
@@ -124,6 +126,9 @@ class Services:
             self.quota, self.contacts.for_campaigns, self.areas.tracking.accounts.options,
             self.areas.domains.service,
         )  # fmt: skip
+        self.automations = AutomationParts(
+            foundation, self.trail, self.authenticator, self.areas.webhooks.poster
+        )
         self.queue = QueueOperations(
             store=store,
             clock=clock,
@@ -145,6 +150,7 @@ class Services:
         await self.areas.incidents.observe_ids()
         await self.campaigns.book.observe_ids()
         await self.contacts.contacts.observe_ids()
+        await self.automations.service.observe_ids()
         await self.authenticator.refresh()
         await self.quota.load()
 

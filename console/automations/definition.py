@@ -138,20 +138,19 @@ class WaitStep(_Model):
 
 
 class SendStep(_Model):
-    """A mail, of a stored template or with contents of its own."""
+    """A mail."""
 
     kind: Literal["send"]
     id: StepId
     subject: Annotated[str, StringConstraints(min_length=1, max_length=500)]
-    template: Id | None = None
     html: Annotated[str, StringConstraints(max_length=1_000_000)] = ""
     text: Annotated[str, StringConstraints(max_length=1_000_000)] = ""
     is_commercial: bool = False
 
     @model_validator(mode="after")
     def _has_content(self) -> "SendStep":
-        if self.template is None and not (self.html or self.text):
-            raise ValueError("template: expected a template, or html or text")
+        if not (self.html or self.text):
+            raise ValueError("text: expected html or text")
         return self
 
 

@@ -79,10 +79,6 @@ class Choices(Protocol):
         """The account's latest campaigns. Raises `StoreError`."""
         ...
 
-    async def templates(self, account: int) -> Sequence[tuple[int, str]]:
-        """The account's stored templates. Raises `StoreError`."""
-        ...
-
     async def senders(self, account: int) -> Sequence[str]:
         """Domains that the account may write from. Raises `StoreError`."""
         ...

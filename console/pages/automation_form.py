@@ -17,8 +17,7 @@ TRIGGERS = (
 STEPS = ("send", "wait", "condition", "list_add", "list_remove", "webhook", "end")
 UNITS = {"minutes": 1, "hours": 60, "days": 24 * 60}
 MAX_BODY = 200_000
-_NUMBERS = ("list", "campaign", "template", "offset_days", "day", "within_hours")
-_OPTIONAL = ("template", "until")
+_NUMBERS = ("list", "campaign", "offset_days", "day", "within_hours")
 
 
 @dataclass(slots=True)
@@ -122,8 +121,6 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
     elif kind == "send":
         for name in ("subject", "html", "text"):
             made[name] = step.get(name, "")
-        if step.get("template"):
-            made["template"] = _typed("template", step["template"])
         made["is_commercial"] = bool(step.get("is_commercial"))
     elif kind == "condition":
         asks = step.get("asks", "opened")

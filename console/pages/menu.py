@@ -60,7 +60,10 @@ SECTIONS = (
     ),
     MenuSection(
         "campaign_section",
-        (MenuItem("campaigns", "/campaigns", "speakerphone", "campaign.view"),),
+        (
+            MenuItem("campaigns", "/campaigns", "speakerphone", "campaign.view"),
+            MenuItem("automations", "/automations", "clock", "campaign.view"),
+        ),
     ),
     MenuSection(
         "audience",

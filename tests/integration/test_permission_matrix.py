@@ -13,10 +13,20 @@ from console.accounts.permissions import PERMISSIONS
 from console.accounts.values import Role
 from mta.model.errors import RelevoError
 from tests.accounts_world import OPERATOR
-from tests.matrix import accounts, areas, campaigns, contacts, mail, people, quota, reports
+from tests.matrix import (
+    accounts,
+    areas,
+    automations,
+    campaigns,
+    contacts,
+    mail,
+    people,
+    quota,
+    reports,
+)
 from tests.matrix.stand import PLACES, WITHIN, Row, Stand, open_stand
 
-AREAS = (accounts, areas, campaigns, contacts, mail, people, quota, reports)
+AREAS = (accounts, areas, automations, campaigns, contacts, mail, people, quota, reports)
 ROWS = [row for area in AREAS for row in area.ROWS]
 WITHOUT_ACTOR = {name for area in AREAS for name in area.WITHOUT_ACTOR}
 INSIDE = {name for area in AREAS for name in area.INSIDE}

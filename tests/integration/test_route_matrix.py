@@ -18,7 +18,7 @@ from mta.model.errors import PermanentError
 from mta.settings.loading import load_settings
 from mta.store.work import Rows
 from tests.accounts_world import OPERATOR
-from tests.matrix import routes_api, routes_pages
+from tests.matrix import automations, routes_api, routes_pages
 from tests.matrix.routes import Asks, RouteRow
 from tests.web_world import sign_in, token_of
 
@@ -65,6 +65,11 @@ class Site:
             things["refund"] = str(books.ids.new())
             asked = (int(things["refund"]), account, "{}", "all", 0, "why", 1, "ana")
             await books.store.submit([Rows("quota_refund_insert", [asked])])
+        if "{automation}" in named:
+            made = await services.automations.service.create(
+                OPERATOR, account, f"a{number}", automations.DEFINITION, sender="a@own.example.org"
+            )
+            things["automation"] = str(made.id)
         if "{campaign}" in named:
             new = await services.campaigns.service.create(OPERATOR, account, f"c{number}")
             things["campaign"] = str(new.id)

@@ -1,6 +1,7 @@
 """The API and the dialects."""
 
 from console.accounts.values import Scope
+from tests.matrix import automations
 from tests.matrix.routes import Asks, RouteRow
 
 _V1 = "/api/v1"
@@ -22,6 +23,7 @@ def _hook(
 
 
 ROWS = (
+    *automations.API_ROUTES,
     RouteRow("GET", f"{_V1}/openapi.json", Asks.NOTHING),
     RouteRow("POST", f"{_V1}/messages", Scope.SEND, json=_MAIL),
     # What a key sent itself it sees anyway.

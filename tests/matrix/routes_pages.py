@@ -1,9 +1,11 @@
 """Pages."""
 
 from console.accounts.permissions import Permission
+from tests.matrix import automations
 from tests.matrix.routes import Asks, RouteRow
 
 ROWS = (
+    *automations.PAGE_ROUTES,
     RouteRow("GET", "/static/{name}", Asks.NOTHING, url="/static/relevo.css"),
     RouteRow("GET", "/healthz", Asks.NOTHING),
     RouteRow("GET", "/readyz", Asks.NOTHING),

@@ -50,7 +50,7 @@ WAIT = {"kind": "wait", "id": "pause", "minutes": 60}
     ("steps", "problem"),
     [
         ([], "steps"),
-        ([{**WELCOME, "text": ""}], "expected a template"),
+        ([{**WELCOME, "text": ""}], "expected html or text"),
         ([WELCOME, WELCOME], "same id"),
         ([{"kind": "wait", "id": "w"}], "at least 1"),
         ([{"kind": "wait", "id": "w", "until": "24:00"}], "HH:MM"),

@@ -53,3 +53,9 @@ CREATE TABLE automation_count (
     n          INTEGER NOT NULL,
     PRIMARY KEY (automation, step, what)
 ) WITHOUT ROWID;
+
+-- How far what happened elsewhere was looked at.
+CREATE TABLE automation_cursor (
+    name  TEXT PRIMARY KEY,
+    place INTEGER NOT NULL
+) WITHOUT ROWID;

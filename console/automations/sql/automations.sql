@@ -92,3 +92,13 @@ SELECT value->>0, value->>1, value->>2, sum(value->>3)
 FROM json_each(:rows) WHERE true
 GROUP BY 1, 2, 3
 ON CONFLICT (automation, step, what) DO UPDATE SET n = n + excluded.n;
+
+-- name: automation_cursor
+SELECT place FROM automation_cursor WHERE name = :name;
+
+-- name: automation_cursor_put
+-- order: 69
+-- rows: name, place
+INSERT INTO automation_cursor (name, place)
+SELECT value->>0, value->>1 FROM json_each(:rows) WHERE true
+ON CONFLICT (name) DO UPDATE SET place = excluded.place WHERE excluded.place > automation_cursor.place;

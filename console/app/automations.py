@@ -1,0 +1,215 @@
+"""Puts the automations together: the service always, the runner when a server runs."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from console.accounts.audit import AuditTrail
+from console.accounts.authenticator import CredentialAuthenticator
+from console.automations.definition import SendStep
+from console.automations.entering import Active, Entrance
+from console.automations.events import EventService
+from console.automations.follow import MemberFollower
+from console.automations.runner import AutomationRunner, Tools
+from console.automations.sending import StepSender
+from console.automations.service import AutomationService
+from console.automations.values import Reader
+from console.contacts.readers import ContactReader, listing, matches
+from console.contacts.values import Contact
+from console.content.compiling import MessageTemplate, compile_template
+from console.content.source import SourceKind, compile_source_aside
+from console.webhooks.posting import Poster
+from console.webhooks.values import Webhook, WebhookState
+from mta.engine.engine import Engine
+from mta.engine.foundation import Foundation
+from mta.model.envelope import Identity
+from mta.model.errors import InternalError, PermanentError, TransientError
+from mta.store.base import Store
+from mta.store.work import Rows
+
+
+class AutomationParts:
+    """What belongs to automations in one process."""
+
+    def __init__(
+        self,
+        foundation: Foundation,
+        trail: AuditTrail,
+        authenticator: CredentialAuthenticator,
+        poster: Poster,
+    ) -> None:
+        store, ids, clock = foundation.store, foundation.ids, foundation.clock
+        self._foundation = foundation
+        self._authenticator = authenticator
+        self._poster = poster
+        contacts = ContactReader(store)
+        self.readers = Readers(contacts)
+        self.choices = Choices(store, contacts, authenticator)
+        self.service = AutomationService(store, ids, clock, trail, self.readers)
+        self._active = Active(store)
+        self._entrance = Entrance(store, ids, clock, self.readers, self._active)
+        self.events = EventService(store, ids, self.readers, self._active, self._entrance)
+        self._follower = MemberFollower(store, contacts, self._active, self._entrance)
+        self._runner: AutomationRunner | None = None
+
+    async def start(self, engine: Engine) -> None:
+        """The server runs: let people in and on. Raises `StoreError`."""
+        if engine.batches is None:
+            raise InternalError("automations need an engine with a renderer")
+        base = self._foundation
+        tools = Tools(
+            self.readers,
+            Engagement(base.store),
+            StepSender(engine.batches, Contents(), self._identity_of),
+            Caller(self._poster),
+        )
+        self._runner = AutomationRunner(base.store, base.clock, self._active, self._entrance, tools)
+        await self._follower.start()
+        self._runner.start()
+
+    async def close(self) -> None:
+        """End what runs."""
+        await self._follower.stop()
+        if self._runner is not None:
+            await self._runner.stop()
+
+    def _identity_of(self, account: int) -> Identity:
+        found = self._authenticator.trusted_identity(str(account))
+        if found is None:
+            raise PermanentError("the account is not active")
+        return found
+
+
+class Readers:
+    """The `Readers` of automations over contacts."""
+
+    def __init__(self, contacts: ContactReader) -> None:
+        self._contacts = contacts
+
+    async def get(self, account: int, contacts: Collection[int]) -> Mapping[int, Reader]:
+        """As the port says."""
+        return {one.id: _reader(one) for one in await self._contacts.some(account, contacts)}
+
+    async def by_address(self, account: int, address: str) -> Reader | None:
+        """As the port says."""
+        found = await self._contacts.by_address(account, address)
+        return None if found is None else _reader(found)
+
+    async def matching(
+        self, account: int, document: Mapping[str, Any], contacts: Collection[int]
+    ) -> Collection[int]:
+        """As the port says; a filter names fields with their values."""
+        found = await self._contacts.some(account, contacts)
+        return [one.id for one in found if matches(document, {**one.attrs, "email": one.email})]
+
+    async def page(self, account: int, list_id: int, after: int, count: int) -> Sequence[Reader]:
+        """As the port says."""
+        return [_reader(one) for one in await self._contacts.page(account, list_id, after, count)]
+
+    async def list_exists(self, account: int, list_id: int) -> bool:
+        """As the port says."""
+        return await self._contacts.has_list(account, list_id)
+
+    def listing(
+        self, _account: int, list_id: int, contacts: Sequence[int], now_ms: int, *, is_on: bool
+    ) -> Sequence[Rows]:
+        """As the port says; the definition was checked to name lists of the account only."""
+        return listing(list_id, contacts, now_ms, is_on=is_on)
+
+
+def _reader(contact: Contact) -> Reader:
+    values = {"email": contact.email, **contact.attrs}
+    return Reader(
+        contact.id,
+        contact.email,
+        json.dumps(values, ensure_ascii=False),
+        is_reachable=contact.status == "active",
+    )
+
+
+class Choices:
+    """What the editor offers."""
+
+    def __init__(
+        self, store: Store, contacts: ContactReader, authenticator: CredentialAuthenticator
+    ) -> None:
+        self._store = store
+        self._contacts = contacts
+        self._authenticator = authenticator
+
+    async def lists(self, account: int) -> Sequence[tuple[int, str]]:
+        """As the port says."""
+        return await self._contacts.lists(account)
+
+    async def campaigns(self, account: int) -> Sequence[tuple[int, str]]:
+        """As the port says."""
+        rows = await self._store.read("automation_campaigns", account=account)
+        return [(row[0], row[1]) for row in rows]
+
+    async def senders(self, account: int) -> Sequence[str]:
+        """As the port says."""
+        identity = self._authenticator.trusted_identity(str(account))
+        return sorted(identity.sender_domains) if identity is not None else []
+
+    async def addresses(self, account: int, contacts: Sequence[int]) -> Mapping[int, str]:
+        """As the port says."""
+        return {one.id: one.email for one in await self._contacts.some(account, contacts)}
+
+
+class Contents:
+    """The `Contents` of automations: what stands in the step, compiled as everywhere."""
+
+    async def compiled(self, _account: int, step: SendStep, sender: str, sender_name: str) -> bytes:
+        """As the port says."""
+        html, text = "", step.text
+        if step.html:
+            body = await compile_source_aside(SourceKind.HTML, step.html)
+            html, text = body.html, step.text or body.text
+        return compile_template(
+            MessageTemplate(
+                author=sender, author_name=sender_name, subject=step.subject, text=text, html=html
+            )
+        )
+
+
+class Engagement:
+    """Who opened and clicked, from the sums of tracking."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def opened(self, deliveries: Collection[int]) -> Collection[int]:
+        """As the port says."""
+        return await self._those(deliveries, "automation_opened")
+
+    async def clicked(self, deliveries: Collection[int]) -> Collection[int]:
+        """As the port says."""
+        return await self._those(deliveries, "automation_clicked")
+
+    async def _those(self, deliveries: Collection[int], statement: str) -> Collection[int]:
+        if not deliveries:
+            return ()
+        rows = await self._store.read(statement, deliveries=json.dumps(sorted(deliveries)))
+        return [row[0] for row in rows]
+
+
+class Caller:
+    """Posts to other systems as webhooks do: vetted addresses, no redirects, signed."""
+
+    def __init__(self, poster: Poster) -> None:
+        self._poster = poster
+
+    async def post(self, account: int, url: str, document: Mapping[str, Any]) -> None:
+        """As the port says; the secret is that of the automation."""
+        number = int(document["automation"])
+        target = Webhook(
+            number, account, url, "", (), WebhookState.ACTIVE, "", 1, 0, 0, 0, 0, 0, 0, 0
+        )
+        body = json.dumps(document, ensure_ascii=False).encode()
+        answer = await self._poster.post(target, str(document["id"]), body)
+        if 200 <= answer.status < 300:
+            return
+        told = f"{answer.status or 'no answer'}: {answer.text[:200]}"
+        if answer.status in (400, 401, 403, 404, 405, 410, 422):
+            raise PermanentError(told)
+        raise TransientError(told)

@@ -1,0 +1,12 @@
+-- What automations read of campaigns and tracking.
+
+-- name: automation_campaigns
+SELECT id, name FROM campaign WHERE account = :account ORDER BY id DESC LIMIT 200;
+
+-- name: automation_opened
+SELECT delivery FROM engagement
+WHERE delivery IN (SELECT value FROM json_each(:deliveries)) AND (opened_ms > 0 OR clicked_ms > 0);
+
+-- name: automation_clicked
+SELECT delivery FROM engagement
+WHERE delivery IN (SELECT value FROM json_each(:deliveries)) AND clicked_ms > 0;
