@@ -119,6 +119,12 @@ class Services:
         self.usage = UsageCounters(clock, foundation.loaded.settings.server.timezone)
         self.usage_recorder = UsageRecorder(store, self.usage)
         self.usage_reports = UsageService(store, self.usage, self.usage_recorder.flush)
+        self._add_areas(port, key)
+
+    def _add_areas(self, port: DispatcherPort | None, key: bytes) -> None:
+        """What stands beside accounts and quota."""
+        foundation = self.foundation
+        store, clock = foundation.store, foundation.clock
         self.areas = Areas(foundation, self.trail, self.authenticator, key, self._find_account)
         self.contacts = ContactParts(foundation, self.trail)
         self.campaigns = CampaignParts(

@@ -70,7 +70,8 @@ class AutomationPages:
 
     async def show_one(self, request: web.Request) -> web.Response:
         """Its steps with figures, and who is on the way."""
-        session, automation = self._viewer(request), await self._get(request)
+        automation = await self._get(request)
+        session = self._viewer(request)
         wanted = request.query.get("state", "")
         state = EnrolmentState[wanted.upper()] if wanted in _STATES else None
         people = await self._service.enrolments(
@@ -126,8 +127,8 @@ class AutomationPages:
 
     async def edit(self, request: web.Request) -> web.Response:
         """The editor with what is stored."""
-        self._editor(request)
         automation = await self._get(request)
+        self._editor(request)
         draft = draft_of(
             automation.definition, name=automation.name, sender=automation.sender,
             sender_name=automation.sender_name, mode=automation.mode.value,
@@ -136,7 +137,8 @@ class AutomationPages:
 
     async def save(self, request: web.Request) -> web.StreamResponse:
         """A button of the editor, or a new version."""
-        session, automation = self._editor(request), await self._get(request)
+        automation = await self._get(request)
+        session = self._editor(request)
         draft, do = await _posted(request)
         if change(draft, do):
             return await self._form(request, automation.account, draft, automation=automation)
@@ -159,7 +161,8 @@ class AutomationPages:
 
     async def act(self, request: web.Request) -> web.StreamResponse:
         """Activate, pause, archive."""
-        session, automation = self._viewer(request), await self._get(request)
+        automation = await self._get(request)
+        session = self._viewer(request)
         action = request.match_info["action"]
         work = {
             "activate": self._service.activate,
