@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from console.app.topics import ContactTopics
 from console.app.tracking import TrackingParts
 from console.pages.rendering import Renderer
 from console.public.rendering import PublicRenderer
@@ -34,6 +35,9 @@ class PublicFace:
         self._unsubscribe = UnsubscribePages(
             self._renderer, engine.feedback.effects, engine.installation_key,
             engine.foundation.clock,
+            ContactTopics(
+                engine.foundation.store, engine.foundation.ids, engine.foundation.clock
+            ),
         )  # fmt: skip
         assert tracking.ingest is not None
         self._tracking = TrackingPages(

@@ -86,7 +86,10 @@ class Server:
             ],
             closers=[self._close],
             finishers=[self._finish],
-            chores=[lambda: self.services.areas.privacy.tidy()],
+            chores=[
+                lambda: self.services.areas.privacy.tidy(),
+                lambda: self.services.areas.tracking.tidy(),
+            ],
             usage=lambda: self.services.usage,
             renderer=self._renderer,
             tracker=self._tracker,

@@ -57,6 +57,7 @@ PACKAGES = (
     "console.contacts",
     "console.maillog",
     "console.privacy",
+    "console.public",
     "console.reports",
     "console.tracking",
     "console.webhooks",

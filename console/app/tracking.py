@@ -7,6 +7,7 @@ from console.tracking.ingest import HitIngest, IngestMetrics
 from console.tracking.links import LinkBook
 from console.tracking.merging import MergeValues
 from console.tracking.settling import Settler
+from console.tracking.tidying import tidy_links
 from console.tracking.tokens import Purpose, Target, TrackingTokens
 from mta.engine.foundation import Foundation
 from mta.intake.unsubscribe_links import UnsubscribeLinks
@@ -47,6 +48,10 @@ class TrackingParts:
         await self.ingest.start()
         self._settler = Settler(self.ingest, base.clock)
         self._settler.start()
+
+    async def tidy(self) -> None:
+        """A small piece of cleaning up. Raises `StoreError`."""
+        await tidy_links(self._foundation.store, self._foundation.clock)
 
     async def close(self) -> None:
         """Write what has come, and end."""

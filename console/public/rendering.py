@@ -29,6 +29,8 @@ class Page:
     button: str = "button"
     fields: Sequence[tuple[str, str]] = ()
     is_quiet: bool = False
+    choices: Sequence[tuple[str, str, bool]] = ()  # name, what is said, whether it is chosen
+    reasons: Sequence[str] = ()  # names of texts: why, if one wants to say
 
 
 class PublicRenderer:
@@ -61,16 +63,21 @@ class PublicRenderer:
         """The page as a response."""
         code = self._language_of(request)
         texts = self._texts[code][page.texts]
+        is_chosen = "lang" in request.query
         return self._response(
             code,
             status,
             title=texts["title"],
             lines=[texts[name].format_map(page.values) for name in page.lines],
-            action=page.action,
+            action=f"{page.action}?lang={code}" if page.action and is_chosen else page.action,
             fields=page.fields,
             button=texts.get(page.button, ""),
             note=texts.get("note", ""),
             is_quiet=page.is_quiet,
+            choices=page.choices,
+            reasons=[(name, texts[f"reason_{name}"]) for name in page.reasons],
+            texts=texts,
+            other=self._other(request, code),
         )
 
     def failure(self, request: web.Request, status: int) -> web.Response:
@@ -80,7 +87,7 @@ class PublicRenderer:
         texts = self._texts[code]
         return self._response(
             code, status, title=texts["brand"], lines=[texts[kind]], action="", fields=(),
-            button="", note="", is_quiet=False,
+            button="", note="", is_quiet=False, choices=(), reasons=(), texts=texts, other=None,
         )  # fmt: skip
 
     def _response(self, code: str, status: int, **values: object) -> web.Response:
@@ -100,7 +107,17 @@ class PublicRenderer:
             body=self._style, content_type="text/css", headers={"Cache-Control": age}
         )
 
+    def _other(self, request: web.Request, code: str) -> tuple[str, str, str] | None:
+        """Where the page is in the other language: its code, its name, the address."""
+        if request.method != "GET":
+            return None
+        other = next(one for one in LANGUAGES if one != code)
+        return other, self._texts[other]["language"], f"{request.path}?lang={other}"
+
     def _language_of(self, request: web.Request) -> str:
+        chosen = request.query.get("lang", "")
+        if chosen in LANGUAGES:
+            return chosen
         header = request.headers.get("Accept-Language", "")[:_MAX_HEADER]
         for item in header.split(","):  # browsers list what they like best first
             code = item.partition(";")[0].strip().partition("-")[0].lower()

@@ -5,10 +5,11 @@ redirect or cookies. The page that follows can undo it for ten minutes: the form
 that covers the time of its end, so nothing is kept for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
+from console.public.choosing import NoTopics, Topics
 from console.public.rendering import Page, PublicRenderer
 from mta.feedback.effects import Effect, FeedbackEffects, Subject
 from mta.intake.tokens import DeliveryTokens, Purpose
@@ -20,6 +21,7 @@ UNDO_ROUTE = "/u/{token}/undo"
 UNDO_MS = 10 * 60 * 1000
 _ONE_CLICK = ("list-unsubscribe", "one-click")
 _BUTTON = ("how", "page")
+REASONS = ("too_many", "not_mine", "not_interested", "wrong_person")  # of texts; in the event
 _MAX_DIGITS = 15
 _MAX_AGENT = 300
 
@@ -28,14 +30,20 @@ class UnsubscribePages:
     """The handlers."""
 
     def __init__(
-        self, renderer: PublicRenderer, effects: FeedbackEffects, key: bytes, clock: Clock
+        self,
+        renderer: PublicRenderer,
+        effects: FeedbackEffects,
+        key: bytes,
+        clock: Clock,
+        topics: Topics | None = None,
     ) -> None:
-        """`key`: the installation's secret."""
+        """`key`: the installation's secret; `topics`: what a recipient may choose from."""
         self._renderer = renderer
         self._effects = effects
         self._tokens = DeliveryTokens(key, Purpose.UNSUBSCRIBE)
         self._undo_tokens = DeliveryTokens(key, Purpose.UNDO)
         self._clock = clock
+        self._topics: Topics = topics or NoTopics()
 
     def add_routes(self, app: web.Application) -> None:
         """Add the routes; they need no login."""
@@ -51,12 +59,21 @@ class UnsubscribePages:
         values = {"address": _masked(subject.address), "sender": subject.sender}
         if subject.flags & DeliveryFlag.UNSUBSCRIBED:
             return self._renderer.page(request, Page("already", values))
-        page = Page("ask", values, ("text", "sender"), request.path, fields=(_BUTTON,))
+        choices = [
+            (str(topic.id), topic.name, topic.is_wanted) for topic in await self._topics.of(subject)
+        ]
+        page = Page(
+            "ask", values, ("text", "sender"), request.path, fields=() if choices else (_BUTTON,),
+            choices=choices, reasons=REASONS,
+        )  # fmt: skip
         return self._renderer.page(request, page)
 
     async def act(self, request: web.Request) -> web.Response:
         """The recipient wants no more of it; the same answer when that was known."""
-        form = {str(k).lower(): str(v).lower() for k, v in (await request.post()).items()}
+        posted = await request.post()
+        form = {str(k).lower(): str(v).lower() for k, v in posted.items()}
+        if form.get("how") == "topics":
+            return await self._choose(request, [str(one) for one in posted.getall("topic", [])])
         by = ""
         if form.get(_ONE_CLICK[0]) == _ONE_CLICK[1]:
             by = "one-click"
@@ -67,7 +84,10 @@ class UnsubscribePages:
         subject = await self._subject(request)
         if subject is None:
             return self._renderer.page(request, Page("gone", {}), 410)
-        effect = await self._effects.unsubscribed(subject, by, _evidence(request))
+        evidence = dict(_evidence(request))
+        if form.get("why") in REASONS:
+            evidence["why"] = form["why"]
+        effect = await self._effects.unsubscribed(subject, by, evidence)
         values = {"address": _masked(subject.address)}
         if effect is Effect.REPEATED:
             return self._renderer.page(request, Page("already", values))
@@ -82,6 +102,15 @@ class UnsubscribePages:
             is_quiet=True,
         )
         return self._renderer.page(request, page)
+
+    async def _choose(self, request: web.Request, wanted: Sequence[str]) -> web.Response:
+        """The recipient wants these topics and no others."""
+        subject = await self._subject(request)
+        if subject is None:
+            return self._renderer.page(request, Page("gone", {}), 410)
+        chosen = {int(one) for one in wanted if one.isascii() and one.isdigit() and len(one) < 20}
+        await self._topics.choose(subject, chosen, _evidence(request))
+        return self._renderer.page(request, Page("saved", {"address": _masked(subject.address)}))
 
     async def undo(self, request: web.Request) -> web.Response:
         """Take it back, within the time."""

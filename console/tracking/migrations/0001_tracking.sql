@@ -76,3 +76,9 @@ CREATE TABLE tracking_account (
     domain      TEXT NOT NULL,        -- '': the installation's address
     is_verified INTEGER NOT NULL      -- 1: its CNAME was seen
 );
+
+-- What recipients did goes with the history of their delivery; the roll-ups stay.
+CREATE TRIGGER delivery_forgotten AFTER DELETE ON delivery BEGIN
+    DELETE FROM hit WHERE delivery = old.id;
+    DELETE FROM engagement WHERE delivery = old.id;
+END;

@@ -103,3 +103,12 @@ ON CONFLICT (account) DO UPDATE SET
 -- A recipient's copy: what it is made of.
 SELECT d.id, d.address, d.merge, m.id, m.segment, m."offset", m.length, m.checksum, m.flags
 FROM delivery AS d JOIN message AS m ON m.id = d.message WHERE d.id = :delivery;
+
+-- name: campaign_links_old
+-- Links of messages made before :before (an id), which are not followed any more.
+SELECT message, n FROM campaign_link WHERE message < :before ORDER BY message LIMIT :count;
+
+-- name: campaign_link_delete
+-- order: 86
+-- rows: message, n
+DELETE FROM campaign_link WHERE (message, n) IN (SELECT value->>0, value->>1 FROM json_each(:rows));
