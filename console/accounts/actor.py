@@ -24,6 +24,11 @@ _NO_GRANTS: Grants = MappingProxyType({})
 class NotPermitted(PermanentError):
     """The actor sees the account but may not do that there: 403."""
 
+    def __init__(self, text: str, permission: str = "") -> None:
+        """`permission`: the one that is wanting, where it is one."""
+        super().__init__(text)
+        self.permission = permission
+
 
 class NotVisible(PermanentError):
     """There is nothing of that kind for this actor, whether it exists or not: 404."""
@@ -78,7 +83,9 @@ class Actor:
             return
         if not self.sees(account_id):
             raise NotVisible(f"there is no account {account_id}")
-        raise NotPermitted(f"{self.name} has no permission {permission} in account {account_id}")
+        raise NotPermitted(
+            f"{self.name} has no permission {permission} in account {account_id}", permission
+        )
 
     def accounts(self, permission: Permission) -> frozenset[int] | None:
         """Where it may do that; None: everywhere, for commands and the system."""

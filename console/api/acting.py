@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from console.accounts.actor import Actor, NotPermitted, NotVisible
+from console.api.problems import not_permitted
 from console.api.refusals import ApiRefusal, Violation, invalid
 from console.api.routes import Call
 from mta.model.errors import PermanentError
@@ -17,7 +18,7 @@ async def carried_out(work: Awaitable[Result], field: str = "") -> Result:
     try:
         return await work
     except NotPermitted as error:
-        raise ApiRefusal(403, "not_permitted", str(error)) from None
+        raise not_permitted(error) from None
     except NotVisible as error:
         raise ApiRefusal(404, "not_found", str(error)) from None
     except PermanentError as error:

@@ -5,7 +5,9 @@ from aiohttp import web
 from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.values import Scope
 from console.api.language import preferred
-from console.api.problems import problem
+from console.api.problems import refused
+from console.api.refusals import ApiRefusal, Told
+from console.api.request_id import request_id_of
 from mta.model.envelope import Identity
 
 IDENTITY = web.RequestKey("identity", Identity)
@@ -26,10 +28,10 @@ class BearerCheck:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         key = key.strip()
         if scheme.lower() != "bearer" or not key:
-            return self._unauthorized(request, "expected: Authorization: Bearer <api key>")
+            return self._unauthorized(request, Told("expected_bearer"))
         found = self._authenticator.check_key(key[:_MAX_KEY], request.remote or "")
         if found is None:
-            return self._unauthorized(request, "")
+            return self._unauthorized(request)
         request[IDENTITY], request[SCOPES] = found
         return None
 
@@ -38,7 +40,14 @@ class BearerCheck:
         found = self._authenticator.check_key(key[:_MAX_KEY], peer)
         return found[0] if found is not None and Scope.SEND in found[1] else None
 
-    def _unauthorized(self, request: web.Request, detail: str) -> web.Response:
+    def _unauthorized(self, request: web.Request, detail: str | Told = "") -> web.Response:
         language = preferred(request.headers.get("Accept-Language", ""), self._language)
-        headers = {"WWW-Authenticate": 'Bearer realm="relevo"'}
-        return problem(401, "unauthorized", detail, headers=headers, language=language)
+        request_id = request_id_of(request)
+        headers = {
+            "WWW-Authenticate": 'Bearer realm="relevo"',
+            "Content-Language": language,
+            "X-Request-Id": request_id,
+        }
+        return refused(
+            ApiRefusal(401, "unauthorized", detail, headers=headers), language, request_id
+        )

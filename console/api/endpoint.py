@@ -5,8 +5,6 @@ middleware), may they, how often; then the body within its bounds, the schema, t
 the handler. Whatever goes wrong is a problem in the caller's language, with the request's id.
 """
 
-import re
-import secrets
 from collections.abc import Iterable
 from functools import partial
 
@@ -19,9 +17,10 @@ from console.api.bearer import IDENTITY, SCOPES
 from console.api.idempotency import Claim, Idempotency, checked_key
 from console.api.language import preferred
 from console.api.pace import Pace
-from console.api.problems import refused
+from console.api.problems import not_permitted, refused
 from console.api.reading import BodyReader
-from console.api.refusals import ApiRefusal
+from console.api.refusals import ApiRefusal, Told
+from console.api.request_id import request_id_of
 from console.api.routes import Answer, Call, Route
 from console.api.usage_count import COUNTED
 from console.api.validation import read_body, read_query
@@ -30,7 +29,6 @@ from mta.model.errors import PermanentError, TransientError
 
 RETRY_S = 5
 UNSAFE = frozenset(("POST", "PUT", "PATCH", "DELETE"))
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
 _NOBODY = Identity(0, 0, "")
 
 
@@ -68,8 +66,7 @@ class Endpoints:
         except NotVisible:
             response = refused(ApiRefusal(404, "not_found"), language, request_id)
         except NotPermitted as error:
-            denied = ApiRefusal(403, "not_permitted", str(error))
-            response = refused(denied, language, request_id)
+            response = refused(not_permitted(error), language, request_id)
         except PermanentError as error:
             response = refused(ApiRefusal(409, "conflict", str(error)), language, request_id)
         except TransientError as error:
@@ -122,7 +119,7 @@ class Endpoints:
 
     def _let_in(self, route: Route, request: web.Request, identity: Identity) -> None:
         if route.scopes and not request[SCOPES].intersection(route.scopes):
-            raise ApiRefusal(403, "not_permitted", f"it needs the scope {route.scopes[0]}")
+            raise ApiRefusal(403, "not_permitted", Told("needs_scope", {"scope": route.scopes[0]}))
         if route.is_paced and not self._pace.take(identity.credential_id):
             raise ApiRefusal(429, "rate_limited", headers={"Retry-After": "1"})
 
@@ -156,12 +153,6 @@ class Endpoints:
         body = answer.body.decode() or encoded(_without(answer.value, route.secret_fields))
         await self._idempotency.finish(claim, answer, body)
         return _response(answer)
-
-
-def request_id_of(request: web.Request) -> str:
-    """The caller's id of the request if it is one that can stand in a log, else a new one."""
-    given = request.headers.get("X-Request-Id", "")
-    return given if _REQUEST_ID.match(given) else secrets.token_hex(12)
 
 
 def encoded(value: object) -> str:

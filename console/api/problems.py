@@ -7,7 +7,8 @@ from types import MappingProxyType
 import orjson
 from aiohttp import web
 
-from console.api.refusals import ApiRefusal, Violation
+from console.accounts.actor import NotPermitted
+from console.api.refusals import ApiRefusal, Told, Violation
 from console.api.wording import worded
 
 CONTENT_TYPE = "application/problem+json"
@@ -56,12 +57,21 @@ def _values(values: Mapping[str, str], language: str) -> Mapping[str, str]:
     return {name: worded("types", language, value, value) for name, value in values.items()}
 
 
+def not_permitted(error: NotPermitted) -> ApiRefusal:
+    """The 403 for what a service does not let somebody do."""
+    if error.permission:
+        return ApiRefusal(
+            403, "not_permitted", Told("lacks_permission", {"permission": error.permission})
+        )
+    return ApiRefusal(403, "not_permitted", str(error))
+
+
 def refused(refusal: ApiRefusal, language: str = "en", request_id: str = "") -> web.Response:
     """The response to a request that was refused."""
     return problem(
         refusal.status,
         refusal.code,
-        refusal.detail,
+        refusal.detail_in(language),
         headers=refusal.headers,
         language=language,
         violations=refusal.violations,

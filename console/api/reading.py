@@ -9,7 +9,7 @@ import zlib
 
 from aiohttp import web
 
-from console.api.refusals import ApiRefusal
+from console.api.refusals import ApiRefusal, Told
 
 READ_DEADLINE_S = 60.0  # at any speed; a larger body has longer while it comes at:
 LEAST_RATE = 128 * 1024.0  # octets a second: 1 Mbit/s
@@ -44,7 +44,7 @@ class BodyReader:
         except TimeoutError:
             raise ApiRefusal(408, "request_timeout") from None
         except zlib.error:
-            raise ApiRefusal(400, "malformed_json", "the body is not gzip") from None
+            raise ApiRefusal(400, "malformed_json", Told("no_gzip")) from None
 
     async def _collect(
         self, request: web.Request, inflate: "zlib._Decompress | None", limit: asyncio.Timeout
@@ -60,7 +60,7 @@ class BodyReader:
                     room = self.max_bytes - len(body) + 1
                     chunk = inflate.decompress(chunk, room)
                     if inflate.unused_data:  # zlib would copy all of it with each further chunk
-                        raise ApiRefusal(400, "malformed_json", "data after the end of the gzip")
+                        raise ApiRefusal(400, "malformed_json", Told("gzip_goes_on"))
                 body += chunk
                 if len(body) > self.max_bytes or came > self.max_bytes:
                     raise self._too_large()
@@ -69,10 +69,10 @@ class BodyReader:
                 if self._held > self._max_held:
                     raise ApiRefusal(503, "unavailable", headers={"Retry-After": "1"})
             if inflate is not None and not inflate.eof:
-                raise ApiRefusal(400, "malformed_json", "the gzip data is cut off")
+                raise ApiRefusal(400, "malformed_json", Told("gzip_cut_off"))
             return bytes(body)
         finally:
             self._held -= held
 
     def _too_large(self) -> ApiRefusal:
-        return ApiRefusal(413, "too_large", f"more than {self.max_bytes} octets")
+        return ApiRefusal(413, "too_large", Told("too_many_octets", {"limit": str(self.max_bytes)}))

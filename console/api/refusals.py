@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from console.api.wording import worded
+
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -15,27 +17,47 @@ class Violation(NamedTuple):
     values: Mapping[str, str] = _NOTHING
 
 
+class Told(NamedTuple):
+    """What a detail says, by its code; `values` go into its text."""
+
+    code: str
+    values: Mapping[str, str] = _NOTHING
+
+
 class ApiRefusal(Exception):
     """Ends a request with a problem; raised where a value would go through many hands.
 
-    `code` names its texts; `detail` says more, where there is more to say (in English, from within).
+    `code` names its texts; `detail` says more, where there is more to say. A text from within is
+    English, and is told to nobody who asks for another language.
     """
 
     def __init__(
         self,
         status: int,
         code: str,
-        detail: str = "",
+        detail: str | Told = "",
         *,
         violations: Sequence[Violation] = (),
         headers: Mapping[str, str] = _NOTHING,
     ) -> None:
-        super().__init__(detail or code)
+        self._told = detail
+        super().__init__(self.detail_in("en") or code)
         self.status = status
         self.code = code
-        self.detail = detail
         self.violations = tuple(violations)
         self.headers = headers
+
+    @property
+    def detail(self) -> str:
+        """In English."""
+        return self.detail_in("en")
+
+    def detail_in(self, language: str) -> str:
+        """In a language; "" where nothing more is to be said in it."""
+        told = self._told
+        if isinstance(told, Told):
+            return worded("details", language, told.code, "", told.values)
+        return told if language == "en" else ""
 
 
 def invalid(*violations: Violation) -> ApiRefusal:

@@ -1,15 +1,17 @@
 """Validates bodies and queries by their schema, and says what is wrong in our own codes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from console.api.refusals import ApiRefusal, Violation, invalid
+from console.api.refusals import ApiRefusal, Told, Violation, invalid
 
 Model = TypeVar("Model", bound=BaseModel)
 MAX_VIOLATIONS = 100
+_PLACE = re.compile(r"line (?P<line>\d+),? column (?P<column>\d+)")
 
 _CODES: Mapping[str, str] = MappingProxyType(
     {
@@ -49,8 +51,16 @@ def read_body(model: type[Model], body: bytes) -> Model:
         found = error.errors(include_url=False, include_input=False)
         if found[0]["type"] == "json_invalid":
             detail = str(found[0].get("ctx", {}).get("error", ""))
-            raise ApiRefusal(400, "malformed_json", detail) from None
+            raise malformed_json(detail) from None
         raise _invalid(found) from None
+
+
+def malformed_json(error: str) -> ApiRefusal:
+    """The 400 for a body that is no JSON, with the place that the parser names."""
+    place = _PLACE.search(error)
+    if place is None:
+        return ApiRefusal(400, "malformed_json", error)
+    return ApiRefusal(400, "malformed_json", Told("json_at", place.groupdict()))
 
 
 def read_query(model: type[Model], query: Mapping[str, str]) -> Model:

@@ -7,10 +7,10 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from console.accounts.actor import NotPermitted, NotVisible
-from console.api.endpoint import request_id_of
 from console.api.language import preferred
 from console.api.problems import refused
 from console.api.refusals import ApiRefusal
+from console.api.request_id import request_id_of
 from console.pages.rendering import Renderer
 from console.web.access import API
 from console.web.forwarded import Handler

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from console.api.endpoint import request_id_of
+from console.api.request_id import request_id_of
 
 # No script or style but our own files; nothing may frame us, forms go nowhere else.
 POLICY = (

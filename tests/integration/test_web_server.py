@@ -262,3 +262,21 @@ async def test_stopping_ends_live_pages_at_once(tmp_path: Path):
         async with asyncio.timeout(10):
             await web.console.close()
             await stream.content.read()
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"), [("es", "Se esperaba: "), ("en", "Expected: "), ("", "Se esperaba: ")]
+)
+async def test_a_key_that_is_missing_is_told_with_the_id_of_the_request(
+    web: WebWorld, language: str, expected: str
+):
+    headers = {"Accept-Language": language} if language else {}
+    async with web.browser() as browser:
+        async with browser.get("/api/v1/sandbox/messages", headers=headers) as response:
+            body = await response.json()
+        assert response.status == 401
+        assert body["detail"].startswith(expected)
+        assert body["request_id"] == response.headers["X-Request-Id"]
+        own = {"X-Request-Id": "pedido-7"}
+        async with browser.get("/api/v1/sandbox/messages", headers=own) as response:
+            assert (await response.json())["request_id"] == "pedido-7"

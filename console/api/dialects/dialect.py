@@ -20,6 +20,7 @@ from console.api.messages.service import SendService
 from console.api.reading import BodyReader
 from console.api.refusals import ApiRefusal
 from console.api.usage_count import COUNTED, DOOR, Counted
+from console.api.validation import malformed_json
 from mta.model.envelope import Origin
 from mta.model.errors import TransientError
 
@@ -90,7 +91,7 @@ class Backend:
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            raise ApiRefusal(400, "malformed_json", str(error)) from None
+            raise malformed_json(str(error)) from None
 
     async def send(
         self, http: web.Request, door: str, messages: Sequence[MessageRequest]

@@ -8,7 +8,7 @@ from console.api.messages.composing import Composed, composed
 from console.api.messages.replies import refusal_of
 from console.api.messages.request import MessageRequest
 from console.api.messages.result import ItemStatus, SendItem, SendResult
-from console.api.refusals import ApiRefusal
+from console.api.refusals import ApiRefusal, Told
 from console.tracking.accounts import OptionsOf
 from mta.intake.admission import Joined
 from mta.intake.batch import BatchIntake, BatchSubmission
@@ -150,7 +150,9 @@ class SendService:
         else:
             content = submission.content
         if len(content) > self._max_message_bytes:
-            raise ApiRefusal(413, "too_large", f"more than {self._max_message_bytes} octets")
+            raise ApiRefusal(
+                413, "too_large", Told("too_many_octets", {"limit": str(self._max_message_bytes)})
+            )
         return made
 
     async def _submit(self, made: Composed, rows: Joined | None) -> Receipt:
