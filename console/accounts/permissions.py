@@ -162,6 +162,6 @@ def permissions_of_scopes(scopes: Iterable[Scope]) -> frozenset[Permission]:
     names = {scope.value for scope in scopes}
     for name in tuple(names):
         noun, _, verb = name.partition(".")
-        if verb in ("manage", "move"):
+        if verb in ("manage", "move", "edit") or name in ("campaign.test", "campaign.send"):
             names.add(f"{noun}.view")
     return frozenset(_BY_NAME[name] for name in names if name in _BY_NAME)

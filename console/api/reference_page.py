@@ -10,6 +10,7 @@ from typing import Any
 from console.api.accounts import AccountEndpoints
 from console.api.application import RouteGroup
 from console.api.automations import AutomationEndpoints
+from console.api.campaigns import CampaignEndpoints
 from console.api.credentials import CredentialEndpoints
 from console.api.domains import DomainEndpoints
 from console.api.messages.endpoint import MessageEndpoints
@@ -100,6 +101,7 @@ def all_groups() -> Sequence[RouteGroup]:
         SuppressionEndpoints(nothing, nothing),
         WebhookEndpoints(nothing, nothing),
         AutomationEndpoints(nothing, nothing, nothing),
+        CampaignEndpoints(nothing, nothing),
         DomainEndpoints(nothing, nothing),
         CredentialEndpoints(nothing, nothing),
         AccountEndpoints(nothing, nothing),

@@ -8,6 +8,7 @@ from console.accounts.quota.policy import is_free
 from console.api.accounts import AccountEndpoints
 from console.api.application import Api, RouteGroup
 from console.api.automations import AutomationEndpoints
+from console.api.campaigns import CampaignEndpoints
 from console.api.credentials import CredentialEndpoints
 from console.api.domains import DomainEndpoints
 from console.api.messages.endpoint import MessageEndpoints
@@ -91,6 +92,7 @@ def build_api(engine: Engine, services: Services, simulated: SimulatedMail | Non
         RefundEndpoints(services.quota, actor_of),
         WebhookEndpoints(services.areas.webhooks.service, actor_of),
         AutomationEndpoints(services.automations.service, services.automations.events, actor_of),
+        CampaignEndpoints(services.campaigns.service, actor_of),
         DomainEndpoints(services.areas.domains.service, actor_of),
         QueueEndpoints(reader, log, services.queue.operations["queue.why"]),
         SandboxEndpoints(simulated, actor_of),

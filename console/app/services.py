@@ -32,6 +32,7 @@ from console.app.campaigns import CampaignParts
 from console.app.contacts import ContactParts
 from console.app.people import PeopleParts
 from console.app.quota import bag_operations, connect_refunds, make_quota, make_quota_sealer
+from console.campaigns.operations import CampaignOperations
 from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.operations import QueueOperations
 from mta.engine.port import DispatcherPort
@@ -136,6 +137,8 @@ class Services:
         self.automations = AutomationParts(
             foundation, self.trail, self.authenticator, self.areas.webhooks.poster
         )
+        operations = CampaignOperations(self.campaigns.service, self._find_account)
+        self._campaign_operations = operations.operations()
         self.queue = QueueOperations(
             store=store,
             clock=clock,
@@ -172,6 +175,8 @@ class Services:
             return await operation(self, arguments)
         if name in self.people.operations:
             return await self.people.operations[name](arguments)
+        if name in self._campaign_operations:
+            return await self._campaign_operations[name](arguments)
         if name in self.areas.operations:
             return await self.areas.operations[name](arguments)
         queue = self.queue.operations.get(name)
@@ -193,6 +198,7 @@ class Services:
         return [
             *_operations(),
             *self.people.operations,
+            *self._campaign_operations,
             *self.areas.operations,
             *self.queue.operations,
         ]

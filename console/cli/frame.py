@@ -15,6 +15,7 @@ from console.cli.accounts import account, credential
 from console.cli.alerting import alert
 from console.cli.application import Application
 from console.cli.audit import audit
+from console.cli.campaigns import campaign
 from console.cli.dkim import dkim
 from console.cli.domains import domain
 from console.cli.incidents import incident
@@ -88,6 +89,7 @@ for _command in (
     trace,
     alert,
     incident,
+    campaign,
     audit,
     send,
     backup,

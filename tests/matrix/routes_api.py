@@ -22,6 +22,22 @@ def _hook(
     )
 
 
+def _campaign(
+    method: str, verb: str, scope: Scope, json: object = None, *, is_view: bool = False
+) -> RouteRow:
+    tail = f"/{verb}" if verb else ""
+    return RouteRow(
+        method,
+        f"{_V1}/campaigns/{{id}}{tail}",
+        scope,
+        also=Scope.CAMPAIGN_EDIT if is_view else None,
+        url=f"{_V1}/campaigns/{{campaign}}{tail}",
+        json=json,
+    )
+
+
+_CV, _CE, _CS = Scope.CAMPAIGN_VIEW, Scope.CAMPAIGN_EDIT, Scope.CAMPAIGN_SEND
+
 ROWS = (
     *automations.API_ROUTES,
     RouteRow("GET", f"{_V1}/openapi.json", Asks.NOTHING),
@@ -48,6 +64,24 @@ ROWS = (
         "DELETE", f"{_V1}/suppressions/{{address}}", Scope.SUPPRESSION_MANAGE,
         url=f"{_V1}/suppressions/x@example.com",
     ),
+    RouteRow(
+        "GET", f"{_V1}/campaigns", _CV, also=Scope.CAMPAIGN_EDIT
+    ),
+    RouteRow("POST", f"{_V1}/campaigns", _CE, json={"name": "x"}),
+    _campaign("GET", "", _CV, is_view=True),
+    _campaign("PATCH", "", _CE, {"name": "y"}),
+    _campaign("POST", "clone", _CE, {}),
+    _campaign("POST", "resend", _CE, {}),
+    _campaign("POST", "review", _CE),
+    _campaign("POST", "schedule", _CS, {"send_at": "2030-01-01T00:00:00Z"}),
+    _campaign("POST", "start", _CS),
+    _campaign("POST", "pause", _CS, {}),
+    _campaign("POST", "resume", _CS),
+    _campaign("POST", "cancel", _CS, {}),
+    _campaign("POST", "preflight", _CV, is_view=True),
+    _campaign("POST", "test", Scope.CAMPAIGN_TEST, {"to": ["a@example.com"]}),
+    _campaign("GET", "progress", _CV, is_view=True),
+    _campaign("GET", "recipients", _CV, is_view=True),
     RouteRow("GET", f"{_V1}/webhooks", Scope.WEBHOOK_VIEW, also=Scope.WEBHOOK_MANAGE),
     RouteRow(
         "POST", f"{_V1}/webhooks", Scope.WEBHOOK_MANAGE, json={"url": "https://x.example.org/"}
