@@ -19,6 +19,7 @@ from console.accounts.caps import CredentialCaps
 from console.accounts.quota.service import QuotaService
 from console.app.api import build_api
 from console.app.campaign_pages import campaign_area
+from console.app.contact_pages import contact_area
 from console.app.dialects import dialect_doors
 from console.app.pages import activity_area, home_area, page_areas
 from console.app.public import PublicFace
@@ -282,6 +283,7 @@ class Server:
             areas=[
                 *page_areas(self.services, self.settings),
                 home_area(engine, self.services),
+                contact_area(self.services),
                 campaign_area(self.services),
                 activity_area(engine, self.services, self.settings),
                 self.public.console_area,

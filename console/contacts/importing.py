@@ -30,6 +30,7 @@ from mta.store.work import Rows
 PAGE = 900  # rows of each file in one job
 PAGE_WITH_LIST = 450  # where a good row is a contact and a membership, too
 READ_DEADLINE_S = 900.0
+UNSUBSCRIBE = "unsubscribe"  # what the lists call it
 PAUSE_S = 5.0  # after a failure of the store
 Suppressed = Callable[[int, str, int], str]  # account, address, class → reason or ""
 
@@ -178,12 +179,12 @@ class Importer:
         bad, bad_place = await asyncio.to_thread(_lines, folder / REJECTED, upload.bad_place, count)
         if not good and not bad:
             return False
-        rejects = [(upload.id, *line) for line in bad]
+        rejects = [(upload.id, *line[:5]) for line in bad]
         kept = []
         for row, address, key, merge in good:
-            if self._suppressed(upload.account, address, TrafficClass.CAMPAIGN):
-                reason = Reason.SUPPRESSED.value
-                rejects.append((upload.id, row, mapping.email + 1, address, reason, ""))
+            if why := self._suppressed(upload.account, address, TrafficClass.CAMPAIGN):
+                reason = Reason.UNSUBSCRIBED if why == UNSUBSCRIBE else Reason.SUPPRESSED
+                rejects.append((upload.id, row, mapping.email + 1, address, reason.value, ""))
             else:
                 kept.append((address, key, merge))
         work = self._page_rows(upload, mapping, kept)
@@ -224,10 +225,8 @@ class Importer:
 
     async def _finish(self, number: int) -> None:
         upload = Upload.of((await self._store.read("upload_by_id", upload=number))[0])
-        suppressed = upload.counts.get("accepted", 0) - upload.stored
-        counts = {**upload.counts, "accepted": upload.stored}
-        if suppressed:
-            counts[Reason.SUPPRESSED.value] = suppressed
+        refused = dict(await self._store.read("upload_reject_counts", upload=number))
+        counts = {**upload.counts, "accepted": upload.stored, **refused}
         columns = json.dumps([asdict(column) for column in upload.columns])
         state = (
             number, UploadState.STORING.value, UploadState.READY.value, "",
@@ -242,7 +241,7 @@ class Importer:
             ]
         )
         folder = self._uploads.folder_of(number)
-        await asyncio.to_thread(_remove, folder, (ACCEPTED, REJECTED, "job.json"))
+        await asyncio.to_thread(_remove, folder, (ACCEPTED, "job.json"))
 
     async def _fail(self, number: int, problem: str) -> None:
         upload = Upload.of((await self._store.read("upload_by_id", upload=number))[0])

@@ -9,12 +9,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from console.accounts.actor import Actor, NotVisible
 from console.accounts.audit.trail import AuditTrail
 from console.accounts.permissions import Permission
+from console.contacts.files import peek
+from console.contacts.files.child import REJECTED
 from console.contacts.files.columns import Column, guess, has_header
-from console.contacts.files.sniffing import FileKind, UnreadableFile, sniff
-from console.contacts.files.tables import Sheet, rows, sheets
+from console.contacts.files.sniffing import FileKind, UnreadableFile
+from console.contacts.files.tables import Sheet
 from console.contacts.values import ColumnMapping, Upload, UploadState
 from mta.model.clock import Clock
 from mta.model.errors import JobRefused, PermanentError
@@ -26,8 +30,8 @@ MAX_BYTES = 200_000_000
 MAX_NAME = 200
 MAX_FIELDS = 200
 SHOWN_ROWS = 10
+PIECE = 500  # rows of a download at a time
 LAST = 2**62
-_LOOK_DEADLINE_S = 30.0
 
 
 class UnusableUpload(PermanentError):
@@ -60,6 +64,14 @@ class Reject:
     hint: str
 
 
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """The same with all cells of the row, as far as they are kept."""
+
+    reject: Reject
+    cells: Sequence[str]
+
+
 class UploadService:
     """All uploads of all accounts."""
 
@@ -85,9 +97,13 @@ class UploadService:
             return Upload.of(found[0])
         raise NotVisible(f"there is no upload {upload}")
 
-    async def list(self, actor: Actor, *, before: int = LAST, count: int = 25) -> list[Upload]:
-        """Those that the actor sees, the newest first, before an id."""
-        accounts = actor.accounts(Permission.CONTACT_VIEW)
+    async def list(
+        self, actor: Actor, account: int = 0, *, before: int = LAST, count: int = 25
+    ) -> list[Upload]:
+        """Those that the actor sees, of one account if given, the newest first, before an id."""
+        if account:
+            actor.require(Permission.CONTACT_VIEW, account)
+        accounts = [account] if account else actor.accounts(Permission.CONTACT_VIEW)
         found = await self._store.read(
             "upload_page",
             before=before,
@@ -104,6 +120,19 @@ class UploadService:
         found = await self._store.read("upload_rejects", upload=upload, after=after, count=count)
         return [Reject(*row) for row in found]
 
+    async def rejected(self, actor: Actor, upload: int) -> AsyncIterator[Sequence[RejectedRow]]:
+        """Pieces of all rows that are not in the audience, with their cells, to be corrected."""
+        found = await self.get(actor, upload)
+        actor.require(Permission.CONTACT_EDIT, found.account)
+        path = self.folder_of(upload) / REJECTED
+        places = await asyncio.to_thread(_places, path)
+        after = 0
+        while page := await self.rejects(actor, upload, after=after, count=PIECE):
+            rows = [one.row for one in page]
+            cells = await asyncio.to_thread(_cells, path, [places.get(n, -1) for n in rows])
+            yield [RejectedRow(one, shown) for one, shown in zip(page, cells, strict=True)]
+            after = rows[-1]
+
     async def receive(
         self, actor: Actor, account: int, name: str, chunks: AsyncIterator[bytes]
     ) -> Upload:
@@ -115,7 +144,7 @@ class UploadService:
         path = folder / "file"
         try:
             size, digest = await _write(path, chunks)
-            kind, names = await asyncio.to_thread(_look, path)
+            kind, names = await peek.look(path)
         except UnreadableFile as error:
             await self._discard(upload)
             raise UnusableUpload(str(error)) from None
@@ -145,10 +174,9 @@ class UploadService:
             raise UnusableUpload("no_sheet")
         path = self.folder_of(upload) / "file"
         try:
-            async with asyncio.timeout(_LOOK_DEADLINE_S):
-                first = await asyncio.to_thread(_first_rows, path, kind, chosen)
-        except (UnreadableFile, FileNotFoundError) as error:
-            raise UnusableUpload(str(error) or "gone") from None
+            first = await peek.first_rows(path, kind, chosen, 2 * SHOWN_ROWS + 1)
+        except UnreadableFile as error:
+            raise UnusableUpload(str(error)) from None
         head, others = (first[0], first[1:]) if first else ([], [])
         is_headed = has_header(head, others) if header is None else header
         columns = guess(head, others, header=is_headed)
@@ -224,20 +252,30 @@ def _sync(file: Any) -> None:
     os.fsync(file.fileno())
 
 
-def _look(path: Path) -> tuple[FileKind, list[Sheet]]:
-    kind = sniff(path)
-    return kind, sheets(path) if kind.is_workbook else []
-
-
-def _first_rows(path: Path, kind: FileKind, sheet: str) -> list[list[str]]:
-    """The first rows with anything in them; a workbook is unpacked for it, on its thread."""
-    found: list[list[str]] = []
-    for row in rows(path, kind, sheet):
-        if any(row):
-            found.append(row)
-        if len(found) > 2 * SHOWN_ROWS:
-            break
+def _places(path: Path) -> dict[int, int]:
+    """Where the line of each row begins; lines are in any order."""
+    found, place = {}, 0
+    if path.exists():
+        with path.open("rb") as file:
+            for line in file:
+                found[int(line[1 : line.index(b",")])] = place
+                place += len(line)
     return found
+
+
+def _cells(path: Path, places: Sequence[int]) -> list[Sequence[str]]:
+    """The cells of some lines; none for a place below 0."""
+    if not path.exists():
+        return [()] * len(places)
+    with path.open("rb") as file:
+        found: list[Sequence[str]] = []
+        for place in places:
+            if place < 0:
+                found.append(())
+                continue
+            file.seek(place)
+            found.append(orjson.loads(file.readline())[5])
+        return found
 
 
 def _file_name(name: str) -> str:

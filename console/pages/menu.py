@@ -67,7 +67,10 @@ SECTIONS = (
     ),
     MenuSection(
         "audience",
-        (MenuItem("suppressions", "/suppressions", "ban", "suppression.view"),),
+        (
+            MenuItem("imports", "/imports", "upload", "contact.view"),
+            MenuItem("suppressions", "/suppressions", "ban", "suppression.view"),
+        ),
     ),
     MenuSection(
         "relay",

@@ -70,6 +70,9 @@ class Site:
                 OPERATOR, account, f"a{number}", automations.DEFINITION, sender="a@own.example.org"
             )
             things["automation"] = str(made.id)
+        if "{upload}" in named:
+            new = await services.contacts.uploads.receive(OPERATOR, account, "x.csv", _rows())
+            things["upload"] = str(new.id)
         if "{campaign}" in named:
             new = await services.campaigns.service.create(OPERATOR, account, f"c{number}")
             things["campaign"] = str(new.id)
@@ -93,6 +96,10 @@ class Site:
             assert response.status == 303
             async with browser.get("/profile") as page:
                 yield browser, token_of(await page.text())
+
+
+async def _rows() -> AsyncIterator[bytes]:
+    yield b"correo\na@example.com\n"
 
 
 async def _refuse(*_: object) -> None:

@@ -75,6 +75,9 @@ ROWS = (
         _upload,
     ),
     Row(
+        "UploadService.rejected", _EDIT, lambda s, a, _, m: _pieces(s, a, m), _upload
+    ),
+    Row(
         "UploadService.preview", _VIEW, lambda s, a, _, m: _parts(s).uploads.preview(a, m.id),
         _upload,
     ),
@@ -145,3 +148,7 @@ ROWS = (
 
 async def _listed(stand: Stand, actor, upload: Upload) -> bool:
     return any(one.id == upload.id for one in await _parts(stand).uploads.list(actor, count=500))
+
+
+async def _pieces(stand: Stand, actor, upload: Upload) -> list:
+    return [piece async for piece in _parts(stand).uploads.rejected(actor, upload.id)]

@@ -191,6 +191,17 @@ ROWS = (
         "POST", "/activity/{id}/resend", Permission.MAIL_CANCEL, url="/activity/1/resend",
         is_tried=False,
     ),
+    RouteRow("GET", "/imports", Permission.CONTACT_VIEW),
+    RouteRow("POST", "/imports", Permission.CONTACT_EDIT, file="correo\na@example.com\n"),
+    RouteRow("GET", "/imports/{id}", Permission.CONTACT_VIEW, url="/imports/{upload}"),
+    RouteRow(
+        "POST", "/imports/{id}", Permission.CONTACT_EDIT, url="/imports/{upload}",
+        form={"email": "0"},
+    ),
+    RouteRow(
+        "GET", "/imports/{id}/rejected.xlsx", Permission.CONTACT_EDIT,
+        url="/imports/{upload}/rejected.xlsx",
+    ),
     RouteRow("GET", "/campaigns", Permission.CAMPAIGN_VIEW),
     RouteRow("POST", "/campaigns/stop", Permission.CAMPAIGN_SEND),
     RouteRow("GET", "/campaigns/running", Asks.SIGN_IN),
@@ -201,7 +212,7 @@ ROWS = (
             "GET", "/campaigns/{id}" + path, Permission.CAMPAIGN_VIEW,
             url="/campaigns/{campaign}" + path,
         )
-        for path in ("", "/history", "/live", "/recipients", "/content", "/send", "/report")
+        for path in ("", "/history", "/live", "/recipients", "/audience", "/content", "/send", "/report")
     ),
     RouteRow(
         "GET", "/campaigns/{id}/live/events", Permission.CAMPAIGN_VIEW,
@@ -213,6 +224,10 @@ ROWS = (
             url=f"/campaigns/{{campaign}}/{name}.csv",
         )
         for name in ("report", "recipients")
+    ),
+    RouteRow(
+        "POST", "/campaigns/{id}/audience", Permission.CAMPAIGN_EDIT,
+        url="/campaigns/{campaign}/audience",
     ),
     RouteRow(
         "POST", "/campaigns/{id}/content", Permission.CAMPAIGN_EDIT,

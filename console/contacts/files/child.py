@@ -1,8 +1,8 @@
 """The process that reads an upload: `python -m console.contacts.files.child JOB.json`.
 
 It has limits of its own, opens no network, and writes what it finds beside the upload: good rows
-as JSON lines `[row, address, key, merge]`, others as `[row, column, value, reason, hint]`. Lines of
-progress go to standard output, the last one with the counts.
+as JSON lines `[row, address, key, merge]`, others as `[row, column, value, reason, hint, cells]`.
+Lines of progress go to standard output, the last one with the counts.
 """
 
 import json
@@ -69,25 +69,26 @@ class Reader:
             if is_good and job.keep == "last":
                 before = last.pop(line[2], None)
                 if before is not None:
-                    yield False, self._rejected(before[0], before[1], Reason.DUPLICATED)
-                last[line[2]] = line
+                    number_before, address, *_, cells = before
+                    yield False, self._rejected(number_before, address, Reason.DUPLICATED, cells)
+                last[line[2]] = (*line, row)
             else:
                 yield is_good, line
         for line in last.values():
-            yield True, line
+            yield True, line[:4]
 
     def _row(self, number: int, row: Sequence[str]) -> tuple[bool, Sequence[Any]]:
         job = self._job
         text = row[job.email] if job.email < len(row) else ""
         address, reason = judge(text)
         if address is None:
-            return False, self._rejected(number, text, reason or Reason.INVALID)
+            return False, self._rejected(number, text, reason or Reason.INVALID, row)
         if job.skip_roles and is_role(address):
-            return False, self._rejected(number, text, Reason.ROLE)
+            return False, self._rejected(number, text, Reason.ROLE, row)
         hint = right_domain(address)
         if hint and job.skip_typos:
             wanted = f"{address.local}@{hint}"
-            return False, self._rejected(number, text, Reason.TYPO, wanted)
+            return False, self._rejected(number, text, Reason.TYPO, row, wanted)
         return self._good(number, address, text, row)
 
     def _good(
@@ -96,7 +97,7 @@ class Reader:
         key = address.key
         if self._job.keep == "first":
             if key in self._seen:
-                return False, self._rejected(number, text, Reason.DUPLICATED)
+                return False, self._rejected(number, text, Reason.DUPLICATED, row)
             self._seen.add(key)
         values = {"email": str(address)}
         for name, place in self._job.fields.items():
@@ -104,15 +105,17 @@ class Reader:
                 values[name] = row[place]
         merge = orjson.dumps(values).decode()
         if len(merge) > MAX_MERGE:
-            return False, self._rejected(number, text, Reason.TOO_LONG)
+            return False, self._rejected(number, text, Reason.TOO_LONG, row)
         for name, value in values.items():
             self.filled[name] += 1
             self.samples.setdefault(name, value[:100])
         return True, (number, str(address), key, merge)
 
-    def _rejected(self, number: int, value: str, reason: Reason, hint: str = "") -> Sequence[Any]:
+    def _rejected(
+        self, number: int, value: str, reason: Reason, row: Sequence[str], hint: str = ""
+    ) -> Sequence[Any]:
         self.counts[reason.value] += 1
-        return (number, self._job.email + 1, value[:320], reason.value, hint)
+        return (number, self._job.email + 1, value[:320], reason.value, hint, row)
 
 
 def run(job: Job, progress: TextIO) -> None:

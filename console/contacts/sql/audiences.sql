@@ -25,6 +25,9 @@ SELECT id FROM upload WHERE state IN ('reading', 'storing') ORDER BY id;
 SELECT row, col, value, reason, hint FROM upload_reject
 WHERE upload = :upload AND row > :after ORDER BY row LIMIT :count;
 
+-- name: upload_reject_counts
+SELECT reason, count(*) FROM upload_reject WHERE upload = :upload GROUP BY reason;
+
 -- name: upload_insert
 -- order: 64
 -- rows: id, account, name, size, sha256, state, kind, created_by, now_ms

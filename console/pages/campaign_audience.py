@@ -1,0 +1,101 @@
+"""`/campaigns/{id}/audience`: the step of a draft that says who gets it: a file, or lists."""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from console.accounts.permissions import Permission
+from console.campaigns.service import CampaignService
+from console.campaigns.values import AudienceSpec, Campaign
+from console.contacts.audiences import AudienceService
+from console.contacts.lists import ContactService
+from console.contacts.uploads import UploadService
+from console.contacts.values import UploadState
+from console.pages.campaign_wizard import STEPS
+from console.pages.campaign_words import TONES, campaign_of
+from console.pages.forms import id_of, number_of, refusal, text_of
+from console.pages.rendering import Renderer
+from console.pages.sessions import session_of
+from mta.model.errors import PermanentError
+
+SHOWN_UPLOADS = 5
+
+
+class CampaignAudiencePages:
+    """For those who may edit campaigns; the services check again."""
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        campaigns: CampaignService,
+        uploads: UploadService,
+        audiences: AudienceService,
+        contacts: ContactService,
+    ) -> None:
+        self._renderer = renderer
+        self._campaigns = campaigns
+        self._uploads = uploads
+        self._audiences = audiences
+        self._contacts = contacts
+
+    def add_routes(self, app: web.Application) -> None:
+        """Both of them."""
+        app.router.add_get("/campaigns/{id}/audience", self.show)
+        app.router.add_post("/campaigns/{id}/audience", self.choose)
+
+    async def show(self, request: web.Request) -> web.Response:
+        """A field for a file, the latest files, and the lists."""
+        return await self._page(request, await campaign_of(request, self._campaigns))
+
+    async def choose(self, request: web.Request) -> web.StreamResponse:
+        """Take a file that was read, or lists; on with the content."""
+        session, form = session_of(request), await request.post()
+        campaign = await campaign_of(request, self._campaigns)
+        session.actor.require(Permission.CAMPAIGN_EDIT, campaign.account)
+
+        async def work() -> None:
+            spec = await self._spec(request, campaign, form)
+            etag = number_of(text_of(form, "etag"))
+            await self._campaigns.set_audience(session.actor, campaign.id, spec, etag)
+
+        if problem := await refusal(work()):
+            return await self._page(request, campaign, problem=problem, status=422)
+        is_written = campaign.content.is_complete
+        raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/{'send' if is_written else 'content'}")
+
+    async def _spec(
+        self, request: web.Request, campaign: Campaign, form: Mapping[str, object]
+    ) -> AudienceSpec:
+        actor = session_of(request).actor
+        if number := id_of(text_of(form, "audience")):
+            found = await self._audiences.get(actor, number)
+            if found.account != campaign.account or found.state != "ready":
+                raise PermanentError("the file is not of this account, or not read yet")
+            return AudienceSpec(audience=found.id, count=found.total)
+        post = await request.post()
+        include = tuple(id_of(str(one)) for one in post.getall("include", []))
+        exclude = tuple(id_of(str(one)) for one in post.getall("exclude", []))
+        for one in (*include, *exclude):
+            if (await self._contacts.list(actor, one)).account != campaign.account:
+                raise PermanentError("the list is not of this account")
+        if not include:
+            raise PermanentError("choose a file or a list")
+        count = await self._audiences.count_of_lists(campaign.account, include, exclude)
+        return AudienceSpec(include=include, exclude=exclude, count=count)
+
+    async def _page(
+        self, request: web.Request, campaign: Campaign, *, problem: str = "", status: int = 200
+    ) -> web.Response:
+        actor = session_of(request).actor
+        found = []
+        lists = []
+        if actor.may(Permission.CONTACT_VIEW, campaign.account):
+            found = await self._uploads.list(actor, campaign.account, count=SHOWN_UPLOADS)
+            lists = await self._contacts.lists(actor, campaign.account)
+        values = {
+            "campaign": campaign, "tones": TONES, "steps": STEPS, "step": "audience",
+            "problem": problem, "lists": lists,
+            "uploads": [one for one in found if one.state is UploadState.READY],
+            "may_upload": actor.may(Permission.CONTACT_EDIT, campaign.account),
+        }  # fmt: skip
+        return self._renderer.page(request, "campaign_audience.html", values, status=status)
