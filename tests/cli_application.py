@@ -68,6 +68,12 @@ class SmallApplication:
         self.calls.append(("backup", target))
         return self.answers["backup"]
 
+    def export_account(
+        self, config: Path, account: str | None, target: Path, progress: Any, /
+    ) -> Mapping[str, Any]:
+        self.calls.append(("export_account", target))
+        return self.answers["export_account"]
+
     def restore(self, config: Path, source: Path, progress: Any, /) -> Mapping[str, Any]:
         self.calls.append(("restore", source))
         return self.answers["restore"]

@@ -8,6 +8,7 @@ of `make run`.
 from console.app.commands import (
     backup,
     check,
+    export_account,
     init,
     restore,
     run_operation,
@@ -20,6 +21,7 @@ from console.app.commands import (
 __all__ = [
     "backup",
     "check",
+    "export_account",
     "init",
     "restore",
     "run_operation",

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from console.accounts.audit import AuditTrail
 from console.accounts.authenticator import CredentialAuthenticator
+from console.accounts.exporting.operations import ExportOperations
 from console.accounts.incidents.operations import IncidentOperations
 from console.accounts.incidents.service import IncidentService
 from console.accounts.ports import Mailer
@@ -53,6 +54,7 @@ class Areas:
             **self.webhooks.operations,
             **self.suppressions.operations,
             **self.privacy.operations,
+            **ExportOperations(trail, find_account).operations(),
             **IncidentOperations(self.incidents, find_account).operations(),
         }
 

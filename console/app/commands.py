@@ -141,6 +141,17 @@ def backup(config: Path, target: Path, progress: Progress) -> Mapping[str, Any]:
     return keeping.back_up(load(config), target, progress)
 
 
+def export_account(
+    config: Path, account: str | None, target: Path, progress: Progress
+) -> Mapping[str, Any]:
+    """Write all that is kept of an account into one file, beside the server or without one."""
+    from console.app import exporting
+
+    named = {} if account is None else {"account": account}
+    begun = run_operation(config, "account.export", named)
+    return exporting.write_export(load(config), int(begun["account"]), target, progress)
+
+
 def restore(config: Path, source: Path, progress: Progress) -> Mapping[str, Any]:
     """Put a backup in place, with everything on hold."""
     from console.app import keeping

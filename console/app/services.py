@@ -47,6 +47,7 @@ PACKAGES = (
     "console.accounts",
     "console.accounts.approvals",
     "console.accounts.audit",
+    "console.accounts.exporting",
     "console.accounts.incidents",
     "console.accounts.signin",
     "console.accounts.quota",

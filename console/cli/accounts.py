@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from console.accounts.values import Scope
-from console.cli.application import ask
+from console.cli.application import application, ask
 from console.cli.options import (
     Duration,
     account_option,
@@ -14,7 +14,8 @@ from console.cli.options import (
     json_option,
     read_moment,
 )
-from console.cli.output import Row, print_json, print_one, print_rows, zone_of
+from console.cli.output import Row, escape, print_json, print_one, print_rows, zone_of
+from console.cli.progress import ProgressLine
 from console.cli.table import Column
 from mta.model.clock import SystemClock
 from mta.model.traffic import TrafficClass
@@ -152,6 +153,35 @@ def account_close(id: str, yes: bool, config: Path) -> None:
         click.confirm(f"Close {name} for good?", abort=True, err=True)
     ask(config, "account.close", {"account": id})
     click.echo(f"closed {name}")
+
+
+@account.command("export")
+@click.argument("id")
+@click.argument("target", metavar="FILE", type=click.Path(path_type=Path))
+@json_option
+@config_option
+@click.pass_context
+def account_export(
+    context: click.Context, id: str, target: Path, as_json: bool, config: Path
+) -> None:
+    """Write everything that is kept of an account, and of those below it, into one ZIP file.
+
+    Each table as JSON Lines and as CSV: people, credentials, domains, contracts, ledger, contacts,
+    campaigns, messages, events, suppressions, audit trail and more; no secrets and no contents of
+    mail. manifest.json has rows and SHA-256 of each file. Works while the server runs. FILE must
+    not exist yet; only you can read it.
+    """
+    line = ProgressLine()
+    try:
+        made = application(context).export_account(config, id, target, line)
+    finally:
+        line.close()
+    if as_json:
+        print_json(made)
+        return
+    rows = sum(int(file["rows"]) for file in made["files"] if file["name"].endswith(".jsonl"))
+    size = int(made["bytes"]) / 1e6
+    click.echo(f"{escape(str(made['path']))}: {size:.1f} MB, {rows} rows\nSHA-256 {made['sha256']}")
 
 
 @click.group()

@@ -40,6 +40,12 @@ class Application(Protocol):
         """`path`, `bytes`, and what is in the backup."""
         ...
 
+    def export_account(
+        self, config: Path, account: str | None, target: Path, progress: Progress, /
+    ) -> Mapping[str, Any]:
+        """`path`, `bytes`, `sha256`, and the `files` in it."""
+        ...
+
     def restore(self, config: Path, source: Path, progress: Progress, /) -> Mapping[str, Any]:
         """`data_dir`, and what is in place now."""
         ...
