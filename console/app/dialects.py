@@ -12,6 +12,7 @@ from console.app.services import Services
 from console.web.application import Doors
 from mta.engine.engine import Engine
 from mta.model.envelope import Identity
+from mta.spool.inspection import QueueReader
 
 MAX_BODY = 50 * 1024 * 1024  # octets; the largest that one of the providers takes (Postmark)
 MAX_OPEN_BODY = 256 * 1024  # octets, with everybody's test key
@@ -30,5 +31,10 @@ def dialect_doors(engine: Engine, services: Services) -> Doors:
         return services.actors.of_identity(identity, address=address)
 
     lists = services.areas.suppressions.service
-    spoken = dialects(backend, engine.foundation.clock, lists, actor_of)
+    base = engine.foundation
+    spoken = dialects(
+        backend, base.clock, lists, actor_of,
+        flows_of=QueueReader(base.store, base.clock).flows,
+        cancel=services.queue.operations["queue.cancel"],
+    )  # fmt: skip
     return partial(add_dialects, spoken=spoken, backend=backend)

@@ -11,6 +11,7 @@ from console.api.dialects import postmark_schema as postmark
 from console.api.dialects import sendgrid_schema as sendgrid
 from console.api.dialects.postmark import Postmark
 from console.api.dialects.sendgrid import SendGrid
+from console.api.dialects.sendgrid_batches import SendGridBatches
 from console.api.dialects.sendgrid_suppressions import SendGridSuppressions
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "dialects.md").read_text()
@@ -59,7 +60,14 @@ def test_every_field_of_postmark_s_requests_is_used_refused_or_without_effect():
 def test_every_path_of_a_dialect_is_in_the_reference():
     nothing: typing.Any = None
     for title, dialect in (
-        ("SendGrid", SendGrid(nothing, SendGridSuppressions(nothing, nothing, nothing))),
+        (
+            "SendGrid",
+            SendGrid(
+                nothing,
+                SendGridSuppressions(nothing, nothing, nothing),
+                SendGridBatches(nothing, nothing, nothing, nothing),
+            ),
+        ),
         ("Postmark", Postmark(nothing, nothing)),
     ):
         told = set(_ROUTE.findall(part(title)))

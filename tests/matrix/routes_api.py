@@ -199,11 +199,17 @@ ROWS = (
     RouteRow("GET", f"{_V1}/sandbox/messages/{{id}}", Asks.KEY, url=f"{_V1}/sandbox/messages/1"),
     # The dialects say who may not in their vendor's own words: their tests look at that.
     *(
-        RouteRow(method, path, Scope.SEND, url=path.replace("{tail}", "x").replace("{email}", "x@y.z"), is_tried=False)
+        RouteRow(method, path, Scope.SEND, url=path.replace("{tail}", "x").replace("{email}", "x@y.z").replace("{batch_id}", "x"), is_tried=False)
         for method, path in (
             ("POST", "/v3/mail/send"),
             ("POST", "/v3/mail/batch"),
             ("GET", "/v3/scopes"),
+            ("POST", "/v3/user/scheduled_sends"),
+            ("GET", "/v3/user/scheduled_sends"),
+            *(
+                (method, "/v3/user/scheduled_sends/{batch_id}")
+                for method in ("GET", "PATCH", "DELETE")
+            ),
             *(
                 (method, f"/v3/suppression/{kind}{tail}")
                 for kind in ("bounces", "spam_reports", "unsubscribes")

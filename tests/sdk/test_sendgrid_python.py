@@ -14,6 +14,7 @@ from python_http_client.exceptions import (
 )
 from sendgrid.helpers import mail as sg
 
+from tests.e2e.ground import until
 from tests.e2e.server import SENDER
 from tests.sdk.conftest import files, text
 
@@ -403,3 +404,43 @@ def test_suppression_lists_need_a_scope_of_their_own(client):
 def test_what_cannot_be_removed_is_refused(manager, body):
     with pytest.raises(BadRequestsError):
         manager.suppression.bounces.delete(request_body=body)
+
+
+def scheduled(client, batch: str) -> str:
+    mail = simple(sg.To("sg-batch@sandbox.test"))
+    mail.send_at = sg.SendAt(int(time.time()) + 3600)
+    mail.batch_id = sg.BatchId(batch)
+    return client.send(mail).headers["X-Message-Id"]
+
+
+def test_a_batch_is_cancelled_as_a_whole_by_who_may(client, host):
+    made = host.relay.cli(
+        "credential", "add", "--account", host.relay.account, "--name", "lotes",
+        "--scopes", "mail.send,mail.cancel",
+    )  # fmt: skip
+    may = sendgrid.SendGridAPIClient(made["api_key"], host=host.url)
+    batch = may.client.mail.batch.post().to_dict["batch_id"]
+    first, other = (
+        scheduled(client, batch),
+        scheduled(client, may.client.mail.batch.post().to_dict["batch_id"]),
+    )
+    sends = may.client.user.scheduled_sends
+    assert sends._(batch).get().to_dict == []
+    with pytest.raises(ForbiddenError):
+        client.client.user.scheduled_sends.post(
+            request_body={"batch_id": batch, "status": "cancel"}
+        )
+    with pytest.raises(BadRequestsError):
+        sends.post(request_body={"batch_id": batch, "status": "pause"})
+    assert host.relay.states(first) == ["scheduled"]
+    answer = sends.post(request_body={"batch_id": batch, "status": "cancel"})
+    assert (answer.status_code, answer.to_dict["status"]) == (201, "cancel")
+    until(lambda: host.relay.states(first) == ["cancelled"], "the batch is cancelled")
+    assert host.relay.states(other) == ["scheduled"]
+    assert sends._(batch).get().to_dict == [{"batch_id": batch, "status": "cancel"}]
+    assert sends.get().to_dict == [{"batch_id": batch, "status": "cancel"}]
+    with pytest.raises(BadRequestsError):
+        sends._(batch).delete()
+    for wrong in ("0" * 48, "1", "proof"):
+        with pytest.raises(NotFoundError):
+            sends.post(request_body={"batch_id": wrong, "status": "cancel"})

@@ -7,17 +7,28 @@ from aiohttp import web
 from console.api.dialects.dialect import NOT_FOUND, Backend, Dialect, Failure, Handler, guarded
 from console.api.dialects.postmark import Postmark
 from console.api.dialects.sendgrid import SendGrid
+from console.api.dialects.sendgrid_batches import Cancel, FlowsOf, SendGridBatches
 from console.api.dialects.sendgrid_suppressions import ActorOf, SendGridSuppressions
 from console.suppressions.service import SuppressionService
 from mta.model.clock import Clock
 
 
 def dialects(
-    backend: Backend, clock: Clock, suppressions: SuppressionService, actor_of: ActorOf
+    backend: Backend,
+    clock: Clock,
+    suppressions: SuppressionService,
+    actor_of: ActorOf,
+    *,
+    flows_of: FlowsOf,
+    cancel: Cancel,
 ) -> Sequence[Dialect]:
     """Those that this release speaks; paths of two never overlap."""
     return (
-        SendGrid(backend, SendGridSuppressions(backend, suppressions, actor_of)),
+        SendGrid(
+            backend,
+            SendGridSuppressions(backend, suppressions, actor_of),
+            SendGridBatches(backend, flows_of, cancel, actor_of),
+        ),
         Postmark(backend, clock),
     )
 

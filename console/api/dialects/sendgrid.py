@@ -20,13 +20,19 @@ from console.api.dialects.dialect import (
     request_id,
 )
 from console.api.dialects.faults import Fault, Faulty, faults_of
+from console.api.dialects.sendgrid_batches import SendGridBatches
 from console.api.dialects.sendgrid_schema import Mail
 from console.api.dialects.sendgrid_suppressions import SendGridSuppressions
 from console.api.dialects.sendgrid_translation import Outgoing, field_of, translate
 from console.api.messages.result import SendResult
 from console.api.refusals import ApiRefusal
 
-SCOPES = ("mail.batch.create", "mail.send", "user.scheduled_sends.read")
+SCOPES = (
+    "mail.batch.create",
+    "mail.send",
+    "user.scheduled_sends.create",
+    "user.scheduled_sends.read",
+)
 
 _MESSAGES = {
     UNAUTHORIZED: "The provided authorization grant is invalid, expired, or revoked",
@@ -52,8 +58,11 @@ class SendGrid:
     name = "sendgrid"
     prefixes = ("/v3/",)
 
-    def __init__(self, backend: Backend, suppressions: SendGridSuppressions) -> None:
+    def __init__(
+        self, backend: Backend, suppressions: SendGridSuppressions, batches: SendGridBatches
+    ) -> None:
         self._backend = backend
+        self._batches = batches
         self._suppressions = suppressions
 
     def key_of(self, request: web.Request) -> str:
@@ -70,6 +79,7 @@ class SendGrid:
         return (
             ("POST", "/v3/mail/send", self.send),
             ("POST", "/v3/mail/batch", self.make_batch),
+            *self._batches.routes(),
             ("GET", "/v3/scopes", self.scopes),
             *self._suppressions.routes(),
         )
