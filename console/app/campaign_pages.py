@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from console.app.services import Services
+from console.pages.campaign_file import CampaignFilePages
 from console.pages.campaign_live import CampaignLivePages
 from console.pages.campaign_report import CampaignReportPages
 from console.pages.campaign_wizard import CampaignWizardPages
@@ -20,6 +21,10 @@ def campaign_area(services: Services) -> Area:
         base, campaigns, reports = services.foundation, services.campaigns, services.areas.reports
         # Their paths have more words than `/campaigns/{id}/{action}`, which comes last.
         CampaignWizardPages(renderer, campaigns.service).add_routes(app)
+        contacts = services.contacts
+        CampaignFilePages(
+            renderer, campaigns.service, contacts.uploads
+        ).add_routes(app)
         progress = ProgressReader(campaigns.service, reports.figures, base.flows, base.clock)
         CampaignLivePages(
             renderer, campaigns.service, progress, services.sign_in.sessions

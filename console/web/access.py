@@ -26,7 +26,7 @@ _SAFE = frozenset(("GET", "HEAD"))
 # An open page must not keep a session alive for ever.
 _BACKGROUND = frozenset(("/sandbox/live", "/campaigns/{id}/live/events", "/campaigns/running"))
 # Large files: the handler reads the form itself, and its token first (`console.pages.streaming`).
-_STREAMED = frozenset(("/imports",))
+_STREAMED = frozenset(("/imports", "/campaigns/upload", "/campaigns/{id}/upload"))
 _ENROL = "/profile/second-factor"
 _WHILE_ENROLLING = (_ENROL, "/logout")
 

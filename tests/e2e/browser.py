@@ -60,6 +60,11 @@ class Browser:
         await self.command("POST", f"/element/{element}/clear")
         await self.command("POST", f"/element/{element}/value", {"text": text})
 
+    async def choose(self, selector: str, path: Path) -> None:
+        """Choose a file in its field."""
+        element = await self._find(selector)
+        await self.command("POST", f"/element/{element}/value", {"text": str(path)})
+
     async def click(self, selector: str) -> None:
         """Click as a person does: what is covered cannot be clicked."""
         await self.command("POST", f"/element/{await self._find(selector)}/click")

@@ -76,6 +76,11 @@ class Clicks:
         self.count += 1
         await self.browser.click(selector)
 
+    async def choose_file(self, selector: str, path: Path) -> None:
+        """Drop or choose a file: one click."""
+        self.count += 1
+        await self.browser.choose(selector, path)
+
     async def campaign(self, name: str, total: int, **plan: int) -> Campaign:
         """A draft that could be sent."""
         return await self.whole.services.campaigns.service.create(
@@ -171,3 +176,34 @@ async def test_pages_of_a_campaign_have_no_violation_of_WCAG_2_1_AA(person: Clic
     ):  # fmt: skip
         found += await person.look.page(path)
     assert not found, "\n".join(found)
+
+
+async def test_T_a_a_campaign_goes_from_a_file_to_the_inbox_in_eight_clicks_at_most(
+    person: Clicks, tmp_path: Path
+):
+    services = person.whole.services
+    services.campaigns.audiences._stored = services.contacts.for_campaigns
+    file = tmp_path / "Proveedores de noviembre.csv"
+    rows = "".join(f"ok@d{n}.example.com;Persona {n}\r\n" for n in range(30))
+    file.write_bytes(("Correo electrónico;Nombre\r\n" + rows).encode("cp1252"))
+    await person.home()
+    await person.click("a[href='/campaigns/new']")
+    await person.browser.wait_text("Arrastre aquí")
+    assert await person.look.page("/campaigns/new") == []
+    await person.choose_file("#file", file)
+    await person.browser.wait_text("Relevo reconoció estas columnas")
+    await person.click(".form-actions .btn-primary")
+    await person.browser.wait_text("30 destinatarios listos.")
+    await person.browser.fill("#subject", "Hola {{ nombre }}")
+    await person.browser.fill("#from_address", "avisos@muni.example")
+    await person.browser.fill("#source", "Estimado {{ nombre }}: mañana hay corte.")
+    await person.click(".form-actions .btn-primary")
+    await person.browser.wait_text("¿Cuándo sale?")
+    await person.click("button[popovertarget='confirm-send']")
+    await person.browser.wait_text("¿Enviar a 30 personas?")
+    await person.click("#confirm-send .btn-primary")
+    await person.browser.wait_text("correos por minuto")
+    assert person.count <= 8
+    found = await services.campaigns.service.list(OPERATOR, person.whole.account)
+    assert [one.name for one in found] == ["Proveedores de noviembre"]
+    await person.browser.wait_text("30 de 30 con resultado")

@@ -207,12 +207,30 @@ ROWS = (
     RouteRow("GET", "/campaigns/running", Asks.SIGN_IN),
     RouteRow("GET", "/campaigns/new", Permission.CAMPAIGN_EDIT),
     RouteRow("POST", "/campaigns/new", Permission.CAMPAIGN_EDIT, form={"name": "x"}),
+    RouteRow(
+        "POST", "/campaigns/upload", Permission.CAMPAIGN_EDIT, is_tried=False,  # a stream
+    ),
+    RouteRow(
+        "POST", "/campaigns/{id}/upload", Permission.CAMPAIGN_EDIT,
+        url="/campaigns/{campaign}/upload", is_tried=False,  # a stream
+    ),
+    RouteRow(
+        "POST", "/campaigns/{id}/file", Permission.CAMPAIGN_EDIT,
+        url="/campaigns/{campaign}/file?upload=1", is_tried=False,  # needs a file
+    ),
+    RouteRow(
+        "POST", "/campaigns/{id}/file/ready", Permission.CAMPAIGN_EDIT,
+        url="/campaigns/{campaign}/file/ready?upload=1", is_tried=False,  # needs a file
+    ),
     *(
         RouteRow(
             "GET", "/campaigns/{id}" + path, Permission.CAMPAIGN_VIEW,
             url="/campaigns/{campaign}" + path,
         )
-        for path in ("", "/history", "/live", "/recipients", "/audience", "/content", "/send", "/report")
+        for path in (
+            "", "/history", "/live", "/recipients", "/audience", "/file", "/content", "/send",
+            "/report",
+        )
     ),
     RouteRow(
         "GET", "/campaigns/{id}/live/events", Permission.CAMPAIGN_VIEW,

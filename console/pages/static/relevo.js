@@ -124,6 +124,42 @@
   };
   for (const part of document.querySelectorAll("[data-stream]:not([data-still])")) followPart(part);
 
+  // A file goes up as soon as it is chosen or dropped, and the page says how far it is.
+  const setUpDrop = (form) => {
+    const input = form.querySelector("input[type=file]");
+    const told = form.querySelector("[data-drop-told]");
+    form.querySelector("[data-drop-button]").hidden = true;
+    const send = () => {
+      if (!input.files.length) return;
+      const request = new XMLHttpRequest();
+      request.upload.addEventListener("progress", (event) => {
+        if (!event.lengthComputable) return;
+        told.hidden = false;
+        told.textContent = told.dataset.text.replace("{percent}", Math.floor(100 * event.loaded / event.total));
+      });
+      request.addEventListener("load", () => {
+        if (request.status < 400) { location.assign(request.responseURL); return; }
+        document.documentElement.innerHTML = request.responseText;
+        for (const again of document.querySelectorAll("[data-drop]")) setUpDrop(again);
+      });
+      request.addEventListener("error", () => form.submit());
+      request.open("POST", form.action);
+      request.send(new FormData(form));
+      input.disabled = true;
+    };
+    input.addEventListener("change", send);
+    form.addEventListener("dragover", (event) => { event.preventDefault(); form.classList.add("is-over"); });
+    form.addEventListener("dragleave", () => form.classList.remove("is-over"));
+    form.addEventListener("drop", (event) => {
+      event.preventDefault();
+      form.classList.remove("is-over");
+      if (!event.dataTransfer.files.length) return;
+      input.files = event.dataTransfer.files;
+      send();
+    });
+  };
+  for (const form of document.querySelectorAll("[data-drop]")) setUpDrop(form);
+
   // A menu closes when somebody clicks elsewhere, presses Escape or leaves it with the keyboard.
   const closeMenus = (but) => {
     for (const menu of document.querySelectorAll("details.menu[open]")) {
