@@ -9,7 +9,6 @@ from console.pages.campaign_report import CampaignReportPages
 from console.pages.campaign_wizard import CampaignWizardPages
 from console.pages.campaigns import CampaignPages
 from console.pages.rendering import Renderer
-from console.reports.progress import ProgressReader
 from console.tracking.reader import EngagementReader
 from console.web.application import Area
 
@@ -25,10 +24,8 @@ def campaign_area(services: Services) -> Area:
         CampaignFilePages(
             renderer, campaigns.service, contacts.uploads
         ).add_routes(app)
-        progress = ProgressReader(campaigns.service, reports.figures, base.flows, base.clock)
-        CampaignLivePages(
-            renderer, campaigns.service, progress, services.sign_in.sessions
-        ).add_routes(app)
+        sessions = services.sign_in.sessions
+        CampaignLivePages(renderer, campaigns.service, sessions).add_routes(app)
         CampaignReportPages(
             renderer, campaigns.service, reports.figures, reports.recipients,
             EngagementReader(base.store),

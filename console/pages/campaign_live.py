@@ -10,12 +10,13 @@ from aiohttp import web
 
 from console.accounts.permissions import Permission
 from console.accounts.signin.sessions import Sessions
+from console.campaigns.progress import Progress
 from console.campaigns.service import CampaignService
 from console.campaigns.values import Campaign
 from console.pages.campaign_words import TONES, bar_of, campaign_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import cookie_name, session_of
-from console.reports.progress import ProgressReader
+from mta.model.traffic import DeliveryState
 
 PERIOD_S = 1.0
 MAX_STREAMS = 100
@@ -31,12 +32,10 @@ class CampaignLivePages:
         self,
         renderer: Renderer,
         campaigns: CampaignService,
-        progress: ProgressReader,
         sessions: Sessions,
     ) -> None:
         self._renderer = renderer
         self._campaigns = campaigns
-        self._progress = progress
         self._sessions = sessions
         self._open = 0
         self._is_closed = False
@@ -102,16 +101,29 @@ class CampaignLivePages:
 
     async def _values(self, request: web.Request, campaign: Campaign) -> dict[str, Any]:
         texts = self._renderer.texts(request)
-        campaign, progress = await self._progress.of(session_of(request).actor, campaign.id)
+        progress = await self._campaigns.progress(session_of(request).actor, campaign.id)
         return {
             "campaign": campaign,
             "tones": TONES,
             "progress": progress,
-            "bar": bar_of(texts, "live", progress.counts, progress.total),
+            "bar": bar_of(texts, "live", _counts(progress), progress.total),
         }
 
     async def _close(self, _: web.Application) -> None:
         self._is_closed = True
+
+
+def _counts(progress: Progress) -> dict[DeliveryState, int]:
+    """As the parts of the bar have them; what has no row yet waits."""
+    return {
+        DeliveryState.DELIVERED: progress.delivered,
+        DeliveryState.BOUNCED: progress.bounced,
+        DeliveryState.EXPIRED: progress.expired,
+        DeliveryState.SUPPRESSED: progress.suppressed,
+        DeliveryState.CANCELLED: progress.cancelled,
+        DeliveryState.SCHEDULED: progress.deferred,
+        DeliveryState.READY: progress.queued + progress.pending,
+    }
 
 
 async def _write(response: web.StreamResponse, data: bytes) -> None:

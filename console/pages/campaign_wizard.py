@@ -40,6 +40,7 @@ class CampaignWizardPages:
         app.router.add_post("/campaigns/{id}/content", self.save_content)
         app.router.add_get("/campaigns/{id}/send", self.ready)
         app.router.add_post("/campaigns/{id}/send", self.send)
+        app.router.add_post("/campaigns/{id}/test", self.test)
 
     async def new(self, request: web.Request) -> web.Response:
         """How a campaign begins."""
@@ -115,6 +116,20 @@ class CampaignWizardPages:
             return await self._ready(request, campaign, problem=problem, status=422)
         raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/live")
 
+    async def test(self, request: web.Request) -> web.StreamResponse:
+        """A test mail to who asks, with one click, or to others."""
+        session, form = session_of(request), await request.post()
+        campaign = await campaign_of(request, self._campaigns)
+        texts = self._renderer.texts(request)
+        addresses = text_of(form, "addresses", 2_000).replace(",", " ").replace(";", " ").split()
+        addresses = addresses or [session.email]
+        row = max(0, (number_of(text_of(form, "row")) or 1) - 1)
+        work = self._campaigns.test_send(session.actor, campaign.id, addresses, row, texts.language)
+        if problem := await refusal(work):
+            return await self._ready(request, campaign, problem=problem, status=422)
+        session.tell(texts("wizard.tested", to=", ".join(addresses)))
+        raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/send")
+
     def _moment(self, request: web.Request, text: str) -> int:
         """Milliseconds of a local time; 0 for what is none, which the service refuses."""
         try:
@@ -136,6 +151,8 @@ class CampaignWizardPages:
     ) -> web.Response:
         session = session_of(request)
         account = session.accounts.get(campaign.account)
+        language = self._renderer.texts(request).language
+        report = await self._campaigns.preflight(session.actor, campaign.id)
         values = {
             **self._frame(campaign, "send"),
             "problem": problem,
@@ -143,7 +160,11 @@ class CampaignWizardPages:
             "typed": str(campaign.audience.count) if campaign.audience.count > TYPED_ABOVE else "",
             "may_send": session.actor.may(Permission.CAMPAIGN_SEND, campaign.account),
             "needs_review": account is not None and account.needs_approval,
+            "may_test": session.actor.may(Permission.CAMPAIGN_TEST, campaign.account),
+            "email": session.email,
             "missing": _missing(campaign),
+            "report": report,
+            "findings": [(one.severity.value, one.text(language)) for one in report.findings],
         }
         return self._renderer.page(request, "campaign_send.html", values, status=status)
 

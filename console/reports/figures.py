@@ -158,11 +158,6 @@ class FigureService:
             days.append(Day(at, sums[_DELIVERED], sums[_BOUNCED], sums[_EXPIRED]))
         return days
 
-    async def providers(self, actor: Actor, flow: int) -> Sequence[ProviderFigures]:
-        """What became of a flow's mail at each mailbox provider. Raises `NotVisible`."""
-        await self._check(actor, flow, Permission.CAMPAIGN_VIEW)
-        return _by_provider(await self._store.read("figures_flow", flow=flow))
-
     async def states(
         self, actor: Actor, account: int, flows: Sequence[int]
     ) -> Mapping[int, Mapping[DeliveryState, int]]:
@@ -181,13 +176,11 @@ class FigureService:
         rows = await self._store.read("figures_flow_hours", flow=flow, type=EVENT_CODES[kind])
         return dict(rows)
 
-    async def _check(
-        self, actor: Actor, flow: int, permission: Permission = Permission.REPORT_VIEW
-    ) -> None:
+    async def _check(self, actor: Actor, flow: int) -> None:
         rows = await self._store.read("figures_account_of", flow=flow)
         if not rows:
             raise NotVisible("there is no such flow")
-        actor.require(permission, rows[0][0])
+        actor.require(Permission.REPORT_VIEW, rows[0][0])
 
 
 def _add(sums: Counter[int], kind: int, late: int, n: int) -> None:

@@ -41,10 +41,6 @@ ROWS = (
         lambda s, a, _n, flow: _figures(s).of_flow(a, flow), make=_flow,
     ),
     Row(
-        "FigureService.providers", Permission.CAMPAIGN_VIEW,
-        lambda s, a, _n, flow: _figures(s).providers(a, flow), make=_flow,
-    ),
-    Row(
         "FigureService.states", Permission.CAMPAIGN_VIEW,
         lambda s, a, n, flow: _figures(s).states(a, n, [flow]), make=_flow,
     ),

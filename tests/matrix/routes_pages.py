@@ -255,6 +255,9 @@ ROWS = (
         "POST", "/campaigns/{id}/send", Permission.CAMPAIGN_SEND, url="/campaigns/{campaign}/send"
     ),
     RouteRow(
+        "POST", "/campaigns/{id}/test", Permission.CAMPAIGN_TEST, url="/campaigns/{campaign}/test"
+    ),
+    RouteRow(
         "POST", "/campaigns/{id}/{action}", Permission.CAMPAIGN_EDIT,
         url="/campaigns/{campaign}/clone",
     ),
