@@ -9,7 +9,10 @@ from mta.store.work import Rows
 from tests.matrix.stand import Row, Stand
 
 WITHOUT_ACTOR: dict[str, str] = {}
-INSIDE: dict[str, str] = {}
+INSIDE = {
+    "CampaignLines.of": "rows of a page, which the services give",
+    "CampaignLines.recent": "rows of a page, which the services give",
+}
 DAY = date(2026, 11, 22)
 
 
