@@ -21,9 +21,7 @@ def campaign_area(services: Services) -> Area:
         # Their paths have more words than `/campaigns/{id}/{action}`, which comes last.
         CampaignWizardPages(renderer, campaigns.service).add_routes(app)
         contacts = services.contacts
-        CampaignFilePages(
-            renderer, campaigns.service, contacts.uploads
-        ).add_routes(app)
+        CampaignFilePages(renderer, campaigns.service, contacts.uploads).add_routes(app)
         sessions = services.sign_in.sessions
         CampaignLivePages(renderer, campaigns.service, sessions).add_routes(app)
         CampaignReportPages(
