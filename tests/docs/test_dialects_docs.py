@@ -16,7 +16,7 @@ from console.api.dialects.sendgrid_suppressions import SendGridSuppressions
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "dialects.md").read_text()
 _FIELD = re.compile(r"^\| `([\w.]+)` \| (used|refused|no effect) \|", re.MULTILINE)
-_ROUTE = re.compile(r"^\| (GET|POST|DELETE) \| `([^`]+)` \|", re.MULTILINE)
+_ROUTE = re.compile(r"^\| (GET|POST|PATCH|DELETE) \| `([^`]+)` \|", re.MULTILINE)
 MAILBOX = (sendgrid.Mailbox,)  # email and name, everywhere the same
 
 
