@@ -9,7 +9,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,11 @@ from mta.model.clock import Clock
 from mta.model.errors import InternalError, JobRefused, RelevoError, StoreError
 from mta.model.ids import IdGenerator
 from mta.model.traffic import TrafficClass
-from mta.store.base import Store
+from mta.store.base import MAX_JOB_ROWS, Store
 from mta.store.work import Rows
 
-PAGE = 900  # rows of each file in one job
-PAGE_WITH_LIST = 450  # where a good row is a contact and a membership, too
+PAGE = MAX_JOB_ROWS - 50  # lines of one job
+PAGE_WITH_LIST = 600  # where a good row is a contact and a membership, too
 READ_DEADLINE_S = 900.0
 UNSUBSCRIBE = "unsubscribe"  # what the lists call it
 PAUSE_S = 5.0  # after a failure of the store
@@ -99,10 +99,9 @@ class Importer:
                 await self._fail(upload.id, found["unreadable"])
                 return
             await self._begin_storing(upload, found)
-        upload = Upload.of((await self._store.read("upload_by_id", upload=upload.id))[0])
-        mapping = ColumnMapping(**upload.options)
-        while await self._store_page(upload, mapping):
-            upload = Upload.of((await self._store.read("upload_by_id", upload=upload.id))[0])
+        await self._store_rows(
+            Upload.of((await self._store.read("upload_by_id", upload=upload.id))[0])
+        )
         await self._finish(upload.id)
 
     # -- judging -------------------------------------------------------------------------------
@@ -171,17 +170,27 @@ class Importer:
 
     # -- storing -------------------------------------------------------------------------------
 
-    async def _store_page(self, upload: Upload, mapping: ColumnMapping) -> bool:
-        """One page of good rows and of others; False when both files are at their end."""
+    async def _store_rows(self, upload: Upload) -> None:
+        """All pages that are not stored yet; the next one is read while one is committed."""
+        mapping = ColumnMapping(**upload.options)
         folder = self._uploads.folder_of(upload.id)
         count = PAGE_WITH_LIST if mapping.save_as_list else PAGE
-        good, place = await asyncio.to_thread(_lines, folder / ACCEPTED, upload.place, count)
-        bad, bad_place = await asyncio.to_thread(_lines, folder / REJECTED, upload.bad_place, count)
-        if not good and not bad:
-            return False
-        rejects = [(upload.id, *line[:5]) for line in bad]
+        page = await asyncio.to_thread(_page, folder, upload.place, upload.bad_place, count)
+        while page.good or page.bad:
+            stored, work = self._work(upload, mapping, page)
+            commit = self._store.submit(work, bulk=True)
+            following = await asyncio.to_thread(_page, folder, page.place, page.bad_place, count)
+            await commit
+            upload = replace(upload, place=page.place, bad_place=page.bad_place, stored=stored)
+            page = following
+
+    def _work(
+        self, upload: Upload, mapping: ColumnMapping, page: "_Page"
+    ) -> tuple[int, list[Rows]]:
+        """How many rows are stored after this page, and the job that stores it."""
+        rejects = [(upload.id, *line[:5]) for line in page.bad]
         kept = []
-        for row, address, key, merge in good:
+        for row, address, key, merge in page.good:
             if why := self._suppressed(upload.account, address, TrafficClass.CAMPAIGN):
                 reason = Reason.UNSUBSCRIBED if why == UNSUBSCRIBE else Reason.SUPPRESSED
                 rejects.append((upload.id, row, mapping.email + 1, address, reason.value, ""))
@@ -190,12 +199,12 @@ class Importer:
         work = self._page_rows(upload, mapping, kept)
         if rejects:
             work.append(Rows("upload_reject_insert", rejects))
+        stored = upload.stored + len(kept)
         cursor = (
-            upload.id, upload.place, upload.bad_place, place, bad_place, upload.stored + len(kept)
+            upload.id, upload.place, upload.bad_place, page.place, page.bad_place, stored
         )  # fmt: skip
         work.append(Rows("upload_place", [cursor], expect=1))
-        await self._store.submit(work, bulk=True)
-        return True
+        return stored, work
 
     def _page_rows(
         self, upload: Upload, mapping: ColumnMapping, kept: Sequence[tuple[str, str, str]]
@@ -254,6 +263,23 @@ class Importer:
             await self._store.submit([Rows("upload_state", [row], expect=1)])
         except JobRefused:
             raise InternalError(f"upload {number} changed while it was read") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Lines of both files, and the octets behind them."""
+
+    good: Sequence[Any]
+    place: int
+    bad: Sequence[Any]
+    bad_place: int
+
+
+def _page(folder: Path, place: int, bad_place: int, count: int) -> _Page:
+    """Up to `count` lines in all: good ones first, at least a few of the others."""
+    good, place = _lines(folder / ACCEPTED, place, count - count // 10)
+    bad, bad_place = _lines(folder / REJECTED, bad_place, count - len(good))
+    return _Page(good, place, bad, bad_place)
 
 
 def _lines(path: Path, place: int, count: int) -> tuple[list[Any], int]:

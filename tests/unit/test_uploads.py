@@ -175,16 +175,16 @@ async def test_a_restart_in_the_middle_stores_each_row_once(world, monkeypatch):
     upload = await world.receive(("correo\n" + "\n".join(lines)).encode())
     preview = await world.uploads.preview(OPERATOR, upload.id)
     await world.uploads.start(OPERATOR, upload.id, mapping_of(preview))
-    pages, store_page = 0, Importer._store_page
+    pages, work = 0, Importer._work
 
-    async def dying(self, *arguments):
+    def dying(self, *arguments):
         nonlocal pages
         pages += 1
         if pages in (3, 6):
             raise StoreError("killed")
-        return await store_page(self, *arguments)
+        return work(self, *arguments)
 
-    monkeypatch.setattr(Importer, "_store_page", dying)
+    monkeypatch.setattr(Importer, "_work", dying)
     for _ in range(2):
         with pytest.raises(StoreError):
             await world.importer.read_all()
