@@ -26,6 +26,8 @@ _PARAGRAPH = '<p style="margin:0 0 14px 0;">'
 _LAST_PARAGRAPH = '<p style="margin:0;">'
 _LIST = '<ul style="margin:0 0 14px 0;padding:0 0 0 22px;">'
 _ITEM = '<li style="margin:0 0 6px 0;">'
+_ROW = '<tr><td style="padding:5px 14px 5px 0;color:#55616d;vertical-align:top;width:34%;word-break:normal;">'
+_VALUE = '<td style="padding:5px 0;font-weight:600;vertical-align:top;word-break:normal;">'
 _MARK = "\x01"  # no text has it: `_cleaned`
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -105,6 +107,7 @@ def text_markup(text: str) -> str:
     head, _, tail = html.rpartition(_PARAGRAPH)  # no room below the last one
     if tail.count("<p") == 0 and tail.endswith("</p>") and "<ul" not in tail:
         html = f"{head}{_LAST_PARAGRAPH}{tail}"
+    html = html.replace("[[", "&#91;[")  # typed, so no place
     return re.sub(rf"{_MARK}(\d+){_MARK}", lambda m: tokens[int(m[1])], html)
 
 
@@ -114,13 +117,35 @@ def list_markup(text: str) -> str:
     return text_markup("\n".join(f"- {line}" for line in lines if line))
 
 
+def facts_markup(text: str) -> str:
+    """Each line `label: value` a row of a table."""
+    rows = []
+    for line in text.splitlines():
+        label, value = _cut(line.strip())
+        if label:
+            shown = text_markup(value.strip()).removeprefix(_LAST_PARAGRAPH).removesuffix("</p>")
+            head = "".join(_escaped(label.strip()))
+            rows.append(f"{_ROW}{head}</td>{_VALUE}{shown}</td></tr>")
+    return "".join(rows)
+
+
+def _cut(line: str) -> tuple[str, str]:
+    """Label and value; a colon inside of a field, or of an hour, is no end of a label."""
+    for place, char in enumerate(line):
+        if line.startswith(("{{", "{%"), place):
+            break
+        if char == ":" and line[place + 1 : place + 2] in (" ", ""):
+            return line[:place], line[place + 1 :]
+    return line, ""
+
+
 def _cleaned(text: str) -> str:
     return _CONTROLS.sub("", text)
 
 
 def _escaped(text: str) -> Iterator[str]:
     for n, part in enumerate(_TOKEN.split(text)):
-        yield part if n % 2 else escape(part, quote=True)
+        yield part if n % 2 else escape(part, quote=True).replace("[[", "&#91;[")
 
 
 def _blocks(text: str) -> Iterator[str]:
