@@ -13,6 +13,7 @@ from console.app.domains import DomainParts
 from console.app.privacy import PrivacyParts
 from console.app.reports import ReportParts
 from console.app.suppressions import SuppressionParts
+from console.app.templates import TemplateParts
 from console.app.tracking import TrackingParts
 from console.app.webhooks import WebhookParts
 from console.pages.area_mails import AreaMails
@@ -49,6 +50,7 @@ class Areas:
         self.tracking = TrackingParts(foundation, key)
         self.privacy = PrivacyParts(foundation, trail, find_account)
         self.reports = ReportParts(foundation, trail)
+        self.templates = TemplateParts(foundation, trail)
         self.operations: Mapping[str, Operation] = {
             **self.domains.operations,
             **self.webhooks.operations,
@@ -78,6 +80,7 @@ class Areas:
         self.incidents.on_news = mails.incident_news
         await self.webhooks.start(mails.webhook_disabled, metrics)
         await self.reports.start(metrics)
+        self.templates.start(mailer)
         await self.tracking.start(metrics)
         await self.domains.start(on_key, mails.domain_changed, hosts)
 

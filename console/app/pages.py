@@ -14,9 +14,12 @@ from console.pages.campaign_words import CampaignLines
 from console.pages.credentials import CredentialPages
 from console.pages.domains import DomainPages
 from console.pages.home import HomePage
+from console.pages.media import MediaLibraryPages
 from console.pages.rendering import Renderer
 from console.pages.support import SupportPages
 from console.pages.suppressions import SuppressionPages
+from console.pages.template_editor import TemplateEditorPages
+from console.pages.template_list import TemplateListPages
 from console.pages.webhooks import WebhookPages
 from console.web.application import Area
 from mta.engine.engine import Engine
@@ -63,11 +66,19 @@ def page_areas(services: Services, settings: Settings) -> Sequence[Area]:
     def credentials(app: web.Application, renderer: Renderer) -> None:
         CredentialPages(renderer, services.accounts.credentials, _facts(settings)).add_routes(app)
 
+    def templates(app: web.Application, renderer: Renderer) -> None:
+        parts = services.areas.templates
+        url = parts.public_url
+        TemplateListPages(renderer, parts.service, url).add_routes(app)
+        MediaLibraryPages(renderer, parts.media, url).add_routes(app)
+        TemplateEditorPages(renderer, parts.service, url, parts.mailer).add_routes(app)
+
     return (
         support,
         sending,
         automations,
         credentials,
+        templates,
         services.people.area,
         account_area(services),
     )

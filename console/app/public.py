@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from console.app.templates import TemplateParts
 from console.app.topics import ContactTopics
 from console.app.tracking import TrackingParts
 from console.pages.rendering import Renderer
+from console.public.media import MediaPages
 from console.public.rendering import PublicRenderer
 from console.public.tracking import TrackingPages
 from console.public.unsubscribe import UnsubscribePages
@@ -27,6 +29,7 @@ class PublicFace:
         tracking: TrackingParts,
         templates: ContentRenderer,
         tracker: ContentTracker,
+        saved: TemplateParts,
         sockets: Sequence[socket.socket] | None = None,
     ) -> None:
         """`engine` and `tracking` are running; `sockets` (systemd's) replace `[public] listen`."""
@@ -47,6 +50,7 @@ class PublicFace:
         self._views = ViewPages(
             self._renderer, tracking.tokens, engine.foundation.store, templates, tracker
         )
+        self._media = MediaPages(saved.media)
         self._site: PublicSite | None = None
         if settings.public.listen is not None:
             self._site = PublicSite(
@@ -85,3 +89,4 @@ class PublicFace:
         self._unsubscribe.add_routes(app)
         self._tracking.add_routes(app)
         self._views.add_routes(app)
+        self._media.add_routes(app)

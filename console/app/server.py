@@ -266,7 +266,7 @@ class Server:
             )
         self.public = PublicFace(
             engine, self.services.areas.tracking, self._renderer, self._tracker,
-            self._public_sockets,
+            self.services.areas.templates, self._public_sockets,
         )  # fmt: skip
         await self.public.start()
         api = build_api(engine, self.services, simulated)

@@ -61,6 +61,7 @@ PACKAGES = (
     "console.privacy",
     "console.public",
     "console.reports",
+    "console.templates",
     "console.tracking",
     "console.webhooks",
 )
@@ -159,6 +160,7 @@ class Services:
         await self.trail.observe_ids()
         await self.approvals.observe_ids()
         await self.areas.incidents.observe_ids()
+        await self.areas.templates.service.observe_ids()
         await self.campaigns.book.observe_ids()
         await self.contacts.contacts.observe_ids()
         await self.automations.service.observe_ids()

@@ -66,6 +66,15 @@ SECTIONS = (
         ),
     ),
     MenuSection(
+        "templates_section",
+        (
+            MenuItem("gallery", "/templates/gallery", "eye", "campaign.view"),
+            MenuItem("templates", "/templates", "template", "campaign.view"),
+            MenuItem("media", "/templates/media", "file-text", "campaign.view"),
+            MenuItem("brand", "/templates/brand", "adjustments", "campaign.view"),
+        ),
+    ),
+    MenuSection(
         "audience",
         (
             MenuItem("imports", "/imports", "upload", "contact.view"),
@@ -107,12 +116,16 @@ SECTIONS = (
 )
 
 
+_PATHS = tuple(item.path for section in SECTIONS for item in section.items)
+
+
 def menu(path: str, may: Callable[[str], bool], *, is_sandbox: bool) -> list[Links]:
     """What somebody sees who is at `path`; sections without a page are left out."""
     shown = []
+    here = max((p for p in _PATHS if _is_at(path, p)), key=len, default="")
     for section in SECTIONS:
         links = [
-            Link(item.key, item.path, item.icon, _is_at(path, item.path))
+            Link(item.key, item.path, item.icon, item.path == here)
             for item in section.items
             if (not item.permission or may(item.permission))
             and (is_sandbox or not item.is_sandbox_only)

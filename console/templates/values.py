@@ -27,8 +27,11 @@ class Template:
     @classmethod
     def of(cls, row: Sequence[Any]) -> Self:
         """From a row of `template_get`."""
-        *head, kind, design, subject = row
-        return cls(*head, SourceKind(kind), design, subject)
+        identifier, account, name, version, state, created, changed, kind, design, subject = row
+        return cls(
+            identifier, account, name, version, state, created, changed, SourceKind(kind), design,
+            subject,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ A page that is added later is closed until it is opened here. Who has to set up 
 first sees nothing but the pages for that.
 """
 
+from types import MappingProxyType
+
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 from yarl import URL
@@ -12,8 +14,11 @@ from console.accounts.signin.sessions import Session, Sessions
 from console.api.application import DOCUMENT
 from console.api.bearer import BearerCheck
 from console.pages.forms import has_token, is_from_here
+from console.pages.media import MAX_BODY as MAX_MEDIA
+from console.pages.media import UPLOAD as MEDIA
 from console.pages.sandbox import FRAGMENT_HEADER
 from console.pages.sessions import SESSION, cookie_name, set_cookie
+from console.pages.template_parts import MAX_FORM as MAX_CODE
 from console.web.forwarded import Handler
 
 API = "/api/"
@@ -21,7 +26,11 @@ _OPEN = frozenset(
     ("/login", "/login/code", "/forgot", "/link/{token}", "/healthz", "/readyz", DOCUMENT)
 )
 _STATIC = "/static/"
-_PUBLIC = ("/u/", "/public/")  # behind the links in mail: their tokens decide
+_PUBLIC = ("/u/", "/public/", "/i/", "/f/")  # behind the links in mail: their tokens decide
+# Larger forms, for who is signed in: uploads, and code.
+LARGE_BODIES = MappingProxyType(
+    {MEDIA: MAX_MEDIA, "/templates/{id}": MAX_CODE, "/templates/{id}/draft": MAX_CODE}
+)
 _SAFE = frozenset(("GET", "HEAD"))
 # An open page must not keep a session alive for ever.
 _BACKGROUND = frozenset(("/sandbox/live", "/campaigns/{id}/live/events", "/campaigns/running"))
@@ -64,6 +73,8 @@ class Access:
         if session is None:
             return self._refuse(request, is_use=is_use)
         if request.method not in _SAFE:
+            if path in LARGE_BODIES:
+                request = request.clone(client_max_size=LARGE_BODIES[path])
             if not is_from_here(request):
                 raise web.HTTPForbidden
             if path not in _STREAMED and not has_token(
