@@ -32,8 +32,11 @@ _MARK = "\x01"  # no text has it: `_cleaned`
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-def filled_slots(source: str, slots: Mapping[str, object]) -> str:
-    """The source with its places filled. Raises `TemplateError` for a name that there is not."""
+def filled_slots(source: str, slots: Mapping[str, object], *, kept: str = "\0") -> str:
+    """The source with its places filled; those whose names begin with `kept` stay.
+
+    Raises `TemplateError` for a name that there is not.
+    """
     parts: list[str] = []
     skipped: list[str] = []  # sections that are left out, the outer one first
     opened: list[str] = []
@@ -44,6 +47,9 @@ def filled_slots(source: str, slots: Mapping[str, object]) -> str:
         if not skipped:
             parts.append(source[at : match.start()])
         at = match.end()
+        if name.startswith(kept):
+            parts += () if skipped else (match[0],)
+            continue
         if kind == "/":
             if not opened or opened.pop() != name:
                 raise _wrong(name, line, "closes what is not open")

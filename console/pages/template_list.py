@@ -57,7 +57,8 @@ class TemplateListPages:
 
     async def gallery(self, request: web.Request) -> web.Response:
         """Every design, with its picture."""
-        account_of(request)
+        with refused_to_http():
+            await self._service.brand(session_of(request).actor, account_of(request))
         values = {
             "designs": self._service.gallery.designs,
             "may_edit": self._may_edit(request),

@@ -1,7 +1,6 @@
 """From a draft to a mail's content: the design's source with slots and branding, compiled."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from console.content.errors import TemplateError
@@ -61,7 +60,6 @@ def as_source(draft: Draft, gallery: Gallery) -> Draft:
     if not draft.design:
         return draft
     design = design_of(draft, gallery)
-    look: Mapping[str, str] = {name: f"[[{name}]]" for name in Brand().places()}
-    filled = {**places(design, draft.slots, Brand()), **look}
-    source = filled_slots(design.source, filled)
+    filled = places(design, draft.slots, Brand())
+    source = filled_slots(design.source, filled, kept="brand.")
     return replace(draft, design="", kind=design.kind, source=source, slots={})

@@ -23,10 +23,11 @@ from tests.matrix import (
     people,
     quota,
     reports,
+    templates,
 )
 from tests.matrix.stand import PLACES, WITHIN, Row, Stand, open_stand
 
-AREAS = (accounts, areas, automations, campaigns, contacts, mail, people, quota, reports)
+AREAS = (accounts, areas, automations, campaigns, contacts, mail, people, quota, reports, templates)
 ROWS = [row for area in AREAS for row in area.ROWS]
 WITHOUT_ACTOR = {name for area in AREAS for name in area.WITHOUT_ACTOR}
 INSIDE = {name for area in AREAS for name in area.INSIDE}

@@ -18,11 +18,11 @@ from mta.model.errors import PermanentError
 from mta.settings.loading import load_settings
 from mta.store.work import Rows
 from tests.accounts_world import OPERATOR
-from tests.matrix import automations, routes_api, routes_pages
+from tests.matrix import automations, routes_api, routes_pages, routes_templates, templates
 from tests.matrix.routes import Asks, RouteRow
 from tests.web_world import sign_in, token_of
 
-ROWS = [row for table in (routes_pages, routes_api) for row in table.ROWS]
+ROWS = [row for table in (routes_pages, routes_api, routes_templates) for row in table.ROWS]
 PASSWORD = "correcto caballo"
 
 
@@ -73,6 +73,10 @@ class Site:
         if "{upload}" in named:
             new = await services.contacts.uploads.receive(OPERATOR, account, "x.csv", _rows())
             things["upload"] = str(new.id)
+        if "{template}" in named:
+            things["template"] = str(await templates.made(services, account))
+        if "{media}" in named:
+            things["media"] = str(await templates.uploaded(services, account))
         if "{campaign}" in named:
             new = await services.campaigns.service.create(OPERATOR, account, f"c{number}")
             things["campaign"] = str(new.id)
