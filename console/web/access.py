@@ -26,7 +26,15 @@ _OPEN = frozenset(
     ("/login", "/login/code", "/forgot", "/link/{token}", "/healthz", "/readyz", DOCUMENT)
 )
 _STATIC = "/static/"
-_PUBLIC = ("/u/", "/c/", "/o/", "/v/", "/public/", "/i/", "/f/")  # behind the links in mail: their tokens decide
+_PUBLIC = (
+    "/u/",
+    "/c/",
+    "/o/",
+    "/v/",
+    "/public/",
+    "/i/",
+    "/f/",
+)  # behind the links in mail: their tokens decide
 # Larger forms, for who is signed in: uploads, and code.
 LARGE_BODIES = MappingProxyType(
     {MEDIA: MAX_MEDIA, "/templates/{id}": MAX_CODE, "/templates/{id}/draft": MAX_CODE}
