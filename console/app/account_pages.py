@@ -11,6 +11,7 @@ from console.app.services import PACKAGES, Services
 from console.pages.accounts import AccountPages
 from console.pages.approvals import ApprovalPages
 from console.pages.audit import AuditPages
+from console.pages.privacy import PrivacyPages
 from console.pages.quota import QuotaPages
 from console.pages.refunds import RefundPages
 from console.pages.rendering import Renderer
@@ -42,5 +43,6 @@ def account_area(services: Services) -> Area:
         AuditPages(renderer, services.audit_log, verify).add_routes(app)
         RefundPages(renderer, quota, services.approvals, services.trail).add_routes(app)
         ApprovalPages(renderer, services.approvals).add_routes(app)
+        PrivacyPages(renderer, services.areas.privacy.persons).add_routes(app)
 
     return add

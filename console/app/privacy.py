@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from console.accounts.audit import AuditTrail
+from console.privacy.holders import Contacts, RefundLists
 from console.privacy.operations import AccountFinder, Operation, PersonOperations
 from console.privacy.persons import PersonService
 from console.privacy.retention import Retention
@@ -17,7 +18,9 @@ class PrivacyParts:
     ) -> None:
         kept = foundation.loaded.settings.retention
         store, clock = foundation.store, foundation.clock
-        self.persons = PersonService(store, clock, foundation.suppression, trail)
+        self.persons = PersonService(
+            store, clock, foundation.suppression, trail, (RefundLists(store), Contacts(store))
+        )
         self._retention = Retention(
             store,
             clock,

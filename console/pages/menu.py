@@ -106,6 +106,7 @@ SECTIONS = (
         "settings",
         (
             MenuItem("audit", "/audit", "shield-check", "audit.view"),
+            MenuItem("privacy", "/privacy", "lock", "privacy.manage"),
             MenuItem("status", "/status", "activity"),
         ),
     ),

@@ -15,7 +15,9 @@ import orjson
 from console.accounts.actor import Actor, NotPermitted
 from console.accounts.audit import AuditTrail
 from console.accounts.permissions import Permission
+from console.privacy.holders import PersonHolder
 from console.privacy.shortening import short_reply, without_person
+from console.privacy.values import Erased, Erasure, Held
 from mta.events.record import as_dict, rfc3339
 from mta.model.address import Address, parse_address
 from mta.model.clock import Clock
@@ -34,15 +36,6 @@ ERASED_DOMAIN = "erased.invalid"  # RFC 2606: nobody's
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
-    """What was forgotten."""
-
-    deliveries: int
-    contents: int
-    suppressions: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Found:
     delivery: int
     message: int
@@ -53,22 +46,54 @@ class PersonService:
     """For an actor with `privacy.manage`; `account` None means all accounts where that is so."""
 
     def __init__(
-        self, store: Store, clock: Clock, lists: SuppressionLists, trail: AuditTrail
+        self,
+        store: Store,
+        clock: Clock,
+        lists: SuppressionLists,
+        trail: AuditTrail,
+        holders: Sequence[PersonHolder] = (),
     ) -> None:
+        """`holders`: other areas that keep something of a person."""
+        self._holders = holders
         self._store = store
         self._clock = clock
         self._lists = lists
         self._trail = trail
 
+    async def look(
+        self, actor: Actor, address: str, account: int | None = None, below: Sequence[int] = ()
+    ) -> Held:
+        """How much is kept about the person, and when the person was forgotten before."""
+        accounts = _accounts(actor, account, below)
+        person = parse_address(address.strip())
+        found = await self._find(person, accounts)
+        waiting = 0
+        for part in _parts(found):
+            ids = _json([f.delivery for f in part])
+            rows = await self._store.read("privacy_deliveries", deliveries=ids)
+            waiting += sum(row[2] < DeliveryState.DELIVERED for row in rows)
+        times = sorted(id_time_ms(f.message) for f in found)
+        others = {h.name: len(await h.find(person, accounts)) for h in self._holders}
+        return Held(
+            str(person),
+            len(found),
+            waiting,
+            times[0] if times else 0,
+            times[-1] if times else 0,
+            len(await self._entries(person, accounts)) + len(await self._held(person, accounts)),
+            others,
+            await self._erasures(person, accounts),
+        )
+
     async def export(
-        self, actor: Actor, address: str, account: int | None = None
+        self, actor: Actor, address: str, account: int | None = None, below: Sequence[int] = ()
     ) -> dict[str, object]:
         """Everything that is kept about the person, ready for JSON.
 
         Looks at every delivery there is, in pieces: seconds for millions. Raises `NotPermitted`,
         `NotVisible`, `AddressSyntaxError`, `StoreError`.
         """
-        accounts = _accounts(actor, account)
+        accounts = _accounts(actor, account, below)
         person = parse_address(address.strip())
         found = await self._find(person, accounts)
         deliveries = [
@@ -83,15 +108,21 @@ class PersonService:
                 {"account": str(row[0]), "reply": row[2], "at": rfc3339(row[3])}
                 for row in await self._held(person, accounts)
             ],
+            **{holder.name: await holder.find(person, accounts) for holder in self._holders},
         }
         await self._note(actor, "person.exported", account, person, {"deliveries": len(found)})
         return result
 
     async def erase(
-        self, actor: Actor, address: str, why: str, account: int | None = None
+        self,
+        actor: Actor,
+        address: str,
+        why: str,
+        account: int | None = None,
+        below: Sequence[int] = (),
     ) -> Erased:
         """Forget the person. Raises as `export`, and `PermanentError` while mail to it waits."""
-        accounts = _accounts(actor, account)
+        accounts = _accounts(actor, account, below)
         if not why.strip():
             raise PermanentError("say why: it stands in the audit trail")
         person = parse_address(address.strip())
@@ -103,6 +134,8 @@ class PersonService:
         await self.overwrite()
         entries = await self._entries(person, accounts)
         await self._forget_entries(person, entries, accounts)
+        for holder in self._holders:
+            await holder.forget(person, accounts, self._pseudonym(person))
         done = Erased(len(found), contents, len(entries))
         figures = {
             "deliveries": done.deliveries, "contents": contents, "suppressions": len(entries),
@@ -185,8 +218,7 @@ class PersonService:
 
     async def _forget(self, person: Address, part: Sequence[_Found]) -> int:
         """One piece, in one transaction; gives how many contents went with it."""
-        digest = self._lists.digest.of_key(person.key) & 0xFFFFFFFFFFFFFFFF
-        pseudonym = f"{digest:016x}@{ERASED_DOMAIN}"
+        pseudonym = self._pseudonym(person)
         ids, messages = [f.delivery for f in part], sorted({f.message for f in part})
         rows = await self._store.read("privacy_deliveries", deliveries=_json(ids))
         forgotten = [(row[0], pseudonym, short_reply(row[7])) for row in rows]
@@ -228,15 +260,36 @@ class PersonService:
     async def _note(
         self, actor: Actor, action: str, account: int | None, person: Address, after: dict[str, Any]
     ) -> None:
-        digest = self._lists.digest.of_key(person.key) & 0xFFFFFFFFFFFFFFFF
-        await self._trail.note(actor, action, account or 0, f"person:{digest:016x}", after=after)
+        await self._trail.note(actor, action, account or 0, self._object(person), after=after)
+
+    async def _erasures(
+        self, person: Address, accounts: frozenset[int] | None
+    ) -> Sequence[Erasure]:
+        rows = await self._store.read(
+            "privacy_erasures",
+            object=self._object(person),
+            accounts=None if accounts is None else _json(sorted(accounts)),
+        )
+        return [Erasure.of(row) for row in rows]
+
+    def _hash(self, person: Address) -> str:
+        return f"{self._lists.digest.of_key(person.key) & 0xFFFFFFFFFFFFFFFF:016x}"
+
+    def _pseudonym(self, person: Address) -> str:
+        return f"{self._hash(person)}@{ERASED_DOMAIN}"
+
+    def _object(self, person: Address) -> str:
+        return f"person:{self._hash(person)}"
 
 
-def _accounts(actor: Actor, account: int | None) -> frozenset[int] | None:
+def _accounts(
+    actor: Actor, account: int | None, below: Sequence[int] = ()
+) -> frozenset[int] | None:
     """The accounts that are looked at; None: all."""
     if account is not None:
-        actor.require(Permission.PRIVACY_MANAGE, account)
-        return frozenset((account,))
+        for number in (account, *below):
+            actor.require(Permission.PRIVACY_MANAGE, number)
+        return frozenset((account, *below))
     accounts = actor.accounts(Permission.PRIVACY_MANAGE)
     if accounts is not None and not accounts:
         raise NotPermitted(f"{actor.name} may not look at everything about a person")

@@ -17,7 +17,7 @@ pytestmark = [
 SIGNED_OUT = ("/login", "/forgot", "/link/x")
 PAGES = (
     "/", "/activity", "/credentials", "/webhooks", "/suppressions", "/domains", "/quota",
-    "/quota/ledger", "/refunds", "/refunds/new", "/approvals", "/accounts", "/accounts/new", "/users", "/users/new", "/audit", "/status",
+    "/quota/ledger", "/refunds", "/refunds/new", "/approvals", "/privacy", "/accounts", "/accounts/new", "/users", "/users/new", "/audit", "/status",
     "/support", "/sandbox", "/profile", "/profile/password", "/profile/second-factor",
     "/profile/sessions", "/nothing",
 )  # fmt: skip

@@ -127,6 +127,11 @@ ROWS = (
         make=_invited,
     ),
     Row(
+        "PersonService.look",
+        Permission.PRIVACY_MANAGE,
+        lambda s, a, n, _: s.services.areas.privacy.persons.look(a, "x@example.com", n),
+    ),
+    Row(
         "PersonService.export",
         Permission.PRIVACY_MANAGE,
         lambda s, a, n, _: s.services.areas.privacy.persons.export(a, "x@example.com", n),

@@ -177,6 +177,16 @@ ROWS = (
         "POST", "/refunds/{id}/again", Permission.REFUND_PROPOSE, url="/refunds/{refund}/again"
     ),
     RouteRow("GET", "/approvals", Asks.SIGN_IN),
+    RouteRow("GET", "/privacy", Permission.PRIVACY_MANAGE),
+    *(
+        RouteRow(
+            "POST", path, Permission.PRIVACY_MANAGE,
+            form={"address": "x@example.com", "why": "asked", "typed": "x@example.com"},
+        )
+        for path in ("/privacy", "/privacy/export", "/privacy/erase")
+    ),
+    # Without an erasure there is no certificate: 404 for who may, too. See its own test.
+    RouteRow("POST", "/privacy/certificate", Permission.PRIVACY_MANAGE, is_tried=False),
     RouteRow("GET", "/audit", Permission.AUDIT_VIEW),
     RouteRow("GET", "/audit.csv", Permission.AUDIT_VIEW),
     RouteRow("POST", "/audit/verify", Permission.AUDIT_VIEW),
