@@ -149,6 +149,8 @@ class CampaignRelay(Relay):
 
     async def kill(self) -> None:
         self.store.is_dead = True
+        self.services.campaigns._tally._task.cancel()
+        self.services.campaigns._tally = None
         await self.services.campaigns.close()
         self._releases._task.cancel()  # to stop would be to write
         self.services.close()

@@ -20,6 +20,7 @@ from console.campaigns.providers import ProviderFigures
 from console.campaigns.runner import CampaignRunner
 from console.campaigns.service import CampaignService
 from console.campaigns.steering import Steering
+from console.campaigns.stopping import FOLLOWER, TYPES, StopRules, tally
 from console.campaigns.testing import TestMails, TestTools
 from console.tracking.accounts import OptionsOf
 from mta.engine.engine import Engine
@@ -30,6 +31,7 @@ from mta.model.envelope import Identity
 from mta.model.errors import InternalError
 from mta.model.rendering import ContentRenderer
 from mta.shaping.rules import Shaping
+from mta.spool.follower import EventFollower
 
 
 class CampaignParts:
@@ -62,6 +64,8 @@ class CampaignParts:
         self.runner: CampaignRunner | None = None
         self.pace = Pace()
         providers = ProviderFigures(store, clock, foundation.sites, port)
+        self._rules = StopRules(store, providers)
+        self._tally: EventFollower | None = None
         self.service = CampaignService(
             self.book, self.steering, self._account_of, self._timezone, approvals,
             ProgressReader(self.book, self.steering, self.pace, providers),
@@ -92,13 +96,19 @@ class CampaignParts:
                 self.book.clock,
             )
         )  # fmt: skip
-        self.runner = CampaignRunner(tools, self.service, self._timezone, self.pace)
+        self.runner = CampaignRunner(tools, self.service, self._timezone, self.pace, self._rules)
         await self.runner.start()
+        self._tally = EventFollower(
+            self.book.store, FOLLOWER, TYPES, tally, clock=self.book.clock, metrics=engine.metrics
+        )
+        await self._tally.start()
 
     async def close(self) -> None:
         """End what runs."""
         if self.runner is not None:
             await self.runner.stop()
+        if self._tally is not None:
+            await self._tally.stop()
 
     def _shaping_now(self) -> Shaping:
         """The rules in use; those of the file where no server runs."""

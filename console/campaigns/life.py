@@ -14,7 +14,7 @@ from console.campaigns.checks import (
     require_sendable,
     zone_of,
 )
-from console.campaigns.states import CampaignStatus, Reason
+from console.campaigns.states import RULES, CampaignStatus, Reason
 from console.campaigns.steering import GateRow, Steering
 from console.campaigns.values import Campaign
 from console.campaigns.windows import is_within
@@ -181,6 +181,8 @@ class CampaignLife:
         plan = campaign.plan
         if campaign.reason is Reason.CANARY:
             plan = replace(plan, is_canary_passed=True)
+        if campaign.reason in RULES:  # who resumes it has looked
+            plan = replace(plan, passed=(*plan.passed, campaign.reason.value))
         waits = plan.send_at_ms > now_ms
         if not waits:
             plan = replace(plan, send_at_ms=0)

@@ -79,6 +79,10 @@ class ProviderFigures:
                 await self._count(campaign, kept)
         return self._grouped(kept)
 
+    def name_of(self, site: int) -> str:
+        """The provider of a site."""
+        return UNKNOWN if site == UNRESOLVED else self._sites.get(site).provider
+
     async def _count(self, campaign: Campaign, kept: _Counted) -> None:
         began_s = self._clock.monotonic_s()
         messages = orjson.dumps(campaign.frozen.messages).decode()
@@ -105,7 +109,7 @@ class ProviderFigures:
         by_provider: dict[str, Counter[int]] = {}
         sites: dict[str, set[int]] = {}
         for (site, state), n in kept.counts.items():
-            name = UNKNOWN if site == UNRESOLVED else self._sites.get(site).provider
+            name = self.name_of(site)
             by_provider.setdefault(name, Counter())[state] += n
             sites.setdefault(name, set()).add(site)
         views = {} if self._port is None else {v.site: v for v in self._port.site_views()}

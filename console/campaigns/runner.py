@@ -19,6 +19,7 @@ from console.campaigns.life import CampaignLife, Step
 from console.campaigns.ports import News, nobody
 from console.campaigns.preparing import SYSTEM, CannotSend, Preparation, Tools
 from console.campaigns.states import CampaignStatus, Reason
+from console.campaigns.stopping import StopRules
 from console.campaigns.values import Campaign, Counts, open_of
 from console.campaigns.windows import is_within, next_opening_ms
 from mta.model.errors import JobRefused, PermanentError, StoreFailed, TransientError
@@ -37,7 +38,9 @@ _RESTORED = "restored"
 class CampaignRunner:
     """`start()`, then `stop()`; `wake()` when something changed."""
 
-    def __init__(self, tools: Tools, life: CampaignLife, timezone: str, pace: Pace) -> None:
+    def __init__(
+        self, tools: Tools, life: CampaignLife, timezone: str, pace: Pace, rules: StopRules
+    ) -> None:
         """`timezone`: of the installation; `pace` is told how fast each campaign goes."""
         self._tools = tools
         self._book = tools.book
@@ -50,6 +53,7 @@ class CampaignRunner:
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("relevo.campaigns")
         self.pace = pace
+        self._rules = rules
         self.on_news: News = nobody  # a campaign stopped by itself
 
     async def start(self) -> None:
@@ -146,7 +150,10 @@ class CampaignRunner:
         is_expanded = await self._is_expanded(campaign)
         self._note(campaign, counts)
         await self._keep_figures(campaign, flow, counts)
-        if is_expanded:
+        stop = await self._rules.look(campaign, counts)
+        if stop is not None:
+            await self._stop(campaign, stop.reason, stop.note)
+        elif is_expanded:
             await self._sent(campaign, flow, counts)
 
     async def _sent(self, campaign: Campaign, flow: Flow, counts: Counts) -> None:

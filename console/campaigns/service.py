@@ -259,7 +259,7 @@ class CampaignService(CampaignLife):
     async def _child(
         self, actor: Actor, parent: Campaign, name: str, audience: AudienceSpec, kind: Origin
     ) -> Campaign:
-        plan = replace(parent.plan, send_at_ms=0, end_ms=0, is_canary_passed=False)
+        plan = replace(parent.plan, send_at_ms=0, end_ms=0, is_canary_passed=False, passed=())
         name = checked_name(name or parent.name)
         return await self._book.create(
             actor, parent.account, name, parent.content, audience, plan,

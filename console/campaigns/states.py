@@ -94,6 +94,9 @@ class Reason(StrEnum):
     DONE = "done"
 
 
+RULES = frozenset((Reason.BOUNCES, Reason.COMPLAINTS, Reason.POLICY))  # by which it stops itself
+
+
 class Origin(StrEnum):
     """How a campaign came of another one."""
 

@@ -90,6 +90,7 @@ class Plan(_Stored):
     end_ms: int = 0  # what was not tried by then is cancelled; 0: forecast and a day
     canary: int = 0  # send so many first, then pause
     is_canary_passed: bool = False
+    passed: tuple[str, ...] = ()  # stop rules that somebody has looked at
 
     @property
     def has_window(self) -> bool:

@@ -4,8 +4,13 @@ from collections import Counter
 
 import pytest
 
+from console.accounts.actor import Actor, ActorKind, NotPermitted
+from console.accounts.permissions import PERMISSIONS
+from console.accounts.values import Role
+from console.campaigns.checks import CampaignConflict
 from console.campaigns.states import CampaignStatus as S
 from console.campaigns.states import Origin, Reason
+from mta.model.errors import PermanentError
 from tests.campaign_world import OPERATOR, CampaignRelay
 from tests.evil.behaviour import Behaviour
 from tests.integration.relay_network import Network
@@ -111,6 +116,7 @@ async def test_T_m_an_hour_missed_by_more_than_its_grace_waits_for_a_person(rela
     relay.advance_campaigns(2 * 3600)
     late = await relay.until_status(draft, S.PAUSED)
     assert late.reason is Reason.LATE
+    await relay.until(lambda: told)
     assert [campaign.id for campaign in told] == [draft.id]
     assert receiver.received == []
     await relay.campaigns.resume(OPERATOR, draft.id)
@@ -192,6 +198,61 @@ async def test_a_second_wave_goes_to_those_who_were_not_reached(relay, receiver)
     again = await relay.campaigns.correct(OPERATOR, child.id)
     await relay.campaigns.start(OPERATOR, again.id)
     assert (await relay.until_status(again, S.FINISHED)).frozen.total == 5
+
+
+async def test_T_e_a_campaign_to_dead_addresses_stops_itself_until_somebody_looked(relay, receiver):
+    receiver.behaviour = Behaviour(replies={"RCPT": b"550 5.1.1 no such user\r\n"})
+    draft = await relay.draft(900, rate_per_hour=1_800_000)
+    await relay.campaigns.start(OPERATOR, draft.id)
+    paused = await relay.until_status(draft, S.PAUSED)
+    assert paused.reason is Reason.BOUNCES
+    await relay.quiet()
+    progress = await relay.campaigns.progress(OPERATOR, draft.id)
+    assert 500 <= progress.bounced < 900
+    await relay.campaigns.resume(OPERATOR, draft.id)
+    await relay.until_status(draft, S.FINISHED)
+
+
+async def test_a_second_person_approves_what_an_editor_asks_for(relay):
+    ana, ben = person(relay, 1, Role.EDITOR), person(relay, 2, Role.SENDER)
+    await relay.services.accounts.change_settings(OPERATOR, relay.account, needs_approval=True)
+    draft = await relay.draft(3)
+    with pytest.raises(PermanentError, match="second person"):
+        await relay.campaigns.start(ben, draft.id)
+    asked = await relay.campaigns.submit_for_review(ana, draft.id)
+    assert asked.status is S.IN_REVIEW
+    with pytest.raises(NotPermitted):
+        await relay.campaigns.approve(ana, draft.id)
+    refused = await relay.campaigns.reject(ben, draft.id, "wrong hour")
+    assert (refused.status, refused.reason, refused.note) == (
+        S.DRAFT,
+        Reason.REJECTED,
+        "wrong hour",
+    )
+    await relay.campaigns.submit_for_review(ana, draft.id)
+    edited = await relay.campaigns.edit(ana, draft.id, name="Otro")
+    assert (edited.status, edited.approval) == (S.DRAFT, 0)
+    await relay.campaigns.submit_for_review(ana, draft.id)
+    assert (await relay.campaigns.approve(ben, draft.id)).status is S.APPROVED
+    changed = await relay.campaigns.edit(ana, draft.id, name="Aviso")
+    assert (changed.status, changed.reason) == (S.DRAFT, Reason.EDITED)
+    await relay.campaigns.submit_for_review(ana, draft.id)
+    await relay.campaigns.approve(ben, draft.id)
+    await relay.campaigns.start(ben, draft.id)
+    await relay.until_status(draft, S.FINISHED)
+
+
+async def test_who_saw_an_older_campaign_does_not_overwrite_a_newer_one(relay):
+    draft = await relay.draft(3)
+    changed = await relay.campaigns.edit(OPERATOR, draft.id, draft.etag, name="first")
+    assert changed.etag == draft.etag + 1
+    with pytest.raises(CampaignConflict):
+        await relay.campaigns.edit(OPERATOR, draft.id, draft.etag, name="second")
+
+
+def person(relay, number: int, role: Role) -> Actor:
+    grants = {relay.account: PERMISSIONS[role]}
+    return Actor(ActorKind.USER, number, f"{role}@example.org", grants)
 
 
 async def test_T_d_killed_in_the_middle_nobody_is_lost_or_written_to_twice(

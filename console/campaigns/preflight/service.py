@@ -71,7 +71,7 @@ class Preflight:
         found = [*audience, *self._quota(campaign, total)]
         found += await self._sender(campaign)
         found += await self._content(campaign, columns)
-        expected = await self._forecast(campaign, total) if total else None
+        expected = await self._forecast(campaign, total) if counts and total else None
         if expected is not None:
             found += _of_forecast(campaign, expected, self._tools.clock.now_ms())
         order = list(Severity)
