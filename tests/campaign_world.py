@@ -25,6 +25,7 @@ from mta.model.address import parse_address
 from mta.store.work import Rows as Work
 from tests.accounts_world import OPERATOR
 from tests.integration.relay import DEADLINE_S, Relay
+from tests.integration.relay_audit import describe
 
 CONTENT = Content(
     from_address="avisos@sender.test",
@@ -214,7 +215,7 @@ class CampaignRelay(Relay):
             found: Campaign = await self.campaigns.get(OPERATOR, campaign.id)
             if fits(found):
                 return found
-            assert asyncio.get_running_loop().time() < end_s, f"never: {found}"
+            assert asyncio.get_running_loop().time() < end_s, f"never: {describe(self)} {found}"
             await self.pulse.next()
 
 

@@ -96,7 +96,7 @@ class Dispatcher:
             companions=lambda: parts.transactions.companions,
             find_route=rerouting.find_route,
             metrics=parts.metrics,
-            paced=self.flow_clock.watch,
+            paced=self.flow_clock.served,
         )
         self._log = structlog.get_logger("mta.delivery")
 

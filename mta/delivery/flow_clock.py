@@ -35,9 +35,22 @@ class FlowClock:
         self._over: set[int] = set()  # flows whose end was told
         self._event = asyncio.Event()
 
+    def served(self, flow: Flow) -> None:
+        """The flow was served at its own rate: look at it at its next turn.
+
+        That may have come meanwhile, and whoever found the flow closed has gone: it is woken, too.
+        """
+        now_ms = self._clock.now_ms()
+        if 0 < flow.next_ms <= now_ms:
+            self._arm(now_ms, flow.id)
+        else:
+            self._watch(flow, now_ms)
+
     def watch(self, flow: Flow) -> None:
         """Look at the flow again when its hour, its rate or its end says so."""
-        now_ms = self._clock.now_ms()
+        self._watch(flow, self._clock.now_ms())
+
+    def _watch(self, flow: Flow, now_ms: int) -> None:
         if flow.has_ended(now_ms):
             if flow.id not in self._over:
                 self._over.add(flow.id)
@@ -45,9 +58,13 @@ class FlowClock:
             return
         self._over.discard(flow.id)
         moment = flow.next_change_ms(now_ms)
-        if moment and self._armed.get(flow.id, moment + 1) > moment:
-            self._armed[flow.id] = moment
-            heappush(self._moments, (moment, flow.id))
+        if moment:
+            self._arm(moment, flow.id)
+
+    def _arm(self, moment: int, flow_id: int) -> None:
+        if self._armed.get(flow_id, moment + 1) > moment:
+            self._armed[flow_id] = moment
+            heappush(self._moments, (moment, flow_id))
             self._event.set()
 
     def clock_was_set(self) -> None:
@@ -88,4 +105,4 @@ class FlowClock:
                 continue
             if flow.is_open(now_ms) and not flow.has_ended(now_ms):
                 self._woken(flow_id)
-            self.watch(flow)
+            self._watch(flow, now_ms)  # of the same moment: no turn comes in between

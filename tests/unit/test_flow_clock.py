@@ -89,3 +89,28 @@ def test_the_end_of_a_flow_comes_later_by_its_time_on_hold():
     assert planned.next_change_ms(monday) == monday + HOUR_MS
     assert not planned.has_ended(monday + HOUR_MS - 1)
     assert planned.has_ended(monday + HOUR_MS)
+
+
+async def test_a_turn_that_came_while_the_flow_was_served_is_not_lost():
+    clock, flows, woken = SystemClock(), FlowDirectory(), asyncio.Event()
+    paced = flows.add(flow(rate_per_hour=1_800_000))
+    moments = FlowClock(flows, clock, woken=lambda _: woken.set(), ended=lambda _: None)
+    running = asyncio.create_task(moments.run())
+    try:
+        paced.next_ms = clock.now_ms() - 1.0  # closed when it was picked from, open by now
+        moments.served(paced)
+        async with asyncio.timeout(5):
+            await woken.wait()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def test_what_had_its_turn_may_go_though_the_next_one_has_not_come():
+    paced = flow(rate_per_hour=3_600)
+    paced.take(NOW_MS)
+    paced.take(NOW_MS)
+    assert not paced.is_open(NOW_MS)
+    assert paced.lets_out(NOW_MS)
+    paced.gate = Gate.HELD
+    assert not paced.lets_out(NOW_MS)
