@@ -1,0 +1,93 @@
+"""Automatic messages in the running server: from a list or an event to the receiver's mailbox (T-j)."""
+
+import asyncio
+import json
+
+import aiohttp
+import pytest
+import structlog
+
+from console.accounts.values import Limits, Scope
+from console.app.server import Server
+from mta.settings.loading import load_settings
+from tests.accounts_world import OPERATOR
+
+WAIT_S = 30.0
+
+
+@pytest.fixture
+async def server(tmp_path):
+    for name in ("queue", "dkim"):
+        (tmp_path / name).mkdir(mode=0o700)
+    environ = {
+        "RELEVO_SERVER__DATA_DIR": str(tmp_path / "queue"),
+        "RELEVO_SERVER__DKIM_DIR": str(tmp_path / "dkim"),
+        "RELEVO_SUBMISSION__LISTEN": '["127.0.0.1:0"]',
+        "RELEVO_CONSOLE__LISTEN": "127.0.0.1:0",
+        "RELEVO_DELIVERY__MODE": "sandbox",
+        "RELEVO_SANDBOX__LISTEN": "127.0.0.1:0",
+        "RELEVO_LOG__LEVEL": "error",
+    }
+    started = asyncio.Event()
+    server = Server(load_settings(None, environ), lambda _: started.set())
+    running = asyncio.create_task(server.engine.run(server._begin))
+    await asyncio.wait_for(started.wait(), WAIT_S)
+    yield server
+    server.engine.stop()
+    assert await running == 0
+    server.engine.log_output.close()
+    structlog.reset_defaults()
+
+
+async def received(server: Server, count: int) -> list[str]:
+    """The subjects of the first mails at the simulator, in the order of their arrival."""
+    inbox = server.simulator.inbox
+    async with asyncio.timeout(WAIT_S):
+        while len(found := inbox.list()) < count:
+            await asyncio.sleep(0.02)
+    return sorted(f"{mail.rcpt_to[0]}: {mail.subject}" for mail in found)
+
+
+def document(trigger, *steps):
+    return json.dumps({"trigger": trigger, "steps": steps})
+
+
+async def test_T_j_who_comes_onto_a_list_or_has_an_event_gets_the_mail(server):
+    services = server.services
+    account = (await services.accounts.add(OPERATOR, "Agencia")).id
+    await services.areas.domains.service.add(OPERATOR, "example.org", account)
+    contacts = services.contacts.contacts
+    members = await contacts.add_list(OPERATOR, account, "Boletín")
+    other = await contacts.add_list(OPERATOR, account, "Clientes")
+    ana = await contacts.put(OPERATOR, account, "ana@example.com", {"nombre": "Ana"})
+    service = services.automations.service
+    welcome = document(
+        {"kind": "list_joined", "list": members.id},
+        {"kind": "send", "id": "hola", "subject": "Hola {{ nombre }}", "text": "Bienvenida"},
+        {"kind": "list_add", "id": "more", "list": other.id},
+    )
+    bought = document(
+        {"kind": "event", "name": "compra"},
+        {"kind": "send", "id": "gracias", "subject": "Pedido {{ n }}", "html": "<p>Gracias</p>"},
+    )
+    for name, definition in (("Bienvenida", welcome), ("Compra", bought)):
+        made = await service.create(OPERATOR, account, name, definition, sender="hola@example.org")
+        await service.activate(OPERATOR, made.id)
+
+    await contacts.enlist(OPERATOR, members.id, [ana.id])
+    assert await received(server, 1) == ["ana@example.com: Hola Ana"]
+    assert [one.id for one, _ in await contacts.members(OPERATOR, other.id)] == [ana.id]
+
+    key = await services.accounts.credentials.add(
+        OPERATOR, account, "tienda", Limits(frozenset({Scope.SEND}))
+    )
+    host, port = server.console.addresses[0]
+    async with aiohttp.ClientSession(f"http://{host}:{port}/") as client:
+        headers = {"Authorization": f"Bearer {key.secret}"}
+        event = {"name": "compra", "email": "ANA@example.com", "values": {"n": 7}, "id": "o-7"}
+        for expected in (202, 202):  # told twice, sent once
+            answer = await client.post("/api/v1/events", json=event, headers=headers)
+            assert (answer.status, (await answer.json())["automations"]) == (expected, 1)
+        event["email"] = "nadie@example.com"
+        assert (await client.post("/api/v1/events", json=event, headers=headers)).status == 404
+    assert "ana@example.com: Pedido 7" in await received(server, 2)
