@@ -7,6 +7,7 @@ from typing import Any
 from console.accounts.audit import AuditTrail
 from console.accounts.authenticator import CredentialAuthenticator
 from console.automations.definition import SendStep
+from console.automations.engagement import FOLLOWED, NAME, EngagementEntrance
 from console.automations.entering import Active, Entrance
 from console.automations.events import EventService
 from console.automations.follow import MemberFollower
@@ -24,8 +25,11 @@ from mta.engine.engine import Engine
 from mta.engine.foundation import Foundation
 from mta.model.envelope import Identity
 from mta.model.errors import InternalError, PermanentError, TransientError
+from mta.spool.follower import EventFollower
 from mta.store.base import Store
 from mta.store.work import Rows
+
+ENGAGED_BATCH = 100  # events of one job: a campaign may start a dozen automations for each
 
 
 class AutomationParts:
@@ -50,6 +54,8 @@ class AutomationParts:
         self._entrance = Entrance(store, ids, clock, self.readers, self._active)
         self.events = EventService(store, ids, self.readers, self._active, self._entrance)
         self._follower = MemberFollower(store, contacts, self._active, self._entrance)
+        self._engaged = EngagementEntrance(store, self._active, self._entrance)
+        self._events: EventFollower | None = None
         self._runner: AutomationRunner | None = None
 
     async def start(self, engine: Engine) -> None:
@@ -66,10 +72,17 @@ class AutomationParts:
         self._runner = AutomationRunner(base.store, base.clock, self._active, self._entrance, tools)
         await self._follower.start()
         self._runner.start()
+        self._events = EventFollower(
+            base.store, NAME, FOLLOWED, self._engaged.handle, clock=base.clock,
+            metrics=engine.metrics, batch=ENGAGED_BATCH,
+        )  # fmt: skip
+        await self._events.start()
 
     async def close(self) -> None:
         """End what runs."""
         await self._follower.stop()
+        if self._events is not None:
+            await self._events.stop()
         if self._runner is not None:
             await self._runner.stop()
 

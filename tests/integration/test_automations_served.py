@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+from email import message_from_bytes, policy
 
 import aiohttp
 import pytest
@@ -9,6 +11,7 @@ import structlog
 
 from console.accounts.values import Limits, Scope
 from console.app.server import Server
+from console.campaigns.values import AudienceSpec, Content
 from mta.settings.loading import load_settings
 from tests.accounts_world import OPERATOR
 
@@ -26,6 +29,7 @@ async def server(tmp_path):
         "RELEVO_CONSOLE__LISTEN": "127.0.0.1:0",
         "RELEVO_DELIVERY__MODE": "sandbox",
         "RELEVO_SANDBOX__LISTEN": "127.0.0.1:0",
+        "RELEVO_SERVER__PUBLIC_URL": "http://t.example.org",
         "RELEVO_LOG__LEVEL": "error",
     }
     started = asyncio.Event()
@@ -91,3 +95,47 @@ async def test_T_j_who_comes_onto_a_list_or_has_an_event_gets_the_mail(server):
         event["email"] = "nadie@example.com"
         assert (await client.post("/api/v1/events", json=event, headers=headers)).status == 404
     assert "ana@example.com: Pedido 7" in await received(server, 2)
+
+
+async def test_T_j_who_opens_a_campaign_gets_the_next_mail(server):
+    services = server.services
+    account = (await services.accounts.add(OPERATOR, "Agencia")).id
+    await services.areas.domains.service.add(OPERATOR, "example.org", account)
+    contacts = services.contacts.contacts
+    members = await contacts.add_list(OPERATOR, account, "Boletín")
+    for name in ("ana", "luis"):
+        made = await contacts.put(OPERATOR, account, f"{name}@example.com", {"nombre": name})
+        await contacts.enlist(OPERATOR, members.id, [made.id])
+    content = Content(
+        from_address="hola@example.org", subject="Boletín", source="<p>Hola {{ nombre }}</p>"
+    )
+    campaigns = services.campaigns.service
+    campaign = await campaigns.create(
+        OPERATOR, account, "Boletín 1", content, AudienceSpec(include=(members.id,))
+    )
+    automation = await services.automations.service.create(
+        OPERATOR,
+        account,
+        "Al abrir",
+        document(
+            {"kind": "opened", "campaign": campaign.id},
+            {"kind": "send", "id": "more", "subject": "Más, {{ nombre }}", "text": "x"},
+        ),
+        sender="hola@example.org",
+    )
+    await services.automations.service.activate(OPERATOR, automation.id)
+    await campaigns.start(OPERATOR, campaign.id)
+    assert await received(server, 2) == ["ana@example.com: Boletín", "luis@example.com: Boletín"]
+
+    (mail,) = [one for one in server.simulator.inbox.list() if one.rcpt_to[0].startswith("ana@")]
+    pixel = re.search(r"/o/[\w-]+\.gif", html_of(mail.raw))
+    host, port = server.console.addresses[0]
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    async with aiohttp.ClientSession(f"http://{host}:{port}/") as client:
+        answer = await client.get(pixel[0], headers={"User-Agent": agent})
+        assert answer.status == 200
+    assert (await received(server, 3))[1] == "ana@example.com: Más, ana"
+
+
+def html_of(raw: bytes) -> str:
+    return message_from_bytes(raw, policy=policy.default).get_body(("html",)).get_content()

@@ -10,3 +10,12 @@ WHERE delivery IN (SELECT value FROM json_each(:deliveries)) AND (opened_ms > 0 
 -- name: automation_clicked
 SELECT delivery FROM engagement
 WHERE delivery IN (SELECT value FROM json_each(:deliveries)) AND clicked_ms > 0;
+
+-- name: automation_flows
+-- The flows of campaigns that have one.
+SELECT id, json_extract(frozen, '$.flow') FROM campaign
+WHERE id IN (SELECT value FROM json_each(:campaigns)) AND json_extract(frozen, '$.flow') > 0;
+
+-- name: automation_contacts
+SELECT id, contact FROM delivery
+WHERE id IN (SELECT value FROM json_each(:deliveries)) AND contact > 0;
