@@ -78,6 +78,11 @@ class AutomationParts:
         )  # fmt: skip
         await self._events.start()
 
+    async def caught_up(self) -> None:
+        """Return when everything that happened until now was looked at; for tests."""
+        if self._events is not None:
+            await self._events.catch_up()
+
     async def close(self) -> None:
         """End what runs."""
         await self._follower.stop()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from console.automations.definition import EngagementTrigger
 from console.automations.entering import Active, Entrance
+from console.tracking.hits import HitClass
 from mta.model.traffic import EventType
 from mta.spool.follower import FollowedEvent
 from mta.store.base import Store
@@ -15,6 +16,8 @@ from mta.store.work import Rows
 
 NAME = "automations"
 FOLLOWED = (EventType.OPENED, EventType.CLICKED, EventType.DELIVERED)
+# Classes of hits that figures count as people's.
+PEOPLE = frozenset(klass.shown for klass in HitClass if klass.is_counted)
 _KINDS = {
     EventType.OPENED: "opened",
     EventType.CLICKED: "clicked",
@@ -41,7 +44,11 @@ class EngagementEntrance:
                 "automation_flows", campaigns=json.dumps(sorted(watched))
             )
         }
-        wanted = [event for event in events if event.flow in campaigns and event.delivery]
+        wanted = [
+            event
+            for event in events
+            if event.flow in campaigns and event.delivery and not _is_automatic(event)
+        ]
         if not wanted:
             return ()
         deliveries = json.dumps(sorted({event.delivery for event in wanted}))
@@ -62,3 +69,9 @@ class EngagementEntrance:
             for _, definition in self._active.all.values()
             if isinstance(definition.trigger, EngagementTrigger)
         }
+
+
+def _is_automatic(event: FollowedEvent) -> bool:
+    """Whether no person did it, as far as is known when it happens."""
+    klass = event.values().get("class")
+    return klass is not None and klass not in PEOPLE

@@ -12,10 +12,14 @@ import structlog
 from console.accounts.values import Limits, Scope
 from console.app.server import Server
 from console.campaigns.values import AudienceSpec, Content
+from console.tracking.hits import HitKind
+from console.tracking.ingest import RawHit
+from console.tracking.tokens import Purpose
 from mta.settings.loading import load_settings
 from tests.accounts_world import OPERATOR
 
 WAIT_S = 30.0
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
 @pytest.fixture
@@ -128,12 +132,20 @@ async def test_T_j_who_opens_a_campaign_gets_the_next_mail(server):
     assert await received(server, 2) == ["ana@example.com: Boletín", "luis@example.com: Boletín"]
 
     (mail,) = [one for one in server.simulator.inbox.list() if one.rcpt_to[0].startswith("ana@")]
-    pixel = re.search(r"/o/[\w-]+\.gif", html_of(mail.raw))
-    host, port = server.console.addresses[0]
-    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-    async with aiohttp.ClientSession(f"http://{host}:{port}/") as client:
-        answer = await client.get(pixel[0], headers={"User-Agent": agent})
-        assert answer.status == 200
+    token = re.search(r"/o/([\w-]+)\.gif", html_of(mail.raw))[1]
+    tracking = services.areas.tracking
+    seen = tracking.tokens.target(Purpose.OPEN, token)
+    now_ms = services.foundation.clock.now_ms()
+    for later_ms, agent in ((500, "scanner"), (60_000, FIREFOX)):
+        hit = RawHit(
+            HitKind.OPEN, seen.delivery, seen.message, -1, now_ms + later_ms, "192.0.2.1", agent,
+            is_head=False,
+        )  # fmt: skip
+        tracking.ingest.take(hit)
+        await tracking.ingest.flush()
+        if agent != FIREFOX:  # what no person did starts nothing
+            await services.automations.caught_up()
+            assert await services.automations.service.enrolments(OPERATOR, automation.id) == []
     assert (await received(server, 3))[1] == "ana@example.com: Más, ana"
 
 
