@@ -95,7 +95,13 @@ SELECT id, address, coalesce(merge, '') FROM delivery WHERE message = :message O
 async def open_api_stand(path: Path, **options: Any) -> AsyncIterator[ApiStand]:
     """A stand on a store in `path`."""
     merges = StatementPackage("tests.merges", (SqlFile("merges", "", MERGES),), ())
-    packages = [StatementPackage.of("mta.spool"), StatementPackage.of("console.api"), BAG, merges]
+    packages = [
+        StatementPackage.of("mta.spool"),
+        StatementPackage.of("console.api"),
+        StatementPackage.of("console.maillog"),
+        BAG,
+        merges,
+    ]
     store = await SqliteStore.open(path, packages)
     try:
         yield ApiStand(store, **options)

@@ -14,6 +14,7 @@ from mta.model.address import parse_address
 from mta.model.errors import AddressSyntaxError
 from mta.model.ids import id_time_ms
 from mta.model.traffic import DeliveryState, TrafficClass
+from mta.store.base import Store
 
 SCANNED = 20_000  # deliveries that one page looks at: a page may come short and have a next
 ANY = -1
@@ -33,16 +34,19 @@ class Search:
     credential: int = 0
     since_ms: int = 0
     until_ms: int = 0  # 0: now
+    key: str = ""  # an idempotency key
 
     @property
     def _is_narrowed(self) -> bool:
         """Whether rows that are looked at may not fit; else a page need not look further."""
-        words = (self.recipient, self.sender, self.subject, self.tag, self.credential)
+        words = (self.recipient, self.sender, self.subject, self.tag, self.credential, self.key)
         return any(words) or self.state is not None or self.klass is not None
 
     @property
     def statement(self) -> str:
-        """Which of the two."""
+        """Which of the three."""
+        if self.key:
+            return "maillog_of_key"
         return "maillog_to" if self.recipient else "maillog_page"
 
     def parameters(self, account: int, before: int, count: int) -> dict[str, Any]:
@@ -61,14 +65,19 @@ class Search:
             "count": count,
             "scanned": SCANNED if self._is_narrowed else count,
         }
-        return {**values, "addresses": self._addresses()} if self.recipient else values
+        if self.key:
+            return {**values, "key": self.key}
+        if self.recipient:
+            values["address"], values["same"] = self._spellings()
+        return values
 
-    def _addresses(self) -> str:
+    def _spellings(self) -> tuple[str, str]:
+        """The address as it was given and as it is compared."""
         try:
             address = parse_address(self.recipient.strip().strip("<>"))
         except AddressSyntaxError:
-            return "[]"  # nobody has it
-        return orjson.dumps(sorted({str(address), address.key})).decode()
+            return "", ""  # nobody has it
+        return str(address), address.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,7 @@ class LogRow:
     subject: str
     tags: Sequence[str]
     credential: int
+    host: str
 
     @property
     def accepted_ms(self) -> int:
@@ -99,7 +109,7 @@ class LogRow:
         tags = orjson.loads(row[10]) if row[10] else []
         return cls(
             row[0], row[1], row[2], DeliveryState(row[3]), TrafficClass(row[4]), row[5], row[6],
-            row[7], row[8], row[9], tags, row[11],
+            row[7], row[8], row[9], tags, row[11], row[12],
         )  # fmt: skip
 
 
@@ -109,3 +119,16 @@ class LogPage:
 
     rows: Sequence[LogRow]
     next: int
+
+
+async def find_page(
+    store: Store, account: int, wanted: Search, *, before: int = 0, limit: int
+) -> LogPage:
+    """Deliveries of an account that fit; `before`: the place of the page, 0: the beginning.
+
+    A page may come short and still have a next one.
+    """
+    parameters = wanted.parameters(account, before, limit + 1)
+    *found, (_, place, *_) = await store.read(wanted.statement, **parameters)
+    rows = [LogRow.of(row) for row in found[:limit]]
+    return LogPage(rows, rows[-1].id if len(found) > limit else place or 0)

@@ -11,7 +11,7 @@ from console.accounts.audit import AuditTrail
 from console.accounts.permissions import Permission
 from console.maillog.dialogue import Line, dialogue
 from console.maillog.resending import Submit, submission_of
-from console.maillog.search import LogPage, LogRow, Search
+from console.maillog.search import LogPage, Search, find_page
 from mta.events.record import EVENT_TYPES
 from mta.model.clock import Clock
 from mta.model.errors import ContentDamaged, PermanentError, TransientError
@@ -87,12 +87,9 @@ class MailLogService:
     ) -> LogPage:
         """Deliveries of an account, newest first; a page may come short and still have a next."""
         actor.require(Permission.MAIL_VIEW, account)
-        limit = min(limit, MAX_PAGE)
-        parameters = wanted.parameters(account, before, limit + 1)
-        *found, (_, place, *_) = await self._store.read(wanted.statement, **parameters)
-        rows = [LogRow.of(row) for row in found[:limit]]
-        following = rows[-1].id if len(found) > limit else place or 0
-        return LogPage(rows, following)
+        return await find_page(
+            self._store, account, wanted, before=before, limit=min(limit, MAX_PAGE)
+        )
 
     async def show(self, actor: Actor, identifier: int) -> Mail:
         """One delivery, or the first one of a message, with its timeline."""

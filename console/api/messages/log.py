@@ -5,24 +5,20 @@ costs a page and never a walk over millions; a page may therefore come short and
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import orjson
 
 from console.api.messages.schemas import MessageFilter
 from console.api.pagination import page, place_of
 from console.api.refusals import ApiRefusal
+from console.maillog.search import LogRow, Search, find_page
 from mta.events.record import as_dict, rfc3339
-from mta.model.address import parse_address
-from mta.model.errors import AddressSyntaxError
 from mta.model.ids import id_time_ms
 from mta.model.traffic import DeliveryState, TrafficClass
 from mta.spool.inspection import QueueReader, QueueRow, StoredMessage
 from mta.spool.rows import MessageFlag
 from mta.store.base import Store
 
-SCANNED = 20_000  # deliveries that one page looks at
-ANY = -1
 _FIRST = (1 << 63) - 1
 
 
@@ -52,27 +48,22 @@ class MessageLog:
     async def list(self, viewer: Viewer, wanted: MessageFilter) -> Mapping[str, object]:
         """A page of deliveries, the newest first."""
         place = place_of(wanted.cursor, (int,))
-        parameters: dict[str, Any] = {
-            "account": viewer.account,
-            "credential": viewer.credential,
-            "before": place[0] if place else _FIRST,
-            "since": round(wanted.since.timestamp() * 1000) * 1_000_000 if wanted.since else 0,
-            "state": ANY if wanted.status is None else DeliveryState[wanted.status.name],
-            "class": ANY if wanted.klass is None else int(wanted.klass.traffic),
-            "tag": wanted.tag,
-            "count": wanted.limit + 1,
-            "scanned": SCANNED,
-        }
-        parameters["since"] = max(0, min(_FIRST, parameters["since"]))
-        if wanted.idempotency_key:
-            parameters["key"] = wanted.idempotency_key
-            rows = await self._store.read("api_messages_of_key", **parameters)
-        elif wanted.recipient:
-            parameters["address"], parameters["same"] = _spellings(wanted.recipient)
-            rows = await self._store.read("api_messages_to", **parameters)
-        else:
-            rows = await self._store.read("api_messages", **parameters)
-        return _page(rows, wanted.limit)
+        found = await find_page(
+            self._store,
+            viewer.account,
+            Search(
+                recipient=wanted.recipient,
+                tag=wanted.tag,
+                state=None if wanted.status is None else DeliveryState[wanted.status.name],
+                klass=None if wanted.klass is None else wanted.klass.traffic,
+                credential=viewer.credential,
+                since_ms=max(0, round(wanted.since.timestamp() * 1000)) if wanted.since else 0,
+                key=wanted.idempotency_key,
+            ),
+            before=max(1, min(_FIRST, int(place[0]))) if place else 0,
+            limit=wanted.limit,
+        )
+        return page([_item(row) for row in found.rows], (found.next,) if found.next else None)
 
     async def find(self, viewer: Viewer, text: str) -> tuple[StoredMessage, Sequence[QueueRow]]:
         """The message of an id with its deliveries, or with the one delivery of that id."""
@@ -108,39 +99,22 @@ class MessageLog:
         }
 
 
-def _spellings(text: str) -> tuple[str, str]:
-    """An address as it was given and as it is compared."""
-    try:
-        address = parse_address(text)
-    except AddressSyntaxError:
-        return "", ""  # nobody has it
-    return str(address), address.key
-
-
-def _page(rows: Sequence[tuple[Any, ...]], limit: int) -> Mapping[str, object]:
-    """Rows and, in the last one (its first column NULL), how far the search came."""
-    *found, (_, place, *_) = rows
-    items = [
-        {
-            "id": str(row[0]),
-            "message": str(row[1]),
-            "recipient": row[2],
-            "status": DeliveryState(row[3]).label,
-            "class": TrafficClass(row[4]).label,
-            "from": row[5],
-            "subject": row[6],
-            "tags": orjson.loads(row[7]) if row[7] else [],
-            "attempts": row[8],
-            "reply": row[9],
-            "host": row[10],
-            "created_at": rfc3339(id_time_ms(row[1])),
-            "updated_at": rfc3339(row[11]),
-        }
-        for row in found[:limit]
-    ]
-    if len(found) > limit:
-        return page(items, (int(items[-1]["id"]),))
-    return page(items, (place,) if place else None)
+def _item(row: LogRow) -> Mapping[str, object]:
+    return {
+        "id": str(row.id),
+        "message": str(row.message),
+        "recipient": row.address,
+        "status": row.state.label,
+        "class": row.klass.label,
+        "from": row.sender,
+        "subject": row.subject,
+        "tags": row.tags,
+        "attempts": row.attempts,
+        "reply": row.reply,
+        "host": row.host,
+        "created_at": rfc3339(row.accepted_ms),
+        "updated_at": rfc3339(row.changed_ms),
+    }
 
 
 def _delivery(row: QueueRow, sender: str, tags: Sequence[str]) -> Mapping[str, object]:

@@ -5,15 +5,14 @@
 -- Deliveries of an account's messages, newest first, by the index (account, id) of messages.
 WITH seen AS MATERIALIZED (
     SELECT d.id, d.message, d.address, d.state, d.class, d.attempts, d.last_reply, d.changed_ms,
-           m.sender, m.subject, m.tags, m.credential
+           m.sender, m.subject, m.tags, m.credential, d.last_host
     FROM message AS m CROSS JOIN delivery AS d ON d.message = m.id
     WHERE m.account = :account AND m.id < :before AND m.id < :until AND m.id >= :since
-      AND d.id < :before
+      AND d.id < :before AND (:credential = 0 OR m.credential = :credential)
     ORDER BY m.id DESC, d.id DESC LIMIT :scanned),
 found AS (
     SELECT * FROM seen
     WHERE (:state < 0 OR state = :state) AND (:class < 0 OR class = :class)
-      AND (:credential = 0 OR credential = :credential)
       AND (:sender = '' OR instr(lower(sender), :sender) > 0)
       AND (:subject = '' OR instr(lower(subject), :subject) > 0)
       AND (:tag = '' OR (tags <> '' AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)))
@@ -21,32 +20,60 @@ found AS (
 SELECT * FROM found
 UNION ALL
 SELECT NULL, CASE WHEN count(*) >= :scanned THEN min(id) END,
-       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM seen;
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM seen;
 
 -- name: maillog_to
--- The same for deliveries to some addresses (a JSON array), by the index on addresses.
+-- The same for deliveries to an address, in two spellings: each by its index, newest first.
 WITH seen AS MATERIALIZED (
-    SELECT d.id, d.message, d.address, d.state, d.class, d.attempts, d.last_reply, d.changed_ms,
-           m.sender, m.subject, m.tags, m.credential, m.account
-    FROM delivery AS d CROSS JOIN message AS m ON m.id = d.message
-    WHERE d.address IN (SELECT value FROM json_each(:addresses))
-      AND d.id < :before AND d.id < :until AND d.id >= :since
-    ORDER BY d.id DESC LIMIT :scanned),
+    SELECT * FROM (
+        SELECT * FROM (
+            SELECT d.id, d.message, d.address, d.state, d.class, d.attempts, d.last_reply, d.changed_ms,
+                   d.last_host
+            FROM delivery AS d
+            WHERE d.address = :address AND d.id < :before AND d.id < :until AND d.id >= :since
+            ORDER BY d.id DESC LIMIT :scanned)
+        UNION ALL
+        SELECT * FROM (
+            SELECT d.id, d.message, d.address, d.state, d.class, d.attempts, d.last_reply, d.changed_ms,
+                   d.last_host
+            FROM delivery AS d
+            WHERE d.address = :same AND :same <> :address
+              AND d.id < :before AND d.id < :until AND d.id >= :since
+            ORDER BY d.id DESC LIMIT :scanned))
+    ORDER BY id DESC LIMIT :scanned),
 found AS (
-    SELECT id, message, address, state, class, attempts, last_reply, changed_ms, sender, subject,
-           tags, credential
-    FROM seen
-    WHERE account = :account
-      AND (:state < 0 OR state = :state) AND (:class < 0 OR class = :class)
-      AND (:credential = 0 OR credential = :credential)
-      AND (:sender = '' OR instr(lower(sender), :sender) > 0)
-      AND (:subject = '' OR instr(lower(subject), :subject) > 0)
-      AND (:tag = '' OR (tags <> '' AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)))
-    ORDER BY id DESC LIMIT :count)
+    SELECT s.id, s.message, s.address, s.state, s.class, s.attempts, s.last_reply, s.changed_ms,
+           m.sender, m.subject, m.tags, m.credential, s.last_host
+    FROM seen AS s CROSS JOIN message AS m ON m.id = s.message
+    WHERE m.account = :account AND (:credential = 0 OR m.credential = :credential)
+      AND (:state < 0 OR s.state = :state) AND (:class < 0 OR s.class = :class)
+      AND (:sender = '' OR instr(lower(m.sender), :sender) > 0)
+      AND (:subject = '' OR instr(lower(m.subject), :subject) > 0)
+      AND (:tag = '' OR (m.tags <> '' AND EXISTS (SELECT 1 FROM json_each(m.tags) WHERE value = :tag)))
+    ORDER BY s.id DESC LIMIT :count)
 SELECT * FROM found
 UNION ALL
 SELECT NULL, CASE WHEN count(*) >= :scanned THEN min(id) END,
-       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM seen;
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM seen;
+
+-- name: maillog_of_key
+-- The same for the message of an idempotency key.
+WITH found AS (
+    SELECT d.id, d.message, d.address, d.state, d.class, d.attempts, d.last_reply, d.changed_ms,
+           m.sender, m.subject, m.tags, m.credential, d.last_host
+    FROM idempotency AS i CROSS JOIN message AS m ON m.id = i.message
+    CROSS JOIN delivery AS d ON d.message = m.id
+    WHERE i.account = :account AND i.key = :key AND m.account = :account
+      AND (:credential = 0 OR m.credential = :credential)
+      AND d.id < :before AND d.id < :until AND d.id >= :since
+      AND (:state < 0 OR d.state = :state) AND (:class < 0 OR d.class = :class)
+      AND (:sender = '' OR instr(lower(m.sender), :sender) > 0)
+      AND (:subject = '' OR instr(lower(m.subject), :subject) > 0)
+      AND (:tag = '' OR (m.tags <> '' AND EXISTS (SELECT 1 FROM json_each(m.tags) WHERE value = :tag)))
+    ORDER BY d.id DESC LIMIT min(:count, :scanned))
+SELECT * FROM found
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL;
 
 -- name: maillog_merge
 -- The values of one recipient of a template message.
