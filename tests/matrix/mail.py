@@ -12,7 +12,10 @@ from tests.matrix.stand import Row, Stand
 
 WITHOUT_ACTOR: dict[str, str] = {}
 
-INSIDE: dict[str, str] = {}
+INSIDE: dict[str, str] = {
+    f"SimulatedMail.{verb}": "refuses nobody, shows what he may see: test_simulated_mail.py"
+    for verb in ("list", "get", "kept", "clear")
+}
 
 
 async def _no_engine(_: object) -> object:
