@@ -16,13 +16,14 @@ from console.app.services import PACKAGES
 from console.automations.exported import TABLES as AUTOMATIONS
 from console.campaigns.exported import TABLES as CAMPAIGNS
 from console.contacts.exported import TABLES as CONTACTS
+from console.templates.exported import TABLES as TEMPLATES
 from console.tracking.exported import TABLES as TRACKING
 from console.webhooks.exported import TABLES as WEBHOOKS
 from mta.model.clock import SystemClock
 from mta.settings.loading import Loaded
 from mta.store.snapshot import StoreSnapshot
 
-TABLES = (*CORE, *CONTACTS, *CAMPAIGNS, *AUTOMATIONS, *TRACKING, *WEBHOOKS)
+TABLES = (*CORE, *CONTACTS, *CAMPAIGNS, *AUTOMATIONS, *TEMPLATES, *TRACKING, *WEBHOOKS)
 
 # Tables of the database that no export holds, and why.
 NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
@@ -75,12 +76,6 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "campaign_link": "as link",
         "automation_count": "sums of enrolment",
         "automation_cursor": "places of the server's own work",
-        # Not yet: a later release exports templates and the images and files of an account.
-        "brand": "not yet",
-        "media": "not yet",
-        "media_part": "not yet",
-        "template": "not yet",
-        "template_version": "not yet",
     }
 )
 

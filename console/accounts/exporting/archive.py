@@ -23,7 +23,6 @@ from mta.model.clock import Clock
 from mta.model.errors import PermanentError
 from mta.store.snapshot import StoreSnapshot
 
-PAGE = 1_000  # rows of a read
 FORMAT = 1
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 20
@@ -135,11 +134,11 @@ def _pages(source: Source, table: ExportTable) -> Any:
     names = ("after", "after_2")[: len(place)]
     while True:
         keys: Mapping[str, int | str] = dict(zip(names, place, strict=True))
-        rows = source.store.rows(table.statement, accounts=accounts, count=PAGE, **keys)
+        rows = source.store.rows(table.statement, accounts=accounts, count=table.page, **keys)
         if rows:
             yield rows
             place = rows[-1][: len(place)]
-        if len(rows) < PAGE:
+        if len(rows) < table.page:
             return
 
 

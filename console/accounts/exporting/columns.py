@@ -60,6 +60,7 @@ class ExportTable:
     statement: str
     columns: Sequence[Column]
     start: Sequence[int | str] = (0,)  # before the first key
+    page: int = 1_000  # rows of a read: few where rows are large
 
     def told(self, row: Sequence[Any]) -> dict[str, Any]:
         """A row without its keys, as JSON has it."""
@@ -75,14 +76,18 @@ class ExportTable:
 
 
 def table(
-    name: str, columns: str, *, statement: str = "", start: Sequence[int | str] = (0,)
+    name: str,
+    columns: str,
+    *,
+    start: Sequence[int | str] = (0,),
+    page: int = 1_000,
 ) -> ExportTable:
     """`columns`: names with kinds, as in `"id:id name created_at:time"`."""
     parsed = []
     for word in columns.split():
         told, _, kind = word.partition(":")
         parsed.append(Column(told, Kind(kind)))
-    return ExportTable(name, statement or f"export_{name}", tuple(parsed), start)
+    return ExportTable(name, f"export_{name}", tuple(parsed), start, page)
 
 
 def _cell(value: Any) -> Cell:
