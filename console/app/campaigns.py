@@ -10,7 +10,7 @@ from console.accounts.service import AccountService
 from console.accounts.values import Account
 from console.campaigns.audiences import CampaignAudiences, StoredAudiences
 from console.campaigns.book import CampaignBook
-from console.campaigns.composing import PlainCompiler
+from console.campaigns.composing import ContentCompiler
 from console.campaigns.figures import Pace
 from console.campaigns.ports import Audiences, Compiler
 from console.campaigns.preflight.service import Preflight, PreflightTools
@@ -60,7 +60,7 @@ class CampaignParts:
         lookup = FlowLookup(store, foundation.flows, ids, clock)
         self.steering = Steering(lookup, clock, port)
         self.audiences: Audiences = CampaignAudiences(self.book, stored)
-        self.compiler: Compiler = PlainCompiler(tracking)
+        self.compiler: Compiler = ContentCompiler(tracking)
         self.runner: CampaignRunner | None = None
         self.pace = Pace()
         providers = ProviderFigures(store, clock, foundation.sites, port)

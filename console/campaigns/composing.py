@@ -4,14 +4,14 @@ from html import escape
 
 from console.campaigns.values import Content
 from console.content.compiling import MessageTemplate, compile_template
+from console.content.source import SourceKind, compile_source_aside
 from console.tracking.accounts import OptionsOf
-from console.tracking.instrumenting import TrackingOptions
 
 _HIDDEN = "display:none;max-height:0;overflow:hidden;mso-hide:all"
 
 
-class PlainCompiler:
-    """HTML and text as they are; no saved templates."""
+class ContentCompiler:
+    """MJML, HTML or text through the one compile path, and the account's tracking."""
 
     def __init__(self, options_of: OptionsOf = lambda _account, _opens, _clicks: None) -> None:
         """`options_of` says how an account's mail is tracked."""
@@ -22,27 +22,30 @@ class PlainCompiler:
         tracking = None
         if campaign:
             tracking = self._options_of(account, content.track_opens, content.track_clicks)
-        return compile_template(message_of(content, tracking))
+        html, text = await texts_of(content)
+        return compile_template(
+            MessageTemplate(
+                author=content.from_address,
+                author_name=content.from_name,
+                reply_to=content.reply_to,
+                subject=content.subject,
+                html=html,
+                text=text,
+                tracking=tracking,
+            )
+        )
 
 
-def message_of(content: Content, tracking: TrackingOptions | None = None) -> MessageTemplate:
-    """The message with its fields still in it."""
-    is_text = content.kind == "text"
-    html = "" if is_text else with_preheader(content.source, content.preheader)
-    return MessageTemplate(
-        author=content.from_address,
-        author_name=content.from_name,
-        reply_to=content.reply_to,
-        subject=content.subject,
-        html=html,
-        text=text_of(content),
-        tracking=tracking,
-    )
+async def texts_of(content: Content) -> tuple[str, str]:
+    """The HTML and the text that go out, with their fields still in them. Raises `TemplateError`.
 
-
-def text_of(content: Content) -> str:
-    """The text part; empty: there is none."""
-    return content.text or (content.source if content.kind == "text" else "")
+    Where nobody wrote a text part it is made of the HTML; a part that is empty is none.
+    """
+    if not content.source:
+        return "", content.text
+    slots = dict(content.slots) or None
+    body = await compile_source_aside(SourceKind(content.kind), content.source, slots)
+    return with_preheader(body.html, content.preheader), content.text or body.text
 
 
 def with_preheader(html: str, preheader: str) -> str:

@@ -1,6 +1,8 @@
 """Campaigns from a draft to the last delivery, over real SMTP: T-a, T-d, T-m."""
 
 from collections import Counter
+from dataclasses import replace
+from email import message_from_bytes, policy
 
 import pytest
 
@@ -11,7 +13,7 @@ from console.campaigns.checks import CampaignConflict
 from console.campaigns.states import CampaignStatus as S
 from console.campaigns.states import Origin, Reason
 from mta.model.errors import PermanentError
-from tests.campaign_world import OPERATOR, CampaignRelay
+from tests.campaign_world import CONTENT, OPERATOR, CampaignRelay
 from tests.evil.behaviour import Behaviour
 from tests.integration.relay_network import Network
 
@@ -180,6 +182,26 @@ async def test_a_test_mail_costs_nothing_and_says_what_it_is(relay, receiver):
     assert b"Subject: [Prueba] Hola persona 2" in mail.content
     assert b"X-Campaign-Test: 1" in mail.content
     assert await relay.left() == 10
+
+
+async def test_a_campaign_in_mjml_has_html_with_its_slots_and_a_text_part(relay, receiver):
+    source = (
+        "<mjml><mj-body><mj-section><mj-column><mj-text>[[ aviso ]] {{ nombre }}</mj-text>"
+        "</mj-column></mj-section></mj-body></mjml>"
+    )
+    content = replace(
+        CONTENT, kind="mjml", source=source, text="", slots={"aviso": "Corte"}, preheader="Ya"
+    )
+    draft = await relay.draft(1, content=content)
+    assert (await relay.campaigns.preflight(OPERATOR, draft.id)).errors == 0
+    await relay.campaigns.start(OPERATOR, draft.id)
+    await relay.until_status(draft, S.FINISHED)
+    mail = message_from_bytes(receiver.received[0].content, policy=policy.default)
+    html, text = [mail.get_body((kind,)).get_content() for kind in ("html", "plain")]
+    assert "<mj-text" not in html
+    assert "Corte persona 0" in " ".join(html.split())
+    assert ">Ya</div>" in html
+    assert "Corte persona 0" in " ".join(text.split())
 
 
 async def test_a_second_wave_goes_to_those_who_were_not_reached(relay, receiver):

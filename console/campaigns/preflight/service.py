@@ -8,7 +8,7 @@ from console.accounts.actor import Actor
 from console.accounts.quota.meter import Meter
 from console.accounts.sending.service import SendingDomains
 from console.accounts.sending.values import RecordKind, RecordState
-from console.campaigns.composing import text_of, with_preheader
+from console.campaigns.composing import texts_of
 from console.campaigns.ports import Audiences, Column, Compiler, IdentityOf
 from console.campaigns.preflight.checking import check_content
 from console.campaigns.preflight.findings import Finding, Severity
@@ -135,8 +135,7 @@ class Preflight:
             return [Finding("content.missing")]
         try:
             await self._tools.compiler().compile(campaign.account, content)
-            html = "" if content.kind == "text" else content.source
-            html, text = with_preheader(html, content.preheader), text_of(content)
+            html, text = await texts_of(content)
             return check_content(content, html, text, columns)
         except PermanentError as error:
             return [Finding("content.broken", {"problem": str(error)[:300]})]
