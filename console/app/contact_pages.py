@@ -4,6 +4,7 @@ from aiohttp import web
 
 from console.app.services import Services
 from console.pages.campaign_audience import CampaignAudiencePages
+from console.pages.contacts import ContactPages
 from console.pages.imports import ImportPages
 from console.pages.rendering import Renderer
 from console.web.application import Area
@@ -17,6 +18,7 @@ def contact_area(services: Services) -> Area:
         ImportPages(renderer, parts.uploads, parts.contacts, parts.importer.rows_read).add_routes(
             app
         )
+        ContactPages(renderer, parts.contacts).add_routes(app)
         # Before `/campaigns/{id}/{action}`, which takes what is left.
         CampaignAudiencePages(
             renderer, services.campaigns.service, parts.uploads, parts.audiences, parts.contacts

@@ -19,7 +19,7 @@ import structlog
 from console.contacts.files.child import ACCEPTED, REJECTED, Job
 from console.contacts.files.judging import Reason
 from console.contacts.uploads import UploadService, kind_of
-from console.contacts.values import ColumnMapping, Upload, UploadState
+from console.contacts.values import ColumnMapping, ContactList, Upload, UploadState
 from mta.model.clock import Clock
 from mta.model.errors import InternalError, JobRefused, RelevoError, StoreError
 from mta.model.ids import IdGenerator
@@ -173,19 +173,25 @@ class Importer:
     async def _store_rows(self, upload: Upload) -> None:
         """All pages that are not stored yet; the next one is read while one is committed."""
         mapping = ColumnMapping(**upload.options)
+        status = await self._status(mapping.save_as_list)
         folder = self._uploads.folder_of(upload.id)
         count = PAGE_WITH_LIST if mapping.save_as_list else PAGE
         page = await asyncio.to_thread(_page, folder, upload.place, upload.bad_place, count)
         while page.good or page.bad:
-            stored, work = self._work(upload, mapping, page)
+            stored, work = self._work(upload, mapping, page, status)
             commit = self._store.submit(work, bulk=True)
             following = await asyncio.to_thread(_page, folder, page.place, page.bad_place, count)
             await commit
             upload = replace(upload, place=page.place, bad_place=page.bad_place, stored=stored)
             page = following
 
+    async def _status(self, number: int) -> str:
+        """How those are on a list who come from a file: who has to confirm has not done so."""
+        rows = await self._store.read("list_by_id", list=number)
+        return "unconfirmed" if rows and ContactList(*rows[0]).optin == "double" else "confirmed"
+
     def _work(
-        self, upload: Upload, mapping: ColumnMapping, page: "_Page"
+        self, upload: Upload, mapping: ColumnMapping, page: "_Page", status: str
     ) -> tuple[int, list[Rows]]:
         """How many rows are stored after this page, and the job that stores it."""
         rejects = [(upload.id, *line[:5]) for line in page.bad]
@@ -196,7 +202,7 @@ class Importer:
                 rejects.append((upload.id, row, mapping.email + 1, address, reason.value, ""))
             else:
                 kept.append((address, key, merge))
-        work = self._page_rows(upload, mapping, kept)
+        work = self._page_rows(upload, mapping, kept, status)
         if rejects:
             work.append(Rows("upload_reject_insert", rejects))
         stored = upload.stored + len(kept)
@@ -207,7 +213,11 @@ class Importer:
         return stored, work
 
     def _page_rows(
-        self, upload: Upload, mapping: ColumnMapping, kept: Sequence[tuple[str, str, str]]
+        self,
+        upload: Upload,
+        mapping: ColumnMapping,
+        kept: Sequence[tuple[str, str, str]],
+        status: str,
     ) -> list[Rows]:
         now_ms = self._clock.now_ms()
         work = []
@@ -225,8 +235,7 @@ class Importer:
                 for n, (address, key, merge) in enumerate(kept)
             ]
             members = [
-                (mapping.save_as_list, upload.account, key, "confirmed", now_ms)
-                for _, key, _ in kept
+                (mapping.save_as_list, upload.account, key, status, now_ms) for _, key, _ in kept
             ]
             work.append(Rows("contact_put", contacts))
             work.append(Rows("list_member_put_by_key", members))

@@ -119,8 +119,10 @@ class Contact:
     @property
     def name(self) -> str:
         """As people call them."""
-        parts = (self.attrs.get("first_name", ""), self.attrs.get("last_name", ""))
-        return " ".join(part for part in parts if part) or self.attrs.get("full_name", "")
+        first = _first(self.attrs, ("first_name", "nombre", "nombres"))
+        last = _first(self.attrs, ("last_name", "apellido", "apellidos", "apellido_paterno"))
+        whole = _first(self.attrs, ("full_name", "nombre_completo", "nombres_y_apellidos"))
+        return " ".join(part for part in (first, last) if part) or whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +139,8 @@ class ContactList:
     members: int
     created_ms: int
     changed_ms: int
+
+
+def _first(attrs: Mapping[str, str], names: Sequence[str]) -> str:
+    """The first value that there is under one of the names; files call them as they like."""
+    return next((attrs[name] for name in names if attrs.get(name)), "")

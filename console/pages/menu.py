@@ -77,6 +77,8 @@ SECTIONS = (
     MenuSection(
         "audience",
         (
+            MenuItem("contacts", "/contacts", "user", "contact.view"),
+            MenuItem("lists", "/lists", "list", "contact.view"),
             MenuItem("imports", "/imports", "upload", "contact.view"),
             MenuItem("suppressions", "/suppressions", "ban", "suppression.view"),
         ),

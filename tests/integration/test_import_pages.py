@@ -140,3 +140,22 @@ async def test_what_is_no_table_is_told_on_the_page(person):
     assert "passwd.csv" in page
     assert "<b>etc" not in page
     assert (await person.post(path, email=""))[0] == 422
+
+
+async def test_contacts_are_kept_by_hand_and_their_export_is_never_a_formula(person):
+    assert (await person.post("/contacts", email="Ana@example.org", first_name="<i>Ana"))[0] == 303
+    contacts = person.whole.services.contacts.contacts
+    (ana,) = await contacts.search(OPERATOR, person.whole.account, "ana@")
+    values = "nombre: Ana\n=1+1: x"
+    to = f"/contacts/{ana.id}"
+    assert (await person.post(to, email=ana.email, values=values, status="active"))[0] == 303
+    await contacts.change(OPERATOR, ana.id, "=cmd@example.org", {"=1+1": "x"}, "active")
+    page = await person.get("/contacts?q=cmd")
+    assert "=cmd@example.org" in page
+    assert "<i>Ana" not in page
+    assert "'=cmd@example.org,active,page,'=1+1: x" in await person.get("/contacts/export.csv")
+    assert (await person.post("/lists", name="Boletín"))[0] == 303
+    (list_,) = await contacts.lists(OPERATOR, person.whole.account)
+    assert (await person.post(f"/lists/{list_.id}/members", email="no"))[0] == 422
+    assert (await person.post(f"/lists/{list_.id}/members", email="b@example.org"))[0] == 303
+    assert "b@example.org" in await person.get(f"/lists/{list_.id}")

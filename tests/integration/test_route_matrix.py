@@ -70,6 +70,14 @@ class Site:
                 OPERATOR, account, f"a{number}", automations.DEFINITION, sender="a@own.example.org"
             )
             things["automation"] = str(made.id)
+        if "{contact}" in named:
+            new = await services.contacts.contacts.put(
+                OPERATOR, account, f"c{number}@example.org", {}
+            )
+            things["contact"] = str(new.id)
+        if "{list}" in named:
+            new = await services.contacts.contacts.add_list(OPERATOR, account, f"l{number}")
+            things["list"] = str(new.id)
         if "{upload}" in named:
             new = await services.contacts.uploads.receive(OPERATOR, account, "x.csv", _rows())
             things["upload"] = str(new.id)

@@ -201,6 +201,32 @@ ROWS = (
         "POST", "/activity/{id}/resend", Permission.MAIL_CANCEL, url="/activity/1/resend",
         is_tried=False,
     ),
+    RouteRow("GET", "/contacts", Permission.CONTACT_VIEW),
+    RouteRow("POST", "/contacts", Permission.CONTACT_EDIT, form={"email": "b@example.com"}),
+    RouteRow("GET", "/contacts/export.csv", Permission.EXPORT),
+    RouteRow("GET", "/contacts/{id}", Permission.CONTACT_VIEW, url="/contacts/{contact}"),
+    RouteRow(
+        "POST", "/contacts/{id}", Permission.CONTACT_EDIT, url="/contacts/{contact}",
+        form={"email": "c{number}@example.com", "status": "active"},
+    ),
+    RouteRow(
+        "POST", "/contacts/{id}/remove", Permission.CONTACT_EDIT, url="/contacts/{contact}/remove"
+    ),
+    RouteRow("GET", "/lists", Permission.CONTACT_VIEW),
+    RouteRow("POST", "/lists", Permission.CONTACT_EDIT, form={"name": "x{number}"}),
+    RouteRow("GET", "/lists/{id}", Permission.CONTACT_VIEW, url="/lists/{list}"),
+    RouteRow(
+        "POST", "/lists/{id}", Permission.CONTACT_EDIT, url="/lists/{list}",
+        form={"name": "y{number}"},
+    ),
+    RouteRow(
+        "POST", "/lists/{id}/members", Permission.CONTACT_EDIT, url="/lists/{list}/members",
+        form={"email": "b@example.com"},
+    ),
+    RouteRow(
+        "POST", "/lists/{id}/leave", Permission.CONTACT_EDIT, url="/lists/{list}/leave",
+        form={"contact": "1"},
+    ),
     RouteRow("GET", "/imports", Permission.CONTACT_VIEW),
     RouteRow("POST", "/imports", Permission.CONTACT_EDIT, file="correo\na@example.com\n"),
     RouteRow("GET", "/imports/{id}", Permission.CONTACT_VIEW, url="/imports/{upload}"),

@@ -219,3 +219,12 @@ async def test_rows_become_contacts_on_a_list_if_wanted(world):
         {"nombre": "Ana", "razon_social": "Ñandú SAC", "cargo": "Jefa"}
     ]
     assert (await world.contacts.list(OPERATOR, members.id)).members == 2
+
+
+async def test_a_file_confirms_nobody_on_a_list_that_asks_people_themselves(world):
+    members = await world.contacts.add_list(OPERATOR, ACCOUNT, "Boletín", optin="double")
+    await world.read(CSV.encode(), save_as_list=members.id)
+    found = await world.contacts.members(OPERATOR, members.id)
+    assert [status for _, status in found] == ["unconfirmed", "unconfirmed"]
+    audience = await world.audiences.of_lists(OPERATOR, ACCOUNT, [members.id])
+    assert audience.total == 0
