@@ -74,6 +74,7 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "quota_use": "as share_use",
         "audit_entry": "as audit",
         "campaign_link": "as link",
+        "campaign_tally": "sums of deliveries",
         "automation_count": "sums of enrolment",
         "automation_cursor": "places of the server's own work",
     }
