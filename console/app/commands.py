@@ -147,6 +147,7 @@ def export_account(
     """Write all that is kept of an account into one file, beside the server or without one."""
     from console.app import exporting
 
+    exporting.require_new(target)  # before the audit trail tells of an export
     named = {} if account is None else {"account": account}
     begun = run_operation(config, "account.export", named)
     return exporting.write_export(load(config), int(begun["account"]), target, progress)

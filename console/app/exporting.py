@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from console.accounts.exporting.archive import Progress, Source, write_archive
+from console.accounts.exporting.archive import Progress, Source, require_new, write_archive
 from console.accounts.exporting.tables import TABLES as CORE
 from console.app.services import PACKAGES
 from console.automations.exported import TABLES as AUTOMATIONS
@@ -22,6 +22,8 @@ from console.webhooks.exported import TABLES as WEBHOOKS
 from mta.model.clock import SystemClock
 from mta.settings.loading import Loaded
 from mta.store.snapshot import StoreSnapshot
+
+__all__ = ["NOT_EXPORTED", "TABLES", "require_new", "write_export"]
 
 TABLES = (*CORE, *CONTACTS, *CAMPAIGNS, *AUTOMATIONS, *TEMPLATES, *TRACKING, *WEBHOOKS)
 

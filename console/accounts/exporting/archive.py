@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -68,8 +69,7 @@ def write_archive(path: Path, source: Source, clock: Clock, progress: Progress) 
 
     Raises `PermanentError` when the file exists or cannot be written, `StoreError`.
     """
-    if path.exists():
-        raise PermanentError(f"{path}: exists already")
+    require_new(path)
     partial = path.with_name(f"{path.name}.partial")
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -87,6 +87,12 @@ def write_archive(path: Path, source: Source, clock: Clock, progress: Progress) 
     return Exported(path, source.account, source.accounts, files, size, digest)
 
 
+def require_new(path: Path) -> None:
+    """Raise `PermanentError` when there is something: nothing is written over."""
+    if path.exists():
+        raise PermanentError(f"{path}: exists already")
+
+
 def _fill(
     file: IO[bytes], source: Source, clock: Clock, progress: Progress
 ) -> Sequence[ExportedFile]:
@@ -95,7 +101,7 @@ def _fill(
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
         for number, table in enumerate(source.tables):
             progress(table.name, number, len(source.tables))
-            files += _table(archive, source, table)
+            files += _table(archive, source, table, began_ms)
         manifest = {
             "format": FORMAT,
             "account": str(source.account),
@@ -104,17 +110,28 @@ def _fill(
             "ended_at": rfc3339(clock.now_ms()),
             "files": [asdict(one) for one in files],
         }
-        archive.writestr(MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+        archive.writestr(
+            _entry(MANIFEST, began_ms), orjson.dumps(manifest, option=orjson.OPT_INDENT_2)
+        )
     return files
 
 
-def _table(archive: zipfile.ZipFile, source: Source, table: ExportTable) -> list[ExportedFile]:
+def _entry(name: str, at_ms: int) -> zipfile.ZipInfo:
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    entry = zipfile.ZipInfo(name, at.timetuple()[:6])
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
+
+
+def _table(
+    archive: zipfile.ZipFile, source: Source, table: ExportTable, at_ms: int
+) -> list[ExportedFile]:
     """Both files of a table from one reading: the CSV waits on the disk until the other is whole."""
     count = 0
     with tempfile.TemporaryFile() as kept:
         csv = _Summed(kept)
         csv.write(csv_text([[column.name for column in table.columns]]).encode())
-        with archive.open(f"{table.name}.jsonl", "w", force_zip64=True) as entry:
+        with archive.open(_entry(f"{table.name}.jsonl", at_ms), "w", force_zip64=True) as entry:
             lines = _Summed(entry)
             for page in _pages(source, table):
                 told = [table.told(row) for row in page]
@@ -122,7 +139,7 @@ def _table(archive: zipfile.ZipFile, source: Source, table: ExportTable) -> list
                 csv.write(csv_text(map(table.cells, told)).encode())
                 count += len(told)
         kept.seek(0)
-        with archive.open(f"{table.name}.csv", "w", force_zip64=True) as entry:
+        with archive.open(_entry(f"{table.name}.csv", at_ms), "w", force_zip64=True) as entry:
             while chunk := kept.read(_CHUNK):
                 entry.write(chunk)
     return [lines.file(f"{table.name}.jsonl", count), csv.file(f"{table.name}.csv", count)]
