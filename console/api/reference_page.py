@@ -21,6 +21,7 @@ from console.api.refunds import RefundEndpoints
 from console.api.routes import Route
 from console.api.sandbox import SandboxEndpoints
 from console.api.suppressions import SuppressionEndpoints
+from console.api.templates import TemplateEndpoints
 from console.api.usage import UsageEndpoints
 from console.api.users import UserEndpoints
 from console.api.webhooks import WebhookEndpoints
@@ -102,6 +103,7 @@ def all_groups() -> Sequence[RouteGroup]:
         WebhookEndpoints(nothing, nothing),
         AutomationEndpoints(nothing, nothing, nothing),
         CampaignEndpoints(nothing, nothing),
+        TemplateEndpoints(nothing, nothing),
         DomainEndpoints(nothing, nothing),
         CredentialEndpoints(nothing, nothing),
         AccountEndpoints(nothing, nothing),

@@ -20,6 +20,7 @@ from console.api.refunds import RefundEndpoints
 from console.api.routes import Call
 from console.api.sandbox import SandboxEndpoints
 from console.api.suppressions import SuppressionEndpoints
+from console.api.templates import TemplateEndpoints
 from console.api.usage import UsageEndpoints
 from console.api.users import UserEndpoints
 from console.api.webhooks import WebhookEndpoints
@@ -42,6 +43,7 @@ def build_send_service(engine: Engine, services: Services) -> SendService:
         engine.batches,
         services.foundation.store,
         max_message_bytes=int(engine.settings.submission.max_message_bytes),
+        templates=services.areas.templates.service,
         tracking=services.areas.tracking.accounts.options,
         left=_BagLeft(services.quota.meter),
     )
@@ -93,6 +95,7 @@ def build_api(engine: Engine, services: Services, simulated: SimulatedMail | Non
         WebhookEndpoints(services.areas.webhooks.service, actor_of),
         AutomationEndpoints(services.automations.service, services.automations.events, actor_of),
         CampaignEndpoints(services.campaigns.service, actor_of),
+        TemplateEndpoints(services.areas.templates.service, actor_of),
         DomainEndpoints(services.areas.domains.service, actor_of),
         QueueEndpoints(reader, log, services.queue.operations["queue.why"]),
         SandboxEndpoints(simulated, actor_of),

@@ -1,9 +1,11 @@
 """Routes of templates, images and files."""
 
 from console.accounts.permissions import Permission
+from console.accounts.values import Scope
 from tests.matrix.routes import Asks, RouteRow
 
 _ONE = r"/templates/{id}"
+_V1 = "/api/v1/templates"
 _URL = "/templates/{template}"
 _SEE, _EDIT = Permission.CAMPAIGN_VIEW, Permission.TEMPLATE_EDIT
 
@@ -36,4 +38,19 @@ ROWS = [
     RouteRow("POST", f"{_ONE}/duplicate", _EDIT, url=f"{_URL}/duplicate"),
     RouteRow("POST", f"{_ONE}/archive", _EDIT, url=f"{_URL}/archive"),
     RouteRow("POST", f"{_ONE}/test", Permission.CAMPAIGN_TEST, url=f"{_URL}/test"),
+    RouteRow("GET", _V1, Scope.CAMPAIGN_VIEW, also=Scope.TEMPLATE_EDIT),
+    RouteRow("POST", _V1, Scope.TEMPLATE_EDIT, json={"name": "n{number}", "source": "<p>x</p>"}),
+    RouteRow(
+        "GET", f"{_V1}/{{id}}", Scope.CAMPAIGN_VIEW, also=Scope.TEMPLATE_EDIT,
+        url=f"{_V1}/{{template}}",
+    ),
+    RouteRow(
+        "PUT", f"{_V1}/{{id}}", Scope.TEMPLATE_EDIT, url=f"{_V1}/{{template}}",
+        json={"source": "<p>y</p>"},
+    ),
+    RouteRow("DELETE", f"{_V1}/{{id}}", Scope.TEMPLATE_EDIT, url=f"{_V1}/{{template}}"),
+    RouteRow(
+        "POST", f"{_V1}/{{id}}/preview", Scope.CAMPAIGN_VIEW, also=Scope.TEMPLATE_EDIT,
+        url=f"{_V1}/{{template}}/preview", json={"merge": {"nombre": "Ana"}},
+    ),
 ]  # fmt: skip

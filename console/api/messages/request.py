@@ -146,7 +146,14 @@ class MessageRequest(Schema):
     text: str = Field(default="", max_length=MAX_BODY)
     html: str = Field(default="", max_length=MAX_BODY)
     template: str | None = Field(
-        default=None, max_length=64, description="Id of a stored template, instead of the texts."
+        default=None,
+        max_length=120,
+        description="Id or name of a stored template, instead of the texts.",
+    )
+    merge: dict[str, Any] = Field(
+        default_factory=dict,
+        max_length=200,
+        description="Values for the template's fields, of a message to `to`.",
     )
     attachments: list[Attachment] = Field(default_factory=list, max_length=MAX_ATTACHMENTS)
     headers: dict[str, str] = Field(

@@ -8,7 +8,9 @@ from console.api.messages.composing import Composed, composed
 from console.api.messages.replies import refusal_of
 from console.api.messages.request import MessageRequest
 from console.api.messages.result import ItemStatus, SendItem, SendResult
+from console.api.messages.stored import with_template
 from console.api.refusals import ApiRefusal, Told
+from console.templates.service import TemplateService
 from console.tracking.accounts import OptionsOf
 from mta.intake.admission import Joined
 from mta.intake.batch import BatchIntake, BatchSubmission
@@ -64,6 +66,7 @@ class SendService:
         store: Store,
         *,
         max_message_bytes: int,
+        templates: TemplateService | None = None,
         tracking: OptionsOf = lambda _account, _opens, _clicks: None,
         left: BagLeft | None = None,
     ) -> None:
@@ -72,6 +75,7 @@ class SendService:
         `left` tells what an account's bag holds, from memory.
         """
         self._intake = intake
+        self._templates = templates
         self._batches = batches
         self._store = store
         self._max_message_bytes = max_message_bytes
@@ -140,6 +144,7 @@ class SendService:
         options = None
         if track.opens or track.clicks:
             options = self._tracking(identity.account_id, bool(track.opens), bool(track.clicks))
+        request = await with_template(request, identity.account_id, self._templates)
         if _size(request) >= THREAD_OCTETS:
             made = await asyncio.to_thread(composed, request, identity, origin, key, options)
         else:
