@@ -143,7 +143,7 @@ async def test_T_h_a_message_names_a_template_and_fills_it(whole):
     added = await services.accounts.credentials.add(
         OPERATOR, whole.account, "ERP", Limits(frozenset({Scope.SEND, Scope.TEMPLATE_EDIT}))
     )
-    head = {"Authorization": f"Bearer {added.api_key}"}
+    head = {"Authorization": f"Bearer {added.secret}"}
     async with aiohttp.ClientSession(whole.url, headers=head) as api:
         new = {"name": "Aviso", "design": "notice", "subject": "Hola {{ nombre }}"}
         async with api.post("/api/v1/templates", json=new) as made:
