@@ -93,7 +93,7 @@ class Preflight:
         accepted = counts.get("accepted", 0)
         if not accepted:
             return [Finding("audience.empty")], counts, columns
-        left_out = sum(n for name, n in counts.items() if name not in ("accepted", "total"))
+        left_out = sum(n for name, n in counts.items() if name not in ("accepted", "total", "rows"))
         told = Finding("audience.counts", {"accepted": accepted, "left_out": left_out})
         return [told], counts, columns
 
