@@ -1,8 +1,11 @@
 """Puts the pages of campaigns together."""
 
+from functools import partial
+
 from aiohttp import web
 
 from console.app.services import Services
+from console.pages.campaign_design import CampaignDesignPages, design_of
 from console.pages.campaign_file import CampaignFilePages
 from console.pages.campaign_live import CampaignLivePages
 from console.pages.campaign_report import CampaignReportPages
@@ -19,7 +22,13 @@ def campaign_area(services: Services) -> Area:
     def add(app: web.Application, renderer: Renderer) -> None:
         base, campaigns, reports = services.foundation, services.campaigns, services.areas.reports
         # Their paths have more words than `/campaigns/{id}/{action}`, which comes last.
-        CampaignWizardPages(renderer, campaigns.service).add_routes(app)
+        templates = services.areas.templates
+        CampaignWizardPages(
+            renderer, campaigns.service, partial(design_of, templates.service)
+        ).add_routes(app)
+        CampaignDesignPages(
+            renderer, campaigns.service, templates.service, templates.public_url
+        ).add_routes(app)
         contacts = services.contacts
         CampaignFilePages(renderer, campaigns.service, contacts.uploads).add_routes(app)
         sessions = services.sign_in.sessions

@@ -61,7 +61,7 @@ class CampaignAudiencePages:
         if problem := await refusal(work()):
             return await self._page(request, campaign, problem=problem, status=422)
         is_written = campaign.content.is_complete
-        raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/{'send' if is_written else 'content'}")
+        raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/{'send' if is_written else 'template'}")
 
     async def _spec(
         self, request: web.Request, campaign: Campaign, form: Mapping[str, object]

@@ -210,4 +210,4 @@ def _mapping(form: Mapping[str, object]) -> ColumnMapping:
 
 def _next(campaign: Campaign) -> str:
     """A clone has its content already."""
-    return f"/campaigns/{campaign.id}/{'send' if campaign.content.is_complete else 'content'}"
+    return f"/campaigns/{campaign.id}/{'send' if campaign.content.is_complete else 'template'}"

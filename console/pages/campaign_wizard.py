@@ -4,7 +4,7 @@ Each step is a page that works by itself, so one can come back to any of them; w
 already is passed over: a clone with a new file goes straight to the last step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -19,18 +19,22 @@ from console.pages.campaign_words import TONES, campaign_of
 from console.pages.forms import number_of, refusal, text_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
+from console.templates.designs import Design
 
+DesignOf = Callable[[Content], Design | None]
 TYPED_ABOVE = 10_000  # from here on the number has to be typed to confirm
-STEPS = ("audience", "content", "send")
+STEPS = ("audience", "template", "content", "send")
 MAX_TEXT = 60_000
 
 
 class CampaignWizardPages:
     """For those who may edit campaigns; sending asks for more, and the service checks again."""
 
-    def __init__(self, renderer: Renderer, campaigns: CampaignService) -> None:
+    def __init__(self, renderer: Renderer, campaigns: CampaignService, design_of: DesignOf) -> None:
+        """`design_of` gives the design whose slots a content has."""
         self._renderer = renderer
         self._campaigns = campaigns
+        self._design_of = design_of
 
     def add_routes(self, app: web.Application) -> None:
         """All of them."""
@@ -143,7 +147,11 @@ class CampaignWizardPages:
     async def _content(
         self, request: web.Request, campaign: Campaign, *, problem: str = "", status: int = 200
     ) -> web.Response:
-        values = {**self._frame(campaign, "content"), "problem": problem}
+        values = {
+            **self._frame(campaign, "content"),
+            "problem": problem,
+            "design": None if request.query.get("write") else self._design_of(campaign.content),
+        }
         return self._renderer.page(request, "campaign_content.html", values, status=status)
 
     async def _ready(
@@ -179,8 +187,8 @@ def _with_source(content: Content, form: Mapping[str, object]) -> Content:
         return content
     source = text_of(form, "source", MAX_TEXT)
     if "<" in source:
-        return replace(content, kind="html", source=source)
-    return replace(content, kind="text", source="", text=source)
+        return replace(content, kind="html", source=source, template=0, slots={})
+    return replace(content, kind="text", source="", text=source, template=0, slots={})
 
 
 def _missing(campaign: Campaign) -> tuple[str, ...]:

@@ -171,7 +171,8 @@ async def test_pages_of_a_campaign_have_no_violation_of_WCAG_2_1_AA(person: Clic
     for path in (
         "/", "/campaigns", "/campaigns?group=live", "/campaigns/new", here, f"{here}/recipients",
         f"{here}/recipients?who=bounced", f"{here}/live", f"{here}/report", f"{here}/history",
-        f"/campaigns/{waiting.id}", f"/campaigns/{waiting.id}/content",
+        f"/campaigns/{waiting.id}", f"/campaigns/{waiting.id}/audience",
+        f"/campaigns/{waiting.id}/template", f"/campaigns/{waiting.id}/content",
         f"/campaigns/{waiting.id}/send",
     ):  # fmt: skip
         found += await person.look.page(path)
@@ -194,11 +195,17 @@ async def test_T_a_a_campaign_goes_from_a_file_to_the_inbox_in_eight_clicks_at_m
     await person.browser.wait_text("Relevo reconoció estas columnas")
     await person.click(".form-actions .btn-primary")
     await person.browser.wait_text("30 destinatarios listos.")
+    await person.browser.wait_text("Galería")
+    await person.click("form:has(input[value='maintenance']) button")
+    await person.browser.wait_text("Asunto")
     await person.browser.fill("#subject", "Hola {{ nombre }}")
     await person.browser.fill("#from_address", "avisos@muni.example")
-    await person.browser.fill("#source", "Estimado {{ nombre }}: mañana hay corte.")
     await person.click(".form-actions .btn-primary")
     await person.browser.wait_text("¿Cuándo sale?")
+    (draft,) = await services.campaigns.service.list(OPERATOR, person.whole.account)
+    found = await person.look.page(f"/campaigns/{draft.id}/content")
+    assert not found, "\n".join(found)
+    await person.browser.open(f"{person.whole.url}campaigns/{draft.id}/send")
     await person.click("button[popovertarget='confirm-send']")
     await person.browser.wait_text("¿Enviar a 30 personas?")
     await person.click("#confirm-send .btn-primary")

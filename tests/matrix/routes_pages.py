@@ -251,6 +251,18 @@ ROWS = (
         url="/campaigns/{campaign}/upload", is_tried=False,  # a stream
     ),
     RouteRow(
+        "GET", "/campaigns/{id}/frame", Permission.CAMPAIGN_VIEW,
+        url="/campaigns/{campaign}/frame", is_tried=False,  # there is none without a design
+    ),
+    RouteRow(
+        "POST", "/campaigns/{id}/template", Permission.CAMPAIGN_EDIT,
+        url="/campaigns/{campaign}/template", form={"design": "notice"},
+    ),
+    RouteRow(
+        "POST", "/campaigns/{id}/slots", Permission.CAMPAIGN_EDIT,
+        url="/campaigns/{campaign}/slots", is_tried=False,  # there are none without a design
+    ),
+    RouteRow(
         "POST", "/campaigns/{id}/file", Permission.CAMPAIGN_EDIT,
         url="/campaigns/{campaign}/file?upload=1", is_tried=False,  # needs a file
     ),
@@ -265,6 +277,7 @@ ROWS = (
         )
         for path in (
             "", "/history", "/live", "/recipients", "/audience", "/file", "/content", "/send",
+            "/template",
             "/report",
         )
     ),

@@ -13,11 +13,12 @@ from console.campaigns.preflight.findings import Finding
 from console.campaigns.preflight.reading import Body, Link, read_body
 from console.campaigns.values import Content
 from console.content.fields import Field, parse
+from console.content.own_links import PREFERENCES, UNSUBSCRIBE, VIEW
 
 CLIPPED = 102 * 1024  # bytes of HTML that Gmail shows
 LONG_SUBJECT = 78
 MAX_LINKS_TOLD = 10
-OWN_FIELDS = frozenset(("email", "delivery_id"))
+OWN_FIELDS = frozenset(("email", "delivery_id", UNSUBSCRIBE, PREFERENCES, VIEW))
 SHORTENERS = frozenset(
     (
         "bit.ly", "tinyurl.com", "goo.gl", "t.co", "ow.ly", "is.gd", "buff.ly", "cutt.ly",
