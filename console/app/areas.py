@@ -72,7 +72,7 @@ class Areas:
         `on_key` is called when a DKIM key is to be used; `hosts` learns return paths of domains.
         """
         server = self._foundation.loaded.settings.server
-        mails = AreaMails(
+        mails = self.mails = AreaMails(
             self._foundation.store, mailer, language=server.language,
             url=str(server.public_url).rstrip("/"),
             support=self._foundation.loaded.settings.support.email or "",

@@ -12,7 +12,7 @@ from console.campaigns.audiences import CampaignAudiences, StoredAudiences
 from console.campaigns.book import CampaignBook
 from console.campaigns.composing import ContentCompiler
 from console.campaigns.figures import Pace
-from console.campaigns.ports import Audiences, Compiler
+from console.campaigns.ports import Audiences, Compiler, News, nobody
 from console.campaigns.preflight.service import Preflight, PreflightTools
 from console.campaigns.preparing import Tools
 from console.campaigns.progress import ProgressReader
@@ -80,8 +80,10 @@ class CampaignParts:
         self._shaping: Shaping | None = None
         self._has_unsubscribe = False
 
-    async def start(self, engine: Engine, renderer: ContentRenderer) -> None:
-        """The server runs: send what is to be sent."""
+    async def start(
+        self, engine: Engine, renderer: ContentRenderer, on_news: News = nobody
+    ) -> None:
+        """The server runs: send what is to be sent. `on_news`: one stopped by itself."""
         if engine.expansion is None:
             raise InternalError("campaigns need an engine with a renderer")
         tools = Tools(
@@ -97,6 +99,7 @@ class CampaignParts:
             )
         )  # fmt: skip
         self.runner = CampaignRunner(tools, self.service, self._timezone, self.pace, self._rules)
+        self.runner.on_news = on_news
         await self.runner.start()
         self._tally = EventFollower(
             self.book.store, FOLLOWER, TYPES, tally, clock=self.book.clock, metrics=engine.metrics

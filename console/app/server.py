@@ -243,7 +243,8 @@ class Server:
         tell_by_mail(self._quota, self.services.accounts, mailer, self.settings.server.language)
         await self.services.areas.start(mailer, engine.metrics, read_keys, hosts)
         await self.services.contacts.start()
-        await self.services.campaigns.start(engine, self._renderer)
+        news = self.services.areas.mails.campaign_stopped
+        await self.services.campaigns.start(engine, self._renderer, news)
         await self.services.automations.start(engine)
 
     async def _start_control(self, _: Engine) -> None:

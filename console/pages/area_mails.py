@@ -1,4 +1,4 @@
-"""Mails about an account: a webhook that was disabled, a domain's records, an incident's progress."""
+"""Mails about an account: a webhook disabled, a domain's records, an incident, a campaign."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ import structlog
 from console.accounts.incidents.values import Incident
 from console.accounts.ports import Mailer, SystemMail
 from console.accounts.sending.values import DomainStatus, RecordState
+from console.campaigns.values import Campaign
 from console.pages.texts import load_texts
 from console.webhooks.values import Webhook
 from mta.model.address import parse_address
@@ -78,6 +79,21 @@ class AreaMails:
         )
         subject = texts("area_mail.incident", number=incident.number, subject=incident.subject)
         await self._send(list(dict.fromkeys(people)), subject, text, "incident")
+
+    async def campaign_stopped(self, campaign: Campaign) -> None:
+        """To owners, administrators and senders: it paused or failed by itself."""
+        rows = await self._store.read("account_senders", account=campaign.account)
+        texts = self._texts
+        name = " ".join(campaign.name.split())
+        text = texts(
+            "area_mail.campaign_text",
+            name=name,
+            why=texts(f"campaign.reason.{campaign.reason}"),
+            note=campaign.note,
+            link=f"{self._url}/campaigns/{campaign.id}",
+        )
+        subject = texts("area_mail.campaign", name=name)
+        await self._send([row[0] for row in rows], subject, text, "campaign")
 
     async def _send(self, people: Sequence[str], subject: str, text: str, kind: str) -> None:
         for person in people:

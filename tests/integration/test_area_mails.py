@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from console.accounts.actor import ActorKind
 from console.accounts.incidents.values import Category, Incident, IncidentState
 from console.accounts.ports import SystemMail
 from console.accounts.sending.values import (
@@ -13,6 +14,8 @@ from console.accounts.sending.values import (
     RecordState,
 )
 from console.accounts.values import Role, SendingDomain, State
+from console.campaigns.states import CampaignStatus, Origin, Reason
+from console.campaigns.values import AudienceSpec, Campaign, Content, Figures, Frozen, Plan
 from console.pages.area_mails import AreaMails
 from console.webhooks.values import Webhook, WebhookState
 from mta.model.errors import TransientError
@@ -69,6 +72,21 @@ async def test_owners_administrators_and_integrators_hear_of_a_disabled_webhook(
     assert "«ERP»" in mail.text
     assert "no respondió durante tres días" in mail.text
     assert "https://c.example.org/webhooks/7" in mail.text
+
+
+async def test_who_sends_hears_of_a_campaign_that_stopped_by_itself(ground):
+    account, mails, outbox = ground
+    campaign = Campaign(
+        9, account, "Aviso", CampaignStatus.PAUSED, Reason.LATE, "two hours", 1, Content(),
+        AudienceSpec(), Plan(), 0, 0, Origin.NONE, Frozen(), Figures(), False, ActorKind.USER, 1,
+        "ana", 0, 0,
+    )  # fmt: skip
+    await mails.campaign_stopped(campaign)
+    (mail,) = outbox.mails
+    assert mail.to == "ada@example.org"
+    assert mail.subject == "La campaña «Aviso» se detuvo"
+    assert "Pasó su hora por más de lo permitido\ntwo hours" in mail.text
+    assert "https://c.example.org/campaigns/9" in mail.text
 
 
 async def test_administrators_hear_which_records_went_and_that_they_are_back(ground):

@@ -54,3 +54,10 @@ SELECT id FROM credential WHERE username = :name OR key_id = :name;
 
 -- name: domain_all
 SELECT domain, account, shared, state, created_ms FROM sending_domain ORDER BY domain;
+
+-- name: account_senders
+-- Whom to tell of an account's campaigns.
+SELECT DISTINCT u.email FROM membership AS m JOIN console_user AS u ON u.id = m."user"
+WHERE m.account = :account AND u.state = 'active'
+  AND m.role IN ('owner', 'administrator', 'sender')
+ORDER BY u.email LIMIT 20;
