@@ -94,7 +94,9 @@ async def test_a_bomb_is_never_inflated_beyond_the_bound(monkeypatch):
     assert sum(made) <= MOST + 1
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"x" * 999)[:-9], b""])
+@pytest.mark.parametrize(
+    "body", [b"no gzip", gzip.compress(b"x" * 999)[:-9], b""], ids=["other", "cut off", "nothing"]
+)  # the second one holds the time: it would have another name in each process
 async def test_what_is_no_whole_gzip_is_refused(body):
     asked = request(body, encoding="gzip") if body else request(encoding="gzip")
     assert (await refused(BodyReader(MOST), asked))[0] == 400
