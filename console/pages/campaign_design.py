@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from aiohttp import web
 
+from console.accounts.actor import NotPermitted, NotVisible
 from console.accounts.permissions import Permission
 from console.campaigns.service import CampaignService
 from console.campaigns.values import Campaign, Content
-from console.content.errors import TemplateError
 from console.pages.campaign_wizard import STEPS
 from console.pages.campaign_words import TONES, campaign_of
 from console.pages.forms import id_of, text_of
@@ -58,6 +58,7 @@ class CampaignDesignPages:
     async def choose(self, request: web.Request) -> web.StreamResponse:
         """Take a design with its example texts, or a saved template; on to its slots."""
         campaign, form = await campaign_of(request, self._campaigns), await request.post()
+        session_of(request).actor.require(Permission.CAMPAIGN_EDIT, campaign.account)
         design = self._templates.gallery.find(text_of(form, "design"))
         try:
             if design is not None:
@@ -67,13 +68,16 @@ class CampaignDesignPages:
                 template = id_of(text_of(form, "template"))
                 version = await self._templates.version(session_of(request).actor, template)
                 await self._set(request, campaign, version.draft, template)
-        except (TemplateError, PermanentError) as error:
+        except (NotPermitted, NotVisible):
+            raise
+        except PermanentError as error:
             return await self._page(request, campaign, problem=str(error), status=422)
         raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/content")
 
     async def fill(self, request: web.Request) -> web.StreamResponse:
         """Keep the slots, subject and sender; on to the last step."""
         campaign, form = await campaign_of(request, self._campaigns), await request.post()
+        session_of(request).actor.require(Permission.CAMPAIGN_EDIT, campaign.account)
         design = design_of(self._templates, campaign.content)
         if design is None:
             raise web.HTTPNotFound
@@ -94,7 +98,9 @@ class CampaignDesignPages:
         draft = Draft(design.kind, text_of(form, "subject", 500), design.key, "", slots)
         try:
             await self._set(request, replace(campaign, content=content), draft, content.template)
-        except (TemplateError, PermanentError) as error:
+        except (NotPermitted, NotVisible):
+            raise
+        except PermanentError as error:
             session_of(request).tell(str(error), tone="bad")
             raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/content") from None
         where = "content" if form.get("do") == "look" else "send"
@@ -116,9 +122,8 @@ class CampaignDesignPages:
     async def _set(
         self, request: web.Request, campaign: Campaign, draft: Draft, template: int
     ) -> None:
-        """Raises `TemplateError`, `PermanentError`."""
+        """Raises `PermanentError`, which a `TemplateError` is."""
         session = session_of(request)
-        session.actor.require(Permission.CAMPAIGN_EDIT, campaign.account)
         compiled = await self._templates.compile(campaign.account, draft)
         content = _with(campaign.content, draft, compiled, template)
         await self._campaigns.set_content(session.actor, campaign.id, content)
