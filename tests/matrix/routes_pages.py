@@ -21,6 +21,9 @@ ROWS = (
     RouteRow("GET", "/u/{token}", Asks.NOTHING, url="/u/x"),
     RouteRow("POST", "/u/{token}", Asks.NOTHING, url="/u/x"),
     RouteRow("POST", "/u/{token}/undo", Asks.NOTHING, url="/u/x/undo"),
+    RouteRow("GET", "/c/{token}", Asks.NOTHING, url="/c/x"),
+    RouteRow("GET", "/o/{token}.gif", Asks.NOTHING, url="/o/x.gif"),
+    RouteRow("GET", "/v/{token}", Asks.NOTHING, url="/v/x"),
     RouteRow("POST", "/logout", Asks.SIGN_IN, is_tried=False),  # it would be the last that is tried
     RouteRow("GET", "/profile", Asks.SIGN_IN),
     RouteRow("POST", "/profile", Asks.SIGN_IN, form={"name": "Ana", "language": "es"}),
