@@ -11,6 +11,7 @@ from console.api.accounts import AccountEndpoints
 from console.api.application import RouteGroup
 from console.api.automations import AutomationEndpoints
 from console.api.campaigns import CampaignEndpoints
+from console.api.contacts import ContactEndpoints
 from console.api.credentials import CredentialEndpoints
 from console.api.domains import DomainEndpoints
 from console.api.messages.endpoint import MessageEndpoints
@@ -104,6 +105,7 @@ def all_groups() -> Sequence[RouteGroup]:
         AutomationEndpoints(nothing, nothing, nothing),
         CampaignEndpoints(nothing, nothing),
         TemplateEndpoints(nothing, nothing),
+        ContactEndpoints(nothing, nothing),
         DomainEndpoints(nothing, nothing),
         CredentialEndpoints(nothing, nothing),
         AccountEndpoints(nothing, nothing),

@@ -9,6 +9,7 @@ from console.api.accounts import AccountEndpoints
 from console.api.application import Api, RouteGroup
 from console.api.automations import AutomationEndpoints
 from console.api.campaigns import CampaignEndpoints
+from console.api.contacts import ContactEndpoints
 from console.api.credentials import CredentialEndpoints
 from console.api.domains import DomainEndpoints
 from console.api.messages.endpoint import MessageEndpoints
@@ -96,6 +97,7 @@ def build_api(engine: Engine, services: Services, simulated: SimulatedMail | Non
         AutomationEndpoints(services.automations.service, services.automations.events, actor_of),
         CampaignEndpoints(services.campaigns.service, actor_of),
         TemplateEndpoints(services.areas.templates.service, actor_of),
+        ContactEndpoints(services.contacts.contacts, actor_of),
         DomainEndpoints(services.areas.domains.service, actor_of),
         QueueEndpoints(reader, log, services.queue.operations["queue.why"]),
         SandboxEndpoints(simulated, actor_of),

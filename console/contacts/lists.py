@@ -1,6 +1,7 @@
 """Contacts and the lists they are on."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 from console.accounts.actor import Actor, NotVisible
@@ -19,6 +20,7 @@ MAX_NAME = 200
 MAX_ATTRS = 4_000  # characters of all values of a contact
 LAST = 2**62
 STATUSES = ("active", "blocked")
+_UNFIT = re.compile("[\x00\ud800-\udfff]")  # what the store cannot keep
 
 
 class ContactService:
@@ -142,6 +144,8 @@ class ContactService:
         actor.require(Permission.CONTACT_EDIT, account)
         if kind not in ("audience", "topic") or optin not in ("single", "double"):
             raise PermanentError("kind: audience or topic; optin: single or double")
+        if _UNFIT.search(description):
+            raise PermanentError("description: expected text that can be stored")
         number, name = self._ids.new(), _named(name)
         row = (number, account, name, kind, optin, description[:1000], self._clock.now_ms())
         entry = self._trail.entry(actor, "list.created", account, number, after={"name": name})
@@ -157,6 +161,8 @@ class ContactService:
         """Another name, or put away."""
         found = await self.list(actor, number)
         actor.require(Permission.CONTACT_EDIT, found.account)
+        if _UNFIT.search(description):
+            raise PermanentError("description: expected text that can be stored")
         state = "archived" if is_archived else "active"
         row = (number, _named(name), description[:1000], state, self._clock.now_ms())
         entry = self._trail.entry(
@@ -228,6 +234,8 @@ def _attrs(attrs: Mapping[str, str]) -> str:
     }
     if any(len(name) > 100 or not name.isprintable() for name in clean):
         raise PermanentError("fields: names have 1 to 100 characters that can be read")
+    if any(_UNFIT.search(value) for value in clean.values()):
+        raise PermanentError("fields: values hold text that can be stored")
     text = json.dumps(clean, ensure_ascii=False)
     if len(text) > MAX_ATTRS:
         raise PermanentError(f"fields: up to {MAX_ATTRS} characters in all")

@@ -68,6 +68,16 @@ ROWS = (
         "GET", f"{_V1}/campaigns", _CV, also=Scope.CAMPAIGN_EDIT
     ),
     RouteRow("POST", f"{_V1}/campaigns", _CE, json={"name": "x"}),
+    RouteRow("GET", f"{_V1}/contacts", Scope.CONTACT_VIEW),
+    RouteRow(
+        "POST", f"{_V1}/contacts", Scope.CONTACT_EDIT, json={"email": "a@example.com"}
+    ),
+    RouteRow("GET", f"{_V1}/lists", Scope.CONTACT_VIEW),
+    RouteRow("POST", f"{_V1}/lists", Scope.CONTACT_EDIT, json={"name": "l{number}"}),
+    RouteRow(
+        "POST", f"{_V1}/lists/{{id}}/members", Scope.CONTACT_EDIT,
+        url=f"{_V1}/lists/{{list}}/members", json={"email": "a@example.com"},
+    ),
     _campaign("GET", "", _CV, is_view=True),
     _campaign("PATCH", "", _CE, {"name": "y"}),
     _campaign("POST", "clone", _CE, {}),

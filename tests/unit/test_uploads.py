@@ -8,7 +8,7 @@ import pytest
 from console.contacts.importing import Importer
 from console.contacts.uploads import UnusableUpload
 from console.contacts.values import ColumnMapping, UploadState
-from mta.model.errors import StoreError
+from mta.model.errors import PermanentError, StoreError
 from tests.contacts_world import ACCOUNT, OPERATOR, mapping_of, open_contacts, workbook
 
 CSV = "Correo;Nombre;Razón Social\nana@example.org;Ana;Ñandú SAC\nluis@example.org;Luis;\n"
@@ -228,3 +228,12 @@ async def test_a_file_confirms_nobody_on_a_list_that_asks_people_themselves(worl
     assert [status for _, status in found] == ["unconfirmed", "unconfirmed"]
     audience = await world.audiences.of_lists(OPERATOR, ACCOUNT, [members.id])
     assert audience.total == 0
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud800"])
+async def test_what_cannot_be_stored_is_refused_not_cut(world, value):
+    with pytest.raises(PermanentError, match="values"):
+        await world.contacts.put(OPERATOR, ACCOUNT, "ana@example.org", {"nombre": value})
+    assert await world.contacts.search(OPERATOR, ACCOUNT) == []
+    with pytest.raises(PermanentError, match="description"):
+        await world.contacts.add_list(OPERATOR, ACCOUNT, "Boletín", description=value)
