@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+import orjson
+
 from console.content.conditions import (
     MAX_NAME,
     NAME,
@@ -17,7 +19,6 @@ from console.content.conditions import (
     names_of,
     read_condition,
     renamed,
-    value_text,
 )
 from console.content.errors import TemplateError as TemplateError  # noqa: PLC0414 - callers have it from here
 
@@ -42,7 +43,10 @@ class Field(NamedTuple):
 
     def text(self, values: dict[str, object]) -> str:
         """The value as text, or the default where there is none."""
-        return value_text(values, self.name) or self.default
+        value = values.get(self.name)  # as `value_text`: a call less for each field of each mail
+        if value.__class__ is not str:
+            value = "" if value is None else orjson.dumps(value).decode()
+        return value if value and not value.isspace() else self.default
 
 
 class Choice(NamedTuple):
