@@ -47,12 +47,13 @@ class Areas:
         self.webhooks = WebhookParts(foundation, trail, key, find_account)
         self.incidents = IncidentService(foundation.store, foundation.ids, foundation.clock, trail)
         self.suppressions = SuppressionParts(foundation, trail, find_account)
-        self.tracking = TrackingParts(foundation, key)
+        self.tracking = TrackingParts(foundation, trail, key, find_account)
         self.privacy = PrivacyParts(foundation, trail, find_account)
         self.reports = ReportParts(foundation, trail)
         self.templates = TemplateParts(foundation, trail)
         self.operations: Mapping[str, Operation] = {
             **self.domains.operations,
+            **self.tracking.operations,
             **self.webhooks.operations,
             **self.suppressions.operations,
             **self.privacy.operations,

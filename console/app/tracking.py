@@ -1,16 +1,23 @@
 """Puts the tracking together: tokens and links always, what takes hits when a server runs."""
 
+from urllib.parse import urlsplit
+
+from console.accounts.audit import AuditTrail
 from console.content.own_links import OwnLinks
 from console.tracking.accounts import TrackingAccounts
 from console.tracking.classifying import Classifier
 from console.tracking.ingest import HitIngest, IngestMetrics
 from console.tracking.links import LinkBook
 from console.tracking.merging import MergeValues
+from console.tracking.operations import AccountFinder, TrackingOperations
+from console.tracking.service import AliasOf, TrackingService
 from console.tracking.settling import Settler
 from console.tracking.tidying import tidy_links
 from console.tracking.tokens import Purpose, Target, TrackingTokens
+from mta.dns.lookup import Failed, Lookup, Records
 from mta.engine.foundation import Foundation
 from mta.intake.unsubscribe_links import UnsubscribeLinks
+from mta.model.errors import TransientError
 from mta.settings.schema import EXAMPLE_PUBLIC_URL, Settings
 
 FIRST_KEY = 1  # number of the installation's key among those of tokens
@@ -19,13 +26,21 @@ FIRST_KEY = 1  # number of the installation's key among those of tokens
 class TrackingParts:
     """What belongs to tracking in one process."""
 
-    def __init__(self, foundation: Foundation, key: bytes) -> None:
+    def __init__(
+        self, foundation: Foundation, trail: AuditTrail, key: bytes, find_account: AccountFinder
+    ) -> None:
         """`key`: the installation's secret."""
         self._foundation = foundation
         store = foundation.store
         self.tokens = TrackingTokens({FIRST_KEY: key})
         self._base = default_base(foundation.loaded.settings)
         self.accounts = TrackingAccounts(store, self._base)
+        settings = foundation.loaded.settings
+        self.service = TrackingService(
+            store, trail, self.accounts, alias_finder(Lookup(settings.delivery.nameservers)),
+            urlsplit(self._base).hostname or "",
+        )  # fmt: skip
+        self.operations = TrackingOperations(self.service, find_account).operations()
         self.links = LinkBook(store)
         self.merges = MergeValues(store)
         self.ingest: HitIngest | None = None
@@ -65,3 +80,17 @@ def default_base(settings: Settings) -> str:
     """Where links of accounts without a tracking domain lead; empty while the URL is an example."""
     url = str(settings.server.public_url)
     return "" if url == EXAMPLE_PUBLIC_URL else url.rstrip("/")
+
+
+def alias_finder(lookup: Lookup) -> AliasOf:
+    """Asks the DNS where a name points."""
+
+    async def find(name: str) -> str | None:
+        found = await lookup.ask(name, "CNAME")
+        if isinstance(found, Failed):
+            raise TransientError(f"{name}: {found.reason}")
+        if not isinstance(found, Records):
+            return None
+        return next((str(record).rstrip(".").lower() for record in found.data), None)
+
+    return find

@@ -27,6 +27,7 @@ from console.cli.quota import contract, quota, training
 from console.cli.send import send
 from console.cli.server import check, init, sandbox, serve, version
 from console.cli.suppressions import suppression
+from console.cli.tracking import tracking
 from console.cli.usage import usage
 from console.cli.users import user
 from console.cli.webhooks import webhook
@@ -84,6 +85,7 @@ for _command in (
     training,
     suppression,
     person,
+    tracking,
     dkim,
     queue,
     trace,

@@ -3,6 +3,7 @@
 from console.accounts.incidents.values import Category, IncidentState
 from console.accounts.permissions import Permission
 from console.suppressions.files import FileRow
+from console.tracking.accounts import TrackingMode
 from tests.accounts_world import OPERATOR
 from tests.matrix.stand import Row, Stand
 
@@ -176,6 +177,26 @@ ROWS = (
         lambda s, a, n, _: s.services.areas.domains.service.add(a, s.domain(), n),
     ),
     Row("SendingDomains.remove", Permission.DOMAIN_MANAGE, _domains("remove"), make=_lone_domain),
+    Row(
+        "TrackingService.get",
+        Permission.DOMAIN_VIEW,
+        lambda s, a, n, _: s.services.areas.tracking.service.get(a, n),
+    ),
+    Row(
+        "TrackingService.check",
+        Permission.DOMAIN_VIEW,
+        lambda s, a, n, _: s.services.areas.tracking.service.check(a, n),
+    ),
+    Row(
+        "TrackingService.set_mode",
+        Permission.DOMAIN_MANAGE,
+        lambda s, a, n, _: s.services.areas.tracking.service.set_mode(a, n, TrackingMode.FULL),
+    ),
+    Row(
+        "TrackingService.set_domain",
+        Permission.DOMAIN_MANAGE,
+        lambda s, a, n, _: s.services.areas.tracking.service.set_domain(a, n, ""),
+    ),
     Row(
         "IncidentService.open",
         Permission.ACCOUNT_VIEW,

@@ -112,3 +112,7 @@ SELECT message, n FROM campaign_link WHERE message < :before ORDER BY message LI
 -- order: 86
 -- rows: message, n
 DELETE FROM campaign_link WHERE (message, n) IN (SELECT value->>0, value->>1 FROM json_each(:rows));
+
+-- name: tracking_parents
+-- Below which a tracking domain of an account may lie.
+SELECT domain FROM sending_domain WHERE account = :account AND state = 'active';
