@@ -17,7 +17,7 @@ Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 Text = Annotated[str, Field(max_length=MAX_SOURCE)]
 Short = Annotated[str, Field(max_length=320)]
 Ids = Annotated[list[Id], Field(max_length=1_000)]
-Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000, strict=True)]
 
 
 class _Taken(BaseModel):
@@ -35,9 +35,9 @@ class CampaignContent(_Taken):
     kind: Literal["html", "mjml", "text"] | None = None
     source: Text | None = None
     text: Text | None = Field(None, description="The text part.")
-    is_commercial: bool | None = None
-    track_opens: bool | None = None
-    track_clicks: bool | None = None
+    is_commercial: Annotated[bool, Field(strict=True)] | None = None
+    track_opens: Annotated[bool, Field(strict=True)] | None = None
+    track_clicks: Annotated[bool, Field(strict=True)] | None = None
 
 
 class CampaignAudience(_Taken):
@@ -52,15 +52,15 @@ class CampaignPlan(_Taken):
     """When and how fast; the hour itself is that of `schedule`. What is left out stays."""
 
     timezone: Annotated[str, Field(max_length=60, examples=["America/Lima"])] | None = None
-    days: Annotated[list[Annotated[int, Field(ge=0, le=6)]], Field(max_length=7)] | None = Field(
-        None, description="0 is Monday; empty: any day."
-    )
-    from_minute: Annotated[int, Field(ge=0, lt=DAY_MIN)] | None = Field(
+    days: (
+        Annotated[list[Annotated[int, Field(ge=0, le=6, strict=True)]], Field(max_length=7)] | None
+    ) = Field(None, description="0 is Monday; empty: any day.")
+    from_minute: Annotated[int, Field(ge=0, lt=DAY_MIN, strict=True)] | None = Field(
         None, description="Sending hours as minutes of the day."
     )
-    to_minute: Annotated[int, Field(ge=0, le=DAY_MIN)] | None = None
-    grace_min: Annotated[int, Field(ge=0, le=100_000)] | None = None
-    rate_per_hour: Annotated[int, Field(ge=0, le=MAX_RATE_PER_HOUR)] | None = None
+    to_minute: Annotated[int, Field(ge=0, le=DAY_MIN, strict=True)] | None = None
+    grace_min: Annotated[int, Field(ge=0, le=100_000, strict=True)] | None = None
+    rate_per_hour: Annotated[int, Field(ge=0, le=MAX_RATE_PER_HOUR, strict=True)] | None = None
     end: Moment | None = None
     canary: Count | None = Field(None, description="Send so many first, then pause.")
 
@@ -77,7 +77,7 @@ class CampaignRequest(_Taken):
 class CampaignChange(_Taken):
     """What is to change; what is left out stays."""
 
-    etag: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    etag: Annotated[int, Field(ge=1, le=2**53, strict=True)] | None = None
     name: Name | None = None
     content: CampaignContent | None = None
     audience: CampaignAudience | None = None
