@@ -63,10 +63,12 @@ class ContactService:
         """A new contact, or further values for the one with that address."""
         actor.require(Permission.CONTACT_EDIT, account)
         address, values = _address(email), _attrs(attrs)
-        now_ms, number = self._clock.now_ms(), self._ids.new()
+        known = await self._store.read("contact_by_key", account=account, key=address.key)
+        now_ms, number = self._clock.now_ms(), known[0][0] if known else self._ids.new()
         row = (number, account, str(address), address.key, values, source or "page", now_ms)
+        # The trail outlives an erased person: it names contacts by their number only.
         entry = self._trail.entry(
-            actor, "contact.put", account, address.key, after={"fields": sorted(attrs)}
+            actor, "contact.put", account, number, after={"fields": sorted(attrs)}
         )
         await self._store.submit([Rows("contact_put", [row], expect=1), entry])
         rows = await self._store.read("contact_by_key", account=account, key=address.key)

@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 from aiohttp import web
 
 from console.accounts.csv_text import Cell, csv_text
+from console.pages.account_switch import current_account
+from console.pages.sessions import session_of
 from console.reports.workbooks import XLSX, workbook_of
 
 _CHUNK = 256 * 1024
+TRAINING = "training-"  # what the files of a training account are called first
 Pieces = AsyncIterator[Sequence[Sequence[Cell]]]
 
 
@@ -15,6 +18,7 @@ async def send_csv(
     request: web.Request, name: str, headings: Sequence[str], pieces: Pieces
 ) -> web.StreamResponse:
     """`name` without an ending; refusals of the first piece are raised before anything is sent."""
+    name = _marked(request, name)
     try:
         first = await anext(pieces)
     except StopAsyncIteration:
@@ -36,7 +40,8 @@ async def send_xlsx(
     pieces: Pieces,
     widths: Sequence[int] = (),
 ) -> web.StreamResponse:
-    """As `send_csv`; the file is made first, on the disk."""
+    """As `send_csv`; the file is made first, on the disk. Its sheet has the name, too."""
+    name = _marked(request, name)
     async with await workbook_of(name, headings, pieces, widths) as book:
         response = web.StreamResponse(headers=_headers(name, "xlsx", XLSX))
         response.content_length = book.path.stat().st_size
@@ -46,6 +51,12 @@ async def send_xlsx(
                 await response.write(chunk)
         await response.write_eof()
     return response
+
+
+def _marked(request: web.Request, name: str) -> str:
+    """What belongs to a training account is never mistaken for the contract's (T-p)."""
+    account = current_account(session_of(request))
+    return TRAINING + name if account is not None and account.is_training else name
 
 
 def _headers(name: str, ending: str, kind: str) -> dict[str, str]:

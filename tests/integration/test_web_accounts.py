@@ -283,3 +283,15 @@ async def test_a_disabled_actor_has_no_session_left(web: WebWorld):
     with pytest.raises(Exception, match="manages no role"):
         user = await users.get(OPERATOR, "eva@example.org")
         await web.accounts.sign_in.end_sessions(actor, user)
+
+
+async def test_T_p_every_page_of_a_training_account_is_marked_as_such(web: WebWorld):
+    async with web.signed_in() as browser:
+        school = await _new_sub(web, browser, name="Aula", training="1")
+        mark = 'data-watermark="Capacitación"'
+        assert mark not in await _page(browser, "/profile")
+        await _post(browser, "/account", account=str(school))
+        for path in ("/profile", "/quota", "/accounts"):
+            page = await _page(browser, path)
+            assert mark in page
+            assert "no cuentan en los informes del contrato" in page
