@@ -81,6 +81,7 @@ async def measure(file: Path, folder: Path) -> dict[str, float]:
     watching = asyncio.create_task(probe(late))
     await asyncio.sleep(IDLE_S)  # what others do to this machine
     idle, late[:] = sorted(late), []
+    own_s = _cpu_s(resource.RUSAGE_SELF)
     begun = time.perf_counter()
     upload = await uploads.receive(actor, ACCOUNT, file.name, pieces(file))
     received = time.perf_counter()
@@ -108,9 +109,16 @@ async def measure(file: Path, folder: Path) -> dict[str, float]:
         "lag_p50_ms": late[len(late) // 2],
         "lag_p99_ms": late[len(late) * 99 // 100],
         "lag_max_ms": late[-1],
+        "cpu_s": _cpu_s(resource.RUSAGE_SELF) - own_s,
+        "child_cpu_s": _cpu_s(resource.RUSAGE_CHILDREN),  # the preview's and the reader's
         "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "child_rss_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
     }
+
+
+def _cpu_s(who: int) -> float:
+    used = resource.getrusage(who)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
