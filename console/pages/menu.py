@@ -3,7 +3,7 @@
 A new page adds a line to `SECTIONS` and the text `menu.<key>`; the page itself checks again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 
@@ -122,8 +122,13 @@ SECTIONS = (
 _PATHS = tuple(item.path for section in SECTIONS for item in section.items)
 
 
-def menu(path: str, may: Callable[[str], bool], *, is_sandbox: bool) -> list[Links]:
-    """What somebody sees who is at `path`; sections without a page are left out."""
+def menu(
+    path: str, may: Callable[[str], bool], served: Container[str], *, is_sandbox: bool
+) -> list[Links]:
+    """What somebody sees who is at `path`; sections without a page are left out.
+
+    `served`: the paths that this console has; a page that is not put in is not offered.
+    """
     shown = []
     here = max((p for p in _PATHS if _is_at(path, p)), key=len, default="")
     for section in SECTIONS:
@@ -132,6 +137,7 @@ def menu(path: str, may: Callable[[str], bool], *, is_sandbox: bool) -> list[Lin
             for item in section.items
             if (not item.permission or may(item.permission))
             and (is_sandbox or not item.is_sandbox_only)
+            and item.path in served
         ]
         if links:
             shown.append(Links(section.key, links))

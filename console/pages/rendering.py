@@ -29,6 +29,7 @@ class Renderer:
     def __init__(self, *, language: str, timezone: str, is_sandbox: bool) -> None:
         """`language` serves who does not say; `timezone` is an IANA name."""
         self.assets = Assets()
+        self._served: set[str] = set()  # paths of the application, once it is complete
         self._texts = load_texts()
         self._language = language
         self._zone = ZoneInfo(timezone)
@@ -91,7 +92,11 @@ class Renderer:
         """What every page needs, whatever it is about."""
         url = request.rel_url
         session = request.get(SESSION)
-        sections = menu(request.path, partial(_may, session), is_sandbox=self._is_sandbox)
+        if not self._served:
+            self._served = {route.canonical for route in request.app.router.resources()}
+        sections = menu(
+            request.path, partial(_may, session), self._served, is_sandbox=self._is_sandbox
+        )
         return {
             "t": texts,
             "session": session,

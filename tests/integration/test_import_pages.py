@@ -85,7 +85,7 @@ async def test_T_a_a_file_becomes_the_audience_of_a_campaign(person):
     assert audience is not None
     to = f"/campaigns/{campaign.id}/audience"
     assert await person.post(to, audience=audience[1]) == (
-        303, f"/campaigns/{campaign.id}/content"
+        303, f"/campaigns/{campaign.id}/template"
     )  # fmt: skip
     spec = (await campaigns.get(OPERATOR, campaign.id)).audience
     assert (spec.audience, spec.count) == (int(audience[1]), 1)
