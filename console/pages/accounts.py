@@ -48,6 +48,7 @@ class AccountPages:
         app.router.add_post(f"{one}/settings", self.change)
         app.router.add_post(f"{one}/share", self.share)
         app.router.add_post(f"{one}/state", self.set_state)
+        app.router.add_post(f"{one}/training", self.change_training)
 
     async def show(self, request: web.Request) -> web.Response:
         """The account that the person works in, with all below it."""
@@ -139,6 +140,23 @@ class AccountPages:
         session.tell(self._say(request, "accounts.shared"))
         raise web.HTTPSeeOther(f"/accounts/{account.id}")
 
+    async def change_training(self, request: web.Request) -> web.StreamResponse:
+        """Addresses that a training account may write to: put on its list, or taken off."""
+        session, form = session_of(request), await request.post()
+        account, training = self._account(request), self._quota.training
+        if gone := text_of(form, "remove"):
+            problem = await refusal(training.disallow(session.actor, account.id, gone))
+        else:
+            problem = ""
+            for address in text_of(form, "addresses", 20_000).replace(",", " ").split()[:200]:
+                problem = problem or await refusal(
+                    training.allow(session.actor, account.id, address)
+                )
+        if problem:
+            return await self._one(request, problem, status=422)
+        session.tell(self._say(request, "accounts.training_saved"))
+        raise web.HTTPSeeOther(f"/accounts/{account.id}")
+
     async def set_state(self, request: web.Request) -> web.StreamResponse:
         """Disable, enable, close."""
         session, form = session_of(request), await request.post()
@@ -206,6 +224,11 @@ class AccountPages:
             "above": shares.get(above_id) if above_id else None,
             "parent": session.accounts.get(above_id) if above_id else None,
             "problem": problem,
+            "allowed": (
+                await self._quota.training.list(actor, account.id)
+                if account.kind is AccountKind.TRAINING
+                else ()
+            ),
             "needs_factor": account.id in await self._rules.accounts(),
             "zones": self._renderer.zones,
             "may_manage": actor.may(Permission.ACCOUNT_MANAGE, account.id),

@@ -1,6 +1,7 @@
 """Mails about an account: a webhook disabled, a domain's records, an incident, a campaign."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 
@@ -8,7 +9,7 @@ from console.accounts.incidents.values import Incident
 from console.accounts.ports import Mailer, SystemMail
 from console.accounts.sending.values import DomainStatus, RecordState
 from console.campaigns.values import Campaign
-from console.pages.texts import load_texts
+from console.pages.texts import Texts, load_texts
 from console.webhooks.values import Webhook
 from mta.model.address import parse_address
 from mta.model.errors import AddressSyntaxError, RelevoError
@@ -27,77 +28,98 @@ class AreaMails:
         self._support = support
         self._store = store
         self._mailer = mailer
-        self._texts = load_texts()[language]
+        self._language = language
+        self._all_texts = load_texts()
         self._url = url
         self._log = structlog.get_logger("relevo.mails")
 
     async def webhook_disabled(self, webhook: Webhook) -> None:
         """To owners, administrators and integrators."""
+
+        def written(texts: Texts) -> tuple[str, str]:
+            text = texts(
+                "area_mail.webhook_text",
+                webhook=webhook.description or webhook.url,
+                url=webhook.url,
+                why=texts(f"webhooks.why.{webhook.reason}"),
+                link=f"{self._url}/webhooks/{webhook.id}",
+            )
+            return texts("area_mail.webhook"), text
+
         rows = await self._store.read("webhook_people", account=webhook.account)
-        texts = self._texts
-        text = texts(
-            "area_mail.webhook_text",
-            webhook=webhook.description or webhook.url,
-            url=webhook.url,
-            why=texts(f"webhooks.why.{webhook.reason}"),
-            link=f"{self._url}/webhooks/{webhook.id}",
-        )
-        await self._send([row[0] for row in rows], texts("area_mail.webhook"), text, "webhook")
+        await self._send(rows, written, "webhook")
 
     async def domain_changed(self, status: DomainStatus, is_back: bool) -> None:
         """To owners and administrators, when records went and when they are back."""
-        rows = await self._store.read("sending_domain_people", account=status.domain.account)
-        texts = self._texts
         link = f"{self._url}/domains/{status.name}"
         gone = "\n".join(
             f"- {record.name} ({record.type}): {record.problem}"
             for record in status.records
             if record.is_needed and record.state is RecordState.FAILING
         )
-        if is_back:
-            subject = texts("area_mail.domain_back", domain=status.name)
-            text = texts("area_mail.domain_back_text", domain=status.name, link=link)
-        else:
-            subject = texts("area_mail.domain", domain=status.name)
-            text = texts("area_mail.domain_text", domain=status.name, records=gone, link=link)
-        await self._send([row[0] for row in rows], subject, text, "domain")
+
+        def written(texts: Texts) -> tuple[str, str]:
+            name = status.name
+            if is_back:
+                text = texts("area_mail.domain_back_text", domain=name, link=link)
+                return texts("area_mail.domain_back", domain=name), text
+            text = texts("area_mail.domain_text", domain=name, records=gone, link=link)
+            return texts("area_mail.domain", domain=name), text
+
+        rows = await self._store.read("sending_domain_people", account=status.domain.account)
+        await self._send(rows, written, "domain")
 
     async def incident_news(self, incident: Incident, news: str) -> None:
         """To the support and to who opened it, if that is an address."""
-        texts = self._texts
         contact = parse_contact(incident.contact) or parse_contact(incident.opened_by_name)
         people = [address for address in (self._support, contact) if address]
-        text = texts(
-            "area_mail.incident_text",
-            number=incident.number,
-            subject=incident.subject,
-            state=texts(f"support.states.{incident.state}"),
-            who=incident.opened_by_name,
-            contact=incident.contact,
-            news=news,
-            link=f"{self._url}/support/{incident.number}",
-        )
-        subject = texts("area_mail.incident", number=incident.number, subject=incident.subject)
-        await self._send(list(dict.fromkeys(people)), subject, text, "incident")
+
+        def written(texts: Texts) -> tuple[str, str]:
+            subject = texts("area_mail.incident", number=incident.number, subject=incident.subject)
+            text = texts(
+                "area_mail.incident_text",
+                number=incident.number,
+                subject=incident.subject,
+                state=texts(f"support.states.{incident.state}"),
+                who=incident.opened_by_name,
+                contact=incident.contact,
+                news=news,
+                link=f"{self._url}/support/{incident.number}",
+            )
+            return subject, text
+
+        known = dict(await self._store.read("account_people_languages", account=incident.account))
+        chosen = [(one, known.get(one, "")) for one in dict.fromkeys(people)]
+        await self._send(chosen, written, "incident")
 
     async def campaign_stopped(self, campaign: Campaign) -> None:
         """To owners, administrators and senders: it paused or failed by itself."""
-        rows = await self._store.read("account_senders", account=campaign.account)
-        texts = self._texts
         name = " ".join(campaign.name.split())
-        text = texts(
-            "area_mail.campaign_text",
-            name=name,
-            why=texts(f"campaign.reason.{campaign.reason}"),
-            note=campaign.note,
-            link=f"{self._url}/campaigns/{campaign.id}",
-        )
-        subject = texts("area_mail.campaign", name=name)
-        await self._send([row[0] for row in rows], subject, text, "campaign")
 
-    async def _send(self, people: Sequence[str], subject: str, text: str, kind: str) -> None:
-        for person in people:
-            mail = SystemMail(person, self._texts.language, subject, text, kind=kind)
+        def written(texts: Texts) -> tuple[str, str]:
+            text = texts(
+                "area_mail.campaign_text",
+                name=name,
+                why=texts(f"campaign.reason.{campaign.reason}"),
+                note=campaign.note,
+                link=f"{self._url}/campaigns/{campaign.id}",
+            )
+            return texts("area_mail.campaign", name=name), text
+
+        rows = await self._store.read("account_senders", account=campaign.account)
+        await self._send(rows, written, "campaign")
+
+    async def _send(
+        self,
+        people: Sequence[tuple[Any, ...]],
+        written: Callable[[Texts], tuple[str, str]],
+        kind: str,
+    ) -> None:
+        """To each (address, language; "" is the installation's) subject and text in theirs."""
+        for person, language in people:
+            texts = self._all_texts[language or self._language]
+            subject, text = written(texts)
+            mail = SystemMail(person, texts.language, subject, text, kind=kind)
             try:
                 await self._mailer.send(mail)
             except RelevoError as error:

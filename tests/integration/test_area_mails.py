@@ -19,6 +19,7 @@ from console.campaigns.values import AudienceSpec, Campaign, Content, Figures, F
 from console.pages.area_mails import AreaMails
 from console.webhooks.values import Webhook, WebhookState
 from mta.model.errors import TransientError
+from mta.store.work import Rows
 from tests.accounts_world import OPERATOR, open_world
 
 
@@ -72,6 +73,22 @@ async def test_owners_administrators_and_integrators_hear_of_a_disabled_webhook(
     assert "«ERP»" in mail.text
     assert "no respondió durante tres días" in mail.text
     assert "https://c.example.org/webhooks/7" in mail.text
+
+
+async def test_each_reads_it_in_the_language_of_the_profile_or_of_the_account(ground):
+    account, mails, outbox = ground
+    store = mails._store
+    ivan = (await store.read("user_by_email", email="ivan@example.org"))[0][0]
+    await store.submit([Rows("profile_put", [(ivan, "", "en", "")])])
+    hook = Webhook(
+        7, account, "https://app.example.org/x", "", (), WebhookState.DISABLED, "gone", 1,
+        0, 0, 0, 0, 0, 0, 0,
+    )  # fmt: skip
+    await mails.webhook_disabled(hook)
+    told = {mail.to: (mail.language, mail.subject) for mail in outbox.mails}
+    assert told["ada@example.org"] == ("es", "Un webhook se desactivó")
+    assert told["ivan@example.org"][0] == "en"
+    assert told["ivan@example.org"][1] != told["ada@example.org"][1]
 
 
 async def test_who_sends_hears_of_a_campaign_that_stopped_by_itself(ground):

@@ -295,3 +295,27 @@ async def test_T_p_every_page_of_a_training_account_is_marked_as_such(web: WebWo
             page = await _page(browser, path)
             assert mark in page
             assert "no cuentan en los informes del contrato" in page
+
+
+async def test_T_p_whom_a_training_account_may_write_to_is_chosen_on_its_page(web: WebWorld):
+    async with web.signed_in() as browser:
+        school = await _new_sub(web, browser, name="Aula", training="1")
+        path = f"/accounts/{school}"
+        assert "Todavía no hay direcciones" in await _page(browser, path)
+        status, _ = await _post(
+            browser, f"{path}/training", addresses="ana@example.com, LUIS@example.com"
+        )
+        assert status == 303
+        page = await _page(browser, path)
+        assert "ana@example.com" in page
+        assert web.accounts.bag.training.addresses(school) == {
+            "ana@example.com",
+            "luis@example.com",
+        }
+        await _post(browser, f"{path}/training", remove="ana@example.com")
+        assert web.accounts.bag.training.addresses(school) == {"luis@example.com"}
+        status, page = await _post(browser, f"{path}/training", addresses="sin arroba")
+        assert status == 422
+        main = await _main(web)
+        status, _ = await _post(browser, f"/accounts/{main}/training", addresses="x@example.com")
+        assert status == 422

@@ -134,6 +134,10 @@ ROWS = (
         form={"name": "n{number}"},
     ),
     RouteRow(
+        "POST", "/accounts/{id}/training", Permission.ACCOUNT_MANAGE, url="/accounts/{sub}/training",
+        form={"addresses": "a@example.com"},
+    ),
+    RouteRow(
         "POST", "/accounts/{id}/share", Permission.QUOTA_MOVE, url="/accounts/{sub}/share",
         form={"action": "cap", "amount": "5"},
     ),

@@ -18,7 +18,7 @@ WITHOUT_ACTOR = {
     "MediaService.of_token": "whoever has the token sees it",
     "MediaService.parts": "of a value that the caller has",
 }
-INSIDE = {"see": "asks itself"}
+INSIDE: dict[str, str] = {}
 
 DRAFT = Draft(SourceKind.HTML, "Hola", "", "<p>x</p>")
 

@@ -30,6 +30,12 @@ def test_codes_on_disk_never_change():
         "quota.refunded": 43,
         "domain.dns_changed": 44,
         "suppression.held": 50,
+        "campaign.started": 60,
+        "campaign.paused": 61,
+        "campaign.resumed": 62,
+        "campaign.finished": 63,
+        "campaign.cancelled": 64,
+        "campaign.failed": 65,
     }
 
 

@@ -57,7 +57,18 @@ SELECT domain, account, shared, state, created_ms FROM sending_domain ORDER BY d
 
 -- name: account_senders
 -- Whom to tell of an account's campaigns.
-SELECT DISTINCT u.email FROM membership AS m JOIN console_user AS u ON u.id = m."user"
+SELECT DISTINCT u.email, coalesce(nullif(p.language, ''), a.language)
+FROM membership AS m JOIN console_user AS u ON u.id = m."user"
+JOIN account AS a ON a.id = m.account
+LEFT JOIN user_profile AS p ON p."user" = u.id
 WHERE m.account = :account AND u.state = 'active'
   AND m.role IN ('owner', 'administrator', 'sender')
 ORDER BY u.email LIMIT 20;
+
+-- name: account_people_languages
+-- The languages of an account's people; '' is the installation's.
+SELECT DISTINCT u.email, coalesce(nullif(p.language, ''), a.language)
+FROM membership AS m JOIN console_user AS u ON u.id = m."user"
+JOIN account AS a ON a.id = m.account
+LEFT JOIN user_profile AS p ON p."user" = u.id
+WHERE m.account = :account;

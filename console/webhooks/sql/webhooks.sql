@@ -38,7 +38,10 @@ FROM webhook_delivery WHERE id = :id;
 
 -- name: webhook_people
 -- Whom to tell of an account's webhooks.
-SELECT DISTINCT u.email FROM membership AS m JOIN console_user AS u ON u.id = m."user"
+SELECT DISTINCT u.email, coalesce(nullif(p.language, ''), a.language)
+FROM membership AS m JOIN console_user AS u ON u.id = m."user"
+JOIN account AS a ON a.id = m.account
+LEFT JOIN user_profile AS p ON p."user" = u.id
 WHERE m.account = :account AND u.state = 'active'
   AND m.role IN ('owner', 'administrator', 'integrator')
 ORDER BY u.email LIMIT 20;

@@ -15,7 +15,10 @@ WHERE d.domain = :domain;
 
 -- name: sending_domain_people
 -- Whom to tell of an account's domains.
-SELECT DISTINCT u.email FROM membership AS m JOIN console_user AS u ON u.id = m."user"
+SELECT DISTINCT u.email, coalesce(nullif(p.language, ''), a.language)
+FROM membership AS m JOIN console_user AS u ON u.id = m."user"
+JOIN account AS a ON a.id = m.account
+LEFT JOIN user_profile AS p ON p."user" = u.id
 WHERE m.account = :account AND u.state = 'active' AND m.role IN ('owner', 'administrator')
 ORDER BY u.email LIMIT 20;
 
