@@ -51,6 +51,9 @@ class Anything:
         assert compiled == COMPILED
         return self
 
+    def companions(self, _message: int) -> tuple[()]:
+        return ()
+
     def stored(self, rows: object) -> None:
         pass
 
