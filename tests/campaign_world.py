@@ -150,10 +150,10 @@ class CampaignRelay(Relay):
 
     async def kill(self) -> None:
         self.store.is_dead = True
-        self.services.campaigns._tally._task.cancel()
+        await self.services.campaigns._tally._task.stop()
         self.services.campaigns._tally = None
         await self.services.campaigns.close()
-        self._releases._task.cancel()  # to stop would be to write
+        await self._releases._task.stop()  # to stop would be to write
         self.services.close()
         await super().kill()
 

@@ -70,7 +70,7 @@ class AutomationParts:
             Caller(self._poster),
         )
         self._runner = AutomationRunner(base.store, base.clock, self._active, self._entrance, tools)
-        await self._follower.start()
+        self._follower.start()
         self._runner.start()
         self._events = EventFollower(
             base.store, NAME, FOLLOWED, self._engaged.handle, clock=base.clock,

@@ -4,20 +4,16 @@ The membership's row and its event are one transaction, written by the database 
 changes lists (pages, API, imports, automations) is seen. The cursor moves with what it led to.
 """
 
-import asyncio
-import contextlib
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import structlog
 
 from console.automations.entering import Active, Entrance
-from mta.model.errors import StoreError
 from mta.store.base import Store
+from mta.store.standing import StandingTask
 from mta.store.work import Rows
 
 BATCH = 500
-PAUSE_S = 5.0
 _CURSOR = "automations.members"
 _WAKING = (
     "list_member_put", "list_member_put_by_key", "list_member_status", "automation_state",
@@ -42,36 +38,16 @@ class MemberFollower:
         self._members = members
         self._active = active
         self._entrance = entrance
-        self._woken = asyncio.Event()
-        self._unwatch: list[Callable[[], None]] = []
-        self._task: asyncio.Task[None] | None = None
-        self._log = structlog.get_logger("relevo.automations")
+        log = structlog.get_logger("relevo.automations")
+        self._task = StandingTask("automation-members", self.follow, log)
 
-    async def start(self) -> None:
-        """Begin where it ended last. Raises `StoreError`."""
-        self._unwatch = [self._store.watch(name, self._woken.set) for name in _WAKING]
-        self._task = asyncio.create_task(self._run(), name="automation-members")
+    def start(self) -> None:
+        """Begin where it ended last."""
+        self._task.start(self._store, _WAKING)
 
     async def stop(self) -> None:
         """End; what was not seen is seen at the next start."""
-        for unwatch in self._unwatch:
-            unwatch()
-        self._unwatch = []
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                await self.follow()
-            except StoreError as error:
-                self._log.warning("members_wait", error=str(error))
-                await asyncio.sleep(PAUSE_S)
-                continue
-            await self._woken.wait()
+        await self._task.stop()
 
     async def follow(self) -> None:
         """Handle whatever has happened. Raises `StoreError`."""

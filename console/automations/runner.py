@@ -4,11 +4,9 @@ It sleeps until the next one is due or something changed. Whoever is due at the 
 same definition goes together: one mail with many recipients is one message.
 """
 
-import asyncio
-import contextlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,14 +27,14 @@ from console.automations.ports import Caller, Engagement, Readers
 from console.automations.sending import Outcome, StepSender
 from console.automations.values import Automation, Enrolment, EnrolmentState, Reader
 from mta.model.clock import Clock
-from mta.model.errors import JobRefused, PermanentError, StoreError, TransientError
+from mta.model.errors import JobRefused, PermanentError, TransientError
 from mta.store.base import Store
+from mta.store.standing import StandingTask
 from mta.store.work import Rows
 
 GROUP = 500  # people that are taken on in one go
 IDLE_S = 60.0  # longest sleep
 LEAST_PAUSE_S = 0.2  # what somebody else is changing just now is not asked for without a rest
-FAILURE_PAUSE_S = 5.0
 _WAKING = ("enrolment_insert", "automation_state", "automation_change")
 
 
@@ -72,40 +70,22 @@ class AutomationRunner:
         self._entrance = entrance
         self._tools = tools
         self._definitions: dict[tuple[int, int], Definition] = {}
-        self._woken = asyncio.Event()
-        self._unwatch: list[Callable[[], None]] = []
-        self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("relevo.automations")
+        self._task = StandingTask("automations", self._work, self._log)
 
     def start(self) -> None:
         """Begin; call once."""
-        self._unwatch = [self._store.watch(name, self._woken.set) for name in _WAKING]
-        self._task = asyncio.create_task(self._run(), name="automations")
+        self._task.start(self._store, _WAKING)
 
     async def stop(self) -> None:
         """End after the step under way; what is due goes on at the next start."""
-        for unwatch in self._unwatch:
-            unwatch()
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.stop()
 
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                next_ms = await self.run_due()
-            except StoreError as error:
-                self._log.warning("automations_wait", error=str(error))
-                await asyncio.sleep(FAILURE_PAUSE_S)
-                continue
-            wait_s = IDLE_S
-            if next_ms is not None:
-                wait_s = min(IDLE_S, max(LEAST_PAUSE_S, (next_ms - self._clock.now_ms()) / 1000))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._woken.wait()
+    async def _work(self) -> float:
+        next_ms = await self.run_due()
+        if next_ms is None:
+            return IDLE_S
+        return min(IDLE_S, max(LEAST_PAUSE_S, (next_ms - self._clock.now_ms()) / 1000))
 
     async def run_due(self) -> int | None:
         """Take on everybody who is due now; gives when the next one is. Raises `StoreError`."""

@@ -25,6 +25,7 @@ from console.campaigns.windows import is_within, next_opening_ms
 from mta.model.errors import JobRefused, PermanentError, StoreFailed, TransientError
 from mta.model.traffic import DeliveryState, Gate
 from mta.spool.flows import Flow
+from mta.store.standing import StandingTask
 
 TICK_S = 0.5
 LEAD_MS = 10 * 60_000  # so long before its hour a campaign is prepared
@@ -49,9 +50,8 @@ class CampaignRunner:
         self._preparation = Preparation(tools)
         self._work: dict[int, asyncio.Task[None]] = {}
         self._rests: dict[int, float] = {}
-        self._woken = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("relevo.campaigns")
+        self._task = StandingTask("campaigns", self._tick, self._log)
         self.pace = pace
         self._rules = rules
         self.on_news: News = nobody  # a campaign stopped by itself
@@ -59,11 +59,12 @@ class CampaignRunner:
     async def start(self) -> None:
         """Begin to look."""
         self._life.on_change = self.wake
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="campaigns")
+        self._task.start()
 
     async def stop(self) -> None:
         """End; what is under way goes on at the next start."""
-        tasks = [*self._work.values(), *([self._task] if self._task is not None else [])]
+        await self._task.stop()
+        tasks = list(self._work.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -71,24 +72,11 @@ class CampaignRunner:
 
     def wake(self) -> None:
         """Look now."""
-        self._woken.set()
+        self._task.wake()
 
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                await self.look()
-            except StoreFailed:
-                return  # the process ends
-            except TransientError as error:
-                self._log.warning("campaigns could not be looked after", error=str(error))
-            except Exception:
-                self._log.exception("campaigns could not be looked after")
-            try:
-                async with asyncio.timeout(TICK_S):
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
+    async def _tick(self) -> float:
+        await self.look()
+        return TICK_S
 
     async def look(self) -> None:
         """Do for every campaign what is to be done now."""
@@ -98,7 +86,7 @@ class CampaignRunner:
             try:
                 await self._look_at(campaign)
             except JobRefused:
-                self._woken.set()  # a person was faster
+                self.wake()  # a person was faster
             except (TransientError, PermanentError) as error:
                 self._log.warning("campaign waits", campaign=str(campaign.id), error=str(error))
 
@@ -259,11 +247,11 @@ class CampaignRunner:
             else:
                 await self._stop(found, cannot.reason, str(cannot))
         except JobRefused:
-            self._woken.set()
+            self.wake()
 
     def _ended(self, campaign_id: int) -> None:
         self._work.pop(campaign_id, None)
-        self._woken.set()
+        self.wake()
 
     # -- small things --------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ that was being judged is judged again, which gives the same.
 """
 
 import asyncio
-import contextlib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -25,13 +24,13 @@ from mta.model.errors import InternalError, JobRefused, RelevoError, StoreError
 from mta.model.ids import IdGenerator
 from mta.model.traffic import TrafficClass
 from mta.store.base import MAX_JOB_ROWS, Store
+from mta.store.standing import StandingTask
 from mta.store.work import Rows
 
 PAGE = MAX_JOB_ROWS - 50  # lines of one job
 PAGE_WITH_LIST = 600  # where a good row is a contact and a membership, too
 READ_DEADLINE_S = 900.0
 UNSUBSCRIBE = "unsubscribe"  # what the lists call it
-PAUSE_S = 5.0  # after a failure of the store
 Suppressed = Callable[[int, str, int], str]  # account, address, class → reason or ""
 
 
@@ -51,33 +50,18 @@ class Importer:
         self._clock = clock
         self._uploads = uploads
         self._suppressed = suppressed
-        self._woken = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("relevo.contacts")
+        self._task = StandingTask("imports", self.read_all, self._log)
         self.rows_read: dict[int, int] = {}  # by upload that is being read, for its page
 
     def start(self) -> None:
         """Begin; call once."""
-        self._uploads.on_start = self._woken.set
-        self._task = asyncio.create_task(self._run(), name="imports")
+        self._uploads.on_start = self._task.wake
+        self._task.start()
 
     async def stop(self) -> None:
         """End; what is under way goes on at the next start."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                await self.read_all()
-            except StoreError as error:
-                self._log.warning("import_waits", error=str(error))
-                await asyncio.sleep(PAUSE_S)
-                continue
-            await self._woken.wait()
+        await self._task.stop()
 
     async def read_all(self) -> None:
         """Read whatever was confirmed. Raises `StoreError`."""

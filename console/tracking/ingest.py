@@ -19,15 +19,16 @@ from console.tracking.classifying import SETTLE_MS, Classifier, Signs, settled, 
 from console.tracking.folding import REPEAT_MS
 from console.tracking.hits import Hit, HitClass, HitKind
 from mta.model.clock import Clock
-from mta.model.errors import StoreError, StoreFailed
+from mta.model.errors import StoreError
 from mta.model.traffic import DeliveryState
 from mta.store.base import MAX_JOB_ROWS, Store
+from mta.store.standing import StandingTask
 
 INTERVAL_S = 0.1
 BATCH = 500  # hits of one transaction: an event, a hit and a row of figures each
 MAX_WAITING = 50_000  # hits in memory; further ones are counted and lost
 MAX_HITS = 500  # of one delivery
-RETRY_S = 1.0  # after the store refused
+BACKOFF_S = (1.0, 5.0)  # after the store refused: what waits is only in memory
 
 
 class RawHit(NamedTuple):
@@ -81,26 +82,22 @@ class HitIngest:
         self._clock = clock
         self._classifier = classifier
         self._metrics = metrics
-        self._interval_s = interval_s
         self._batch = batch
         self._waiting: deque[RawHit] = deque()
-        self._woken = asyncio.Event()
         self._alone = asyncio.Lock()  # one writer of the figures at a time
-        self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("relevo.tracking")
+        self._task = StandingTask(
+            "tracking", self.flush, self._log, rest_s=interval_s, backoff_s=BACKOFF_S
+        )
 
     async def start(self) -> None:
         """Write what comes, from now on."""
         await asyncio.to_thread(self._classifier.warm)
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="tracking")
+        self._task.start()
 
     async def stop(self) -> None:
         """Write what has come, and end."""
-        if self._task is None:
-            return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        self._task = None
+        await self._task.stop()
         try:
             await self.flush()
         except StoreError as error:
@@ -112,8 +109,7 @@ class HitIngest:
             self._metrics.hits_lost(1)
             return
         self._waiting.append(hit)
-        if not self._woken.is_set():
-            self._woken.set()
+        self._task.wake()
 
     async def flush(self) -> None:
         """Write all that waits. Raises `StoreError`; then it still waits."""
@@ -141,21 +137,6 @@ class HitIngest:
                 books.post(delivery, message, flow, before, settled(before, now_ms))
             await self._store.submit(books.work(), bulk=True)
             return len(rows)
-
-    async def _run(self) -> None:
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            try:
-                await self.flush()
-            except StoreFailed:
-                return  # the process ends
-            except Exception as error:
-                tell = self._log.warning if isinstance(error, StoreError) else self._log.exception
-                tell("hits could not be written, they are tried again", error=str(error))
-                await asyncio.sleep(RETRY_S)
-                self._woken.set()
-            await asyncio.sleep(self._interval_s)
 
     async def _write(self, batch: Sequence[RawHit]) -> None:
         by_delivery: dict[int, list[RawHit]] = defaultdict(list)

@@ -6,7 +6,6 @@ delays nobody and costs nothing but its row.
 """
 
 import asyncio
-from collections.abc import Callable
 
 import structlog
 
@@ -14,6 +13,7 @@ from console.webhooks.courier import Courier, Tools
 from console.webhooks.values import Webhook, WebhookState
 from mta.model.errors import StoreError
 from mta.spool.follower import FollowerMetrics
+from mta.store.standing import StandingTask
 
 INTERVAL_S = 1.0  # events of so long go together
 SPAN = 50_000  # events that one look takes in; with more, every endpoint looks itself
@@ -33,31 +33,26 @@ class Hub:
     ) -> None:
         self._tools = tools
         self._store = tools.store
-        self._interval_s = interval_s
         self._metrics = metrics
         self._couriers: dict[int, Courier] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._seen = 0
         self._newest = 0
-        self._woken = asyncio.Event()
-        self._unwatch: Callable[[], None] | None = None
-        self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("relevo.webhooks")
+        self._task = StandingTask("webhooks", self.look, self._log, rest_s=interval_s)
 
     async def start(self) -> None:
         """Read all endpoints and go on where each stood. Raises `StoreError`."""
         await self.refresh()
-        self._unwatch = self._store.watch("event_insert", self._woken.set)
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="webhooks")
+        self._task.start(self._store, ("event_insert",))
 
     async def stop(self) -> None:
         """End all that runs; a POST under way is made again at the next start."""
-        if self._unwatch is not None:
-            self._unwatch()
+        await self._task.stop()
         for timer in self._timers.values():
             timer.cancel()
-        tasks = [*self._running.values(), *([self._task] if self._task is not None else [])]
+        tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -77,7 +72,7 @@ class Hub:
                 continue
             self._end(webhook.id)
             self._couriers[webhook.id] = Courier(webhook, self._tools)
-        self._woken.set()
+        self._task.wake()
 
     def lag(self) -> int:
         """Events that an endpoint waits for though no receiver keeps us from sending them."""
@@ -94,17 +89,6 @@ class Hub:
             task.cancel()
         if timer := self._timers.pop(webhook_id, None):
             timer.cancel()
-
-    async def _run(self) -> None:
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            try:
-                await self.look()
-            except StoreError as error:
-                self._log.warning("webhooks could not be looked after", error=str(error))
-                self._woken.set()
-            await asyncio.sleep(self._interval_s)
 
     async def look(self) -> None:
         """Wake the endpoints for which there is something; the others pass on."""
@@ -163,7 +147,7 @@ class Hub:
         elif courier.webhook.next_ms:
             self._later(webhook_id, courier.wait_ms / 1000)
         elif courier.reached < self._newest:
-            self._woken.set()
+            self._task.wake()
 
     def _later(self, webhook_id: int, seconds: float) -> None:
         if webhook_id not in self._timers:

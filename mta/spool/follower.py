@@ -5,7 +5,6 @@ crash repeats nothing and loses nothing. A follower sleeps until events were com
 what is new, at most once in half a second, however many commits there were: idle it costs nothing.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -14,9 +13,10 @@ import structlog
 
 from mta.events.record import EVENT_CODES, EVENT_TYPES
 from mta.model.clock import Clock
-from mta.model.errors import InternalError, StoreError, StoreFailed
+from mta.model.errors import InternalError, StoreError
 from mta.model.traffic import EventType
 from mta.store.base import MAX_JOB_ROWS, Store
+from mta.store.standing import BACKOFF_S, StandingTask
 from mta.store.work import Rows
 
 INTERVAL_S = 0.5  # between the beginnings of two passes
@@ -26,7 +26,6 @@ SPAN = 20_000  # events that one read looks at: some 5 ms of a reader's thread
 # they are looked at again, which changes nothing.
 LAZY_EVENTS = 20_000
 LAZY_MS = 3_600_000  # but no longer than this: retention waits for what is on the disk
-BACKOFF_S = (1.0, 60.0)  # after a failure: the first wait, doubled up to the last
 _EVENTS = "event_insert"
 
 
@@ -92,16 +91,14 @@ class EventFollower:
         self._handle = handle
         self._clock = clock
         self._metrics = metrics
-        self._interval_s = interval_s
         self._batch = self._size = batch
-        self._backoff_s = backoff_s
         self._from_beginning = from_beginning
         self._stored = self._position = self._newest = 0
         self._moved_ms = 0
-        self._woken = asyncio.Event()
-        self._unwatch: Callable[[], None] | None = None
-        self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("mta.spool").bind(follower=name)
+        self._task = StandingTask(
+            f"follow {name}", self._work, self._log, rest_s=interval_s, backoff_s=backoff_s
+        )
 
     @property
     def position(self) -> int:
@@ -114,51 +111,29 @@ class EventFollower:
         Whatever is committed after this returned will be seen. Raises `StoreError`.
         """
         await self._find_cursor()
-        self._unwatch = self._store.watch(_EVENTS, self.wake)
-        self.wake()
-        self._task = asyncio.get_running_loop().create_task(
-            self._run(), name=f"follow {self._name}"
-        )
+        self._task.start(self._store, (_EVENTS,))
 
     async def stop(self) -> None:
         """End; what was handled but not committed is handled again at the next start."""
-        if self._unwatch is not None:
-            self._unwatch()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
-            try:
-                await self._find_cursor_and_move()
-            except StoreError as error:
-                self._log.warning("cursor was not written", error=str(error))
+        if not self._task.is_running:
+            return
+        await self._task.stop()
+        try:
+            await self._find_cursor_and_move()
+        except StoreError as error:
+            self._log.warning("cursor was not written", error=str(error))
 
     def wake(self) -> None:
         """There may be new events."""
-        self._woken.set()
+        self._task.wake()
 
-    async def _run(self) -> None:
-        pause_s = self._backoff_s[0]
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            try:
-                await self.catch_up()
-            except StoreFailed:
-                return  # the process ends
-            except Exception as error:
-                self._size = max(1, self._size // 2)
-                tell = self._log.warning if isinstance(error, StoreError) else self._log.exception
-                tell(
-                    "events could not be handled, they are tried again",
-                    after=self._position, error=str(error), again_in_s=pause_s,
-                )  # fmt: skip
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, self._backoff_s[1])
-                self._woken.set()
-            else:
-                pause_s = self._backoff_s[0]
-                await asyncio.sleep(self._interval_s)
+    async def _work(self) -> None:
+        try:
+            await self.catch_up()
+        except Exception:
+            self._size = max(1, self._size // 2)
+            self._log.info("events could not be handled", after=self._position)
+            raise
 
     async def catch_up(self) -> None:
         """Handle everything there is. Raises what the handler or the store raise."""
