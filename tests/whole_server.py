@@ -38,10 +38,10 @@ class Whole:
 
 
 @asynccontextmanager
-async def open_whole(
+async def run_server(
     folder: Path, settings: Mapping[str, str] | None = None
-) -> AsyncIterator[Whole]:
-    """Start it on loopback; `settings` are environment variables."""
+) -> AsyncIterator[Server]:
+    """A server without accounts on loopback; `settings` are environment variables."""
     for name in ("queue", "dkim"):
         (folder / name).mkdir(mode=0o700, parents=True)
     environ = {
@@ -60,9 +60,35 @@ async def open_whole(
     waiting = asyncio.create_task(started.wait())
     await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
     assert started.is_set(), running.exception()
+    cheap = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    server.services.hasher._hasher = cheap
+    try:
+        yield server
+    finally:
+        server.engine.stop()
+        assert await running == 0
+        server.engine.log_output.close()
+        structlog.reset_defaults()
+
+
+def url_of(server: Server) -> str:
+    """Where its console is."""
     host, port = server.console.addresses[0]
+    return f"http://{host}:{port}/"
+
+
+@asynccontextmanager
+async def open_whole(
+    folder: Path, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Whole]:
+    """The same with an administrator, an account, its contract and its domain."""
+    async with run_server(folder, settings) as server:
+        yield Whole(server, url_of(server), await _fill(server))
+
+
+async def _fill(server: Server) -> int:
+    """Make what `Whole` has; gives the account."""
     services = server.services
-    services.hasher._hasher = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     account = (await services.accounts.add(OPERATOR, "Municipalidad")).id
     today = datetime.fromtimestamp(services.foundation.clock.now_ms() / 1000, LIMA).date()
     await services.quota.contracts.add(
@@ -73,10 +99,4 @@ async def open_whole(
     await services.foundation.store.submit([Rows("domain_insert", [row], expect=1)])
     await services.authenticator.refresh()
     await services.quota.refresh()
-    try:
-        yield Whole(server, f"http://{host}:{port}/", account)
-    finally:
-        server.engine.stop()
-        assert await running == 0
-        server.engine.log_output.close()
-        structlog.reset_defaults()
+    return account

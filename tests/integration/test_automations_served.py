@@ -7,7 +7,6 @@ from email import message_from_bytes, policy
 
 import aiohttp
 import pytest
-import structlog
 
 from console.accounts.values import Limits, Scope
 from console.app.server import Server
@@ -15,8 +14,8 @@ from console.campaigns.values import AudienceSpec, Content
 from console.tracking.hits import HitKind
 from console.tracking.ingest import RawHit
 from console.tracking.tokens import Purpose
-from mta.settings.loading import load_settings
 from tests.accounts_world import OPERATOR
+from tests.whole_server import run_server
 
 WAIT_S = 30.0
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -24,27 +23,8 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 
 @pytest.fixture
 async def server(tmp_path):
-    for name in ("queue", "dkim"):
-        (tmp_path / name).mkdir(mode=0o700)
-    environ = {
-        "RELEVO_SERVER__DATA_DIR": str(tmp_path / "queue"),
-        "RELEVO_SERVER__DKIM_DIR": str(tmp_path / "dkim"),
-        "RELEVO_SUBMISSION__LISTEN": '["127.0.0.1:0"]',
-        "RELEVO_CONSOLE__LISTEN": "127.0.0.1:0",
-        "RELEVO_DELIVERY__MODE": "sandbox",
-        "RELEVO_SANDBOX__LISTEN": "127.0.0.1:0",
-        "RELEVO_SERVER__PUBLIC_URL": "http://t.example.org",
-        "RELEVO_LOG__LEVEL": "error",
-    }
-    started = asyncio.Event()
-    server = Server(load_settings(None, environ), lambda _: started.set())
-    running = asyncio.create_task(server.engine.run(server._begin))
-    await asyncio.wait_for(started.wait(), WAIT_S)
-    yield server
-    server.engine.stop()
-    assert await running == 0
-    server.engine.log_output.close()
-    structlog.reset_defaults()
+    async with run_server(tmp_path, {"RELEVO_SERVER__PUBLIC_URL": "http://t.example.org"}) as made:
+        yield made
 
 
 async def received(server: Server, count: int) -> list[str]:

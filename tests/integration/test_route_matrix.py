@@ -1,26 +1,23 @@
 """Every route × method × role or scope: a row for each in `tests/matrix/routes_*.py`."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
-import argon2
 import pytest
-import structlog
 
 from console.accounts.incidents.values import Category
 from console.accounts.permissions import PERMISSIONS
 from console.accounts.values import Limits, Role, Scope
 from console.app.server import Server
 from mta.model.errors import PermanentError
-from mta.settings.loading import load_settings
 from mta.store.work import Rows
 from tests.accounts_world import OPERATOR
 from tests.matrix import automations, routes_api, routes_pages, routes_templates, templates
 from tests.matrix.routes import Asks, RouteRow
 from tests.web_world import sign_in, token_of
+from tests.whole_server import run_server, url_of
 
 ROWS = [row for table in (routes_pages, routes_api, routes_templates) for row in table.ROWS]
 PASSWORD = "correcto caballo"
@@ -129,7 +126,6 @@ async def _no_key(_: str) -> str:
 
 async def _fill(server: Server, url: str) -> Site:
     services = server.services
-    services.hasher._hasher = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     services.areas.webhooks.poster.post = _refuse
     services.areas.domains.service._checker.look = _nothing
     services.areas.domains.service._make_key = _no_key
@@ -152,29 +148,8 @@ async def _fill(server: Server, url: str) -> Site:
 
 @pytest.fixture
 async def site(tmp_path):
-    for name in ("queue", "dkim"):
-        (tmp_path / name).mkdir(mode=0o700)
-    environ = {
-        "RELEVO_SERVER__DATA_DIR": str(tmp_path / "queue"),
-        "RELEVO_SERVER__DKIM_DIR": str(tmp_path / "dkim"),
-        "RELEVO_SUBMISSION__LISTEN": '["127.0.0.1:0"]',
-        "RELEVO_CONSOLE__LISTEN": "127.0.0.1:0",
-        "RELEVO_DELIVERY__MODE": "sandbox",
-        "RELEVO_SANDBOX__LISTEN": "127.0.0.1:0",
-        "RELEVO_LOG__LEVEL": "error",
-    }
-    started = asyncio.Event()
-    server = Server(load_settings(None, environ), lambda _: started.set())
-    running = asyncio.create_task(server.engine.run(server._begin))
-    waiting = asyncio.create_task(started.wait())
-    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    assert started.is_set(), running.exception()
-    host, port = server.console.addresses[0]
-    yield await _fill(server, f"http://{host}:{port}/")
-    server.engine.stop()
-    assert await running == 0
-    server.engine.log_output.close()
-    structlog.reset_defaults()
+    async with run_server(tmp_path) as server:
+        yield await _fill(server, url_of(server))
 
 
 def _filled(value: object, things: Mapping[str, str]) -> object:
