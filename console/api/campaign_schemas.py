@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from console.api.messages.schemas import Id, Time
 from console.api.moment import Moment
 from console.api.pagination import Paged
-from console.campaigns.checks import DAY_MIN, MAX_NAME, MAX_SOURCE, MAX_SUBJECT
+from console.campaigns.checks import DAY_MIN, MAX_FILES, MAX_NAME, MAX_SOURCE, MAX_SUBJECT
 from console.campaigns.states import CampaignStatus
 from console.campaigns.testing import MAX_ADDRESSES
 from console.campaigns.values import MAX_RATE_PER_HOUR, AudienceSpec, Content, Plan
@@ -35,6 +35,9 @@ class CampaignContent(_Taken):
     kind: Literal["html", "mjml", "text"] | None = None
     source: Text | None = None
     text: Text | None = Field(None, description="The text part.")
+    files: Annotated[list[Id], Field(max_length=MAX_FILES)] | None = Field(
+        None, description="Ids of files of the library, to be attached; 5 MB together."
+    )
     is_commercial: Annotated[bool, Field(strict=True)] | None = None
     track_opens: Annotated[bool, Field(strict=True)] | None = None
     track_clicks: Annotated[bool, Field(strict=True)] | None = None
@@ -228,7 +231,12 @@ class RecipientPage(BaseModel):
 
 def changed_content(before: Content, wanted: CampaignContent | None) -> Content:
     """With what was given."""
-    return before if wanted is None else replace(before, **_given(wanted))
+    if wanted is None:
+        return before
+    given = _given(wanted)
+    if wanted.files is not None:
+        given["files"] = tuple(map(int, wanted.files))
+    return replace(before, **given)
 
 
 def changed_audience(before: AudienceSpec, wanted: CampaignAudience | None) -> AudienceSpec:

@@ -13,7 +13,7 @@ from console.api.routes import Answer, Call, Route
 from console.content.preview import preview, preview_text
 from console.content.source import SourceKind
 from console.templates.designs import MAX_SLOT
-from console.templates.service import MAX_NAME, MAX_SLOTS, MAX_SOURCE, TemplateService
+from console.templates.service import MAX_FILES, MAX_NAME, MAX_SLOTS, MAX_SOURCE, TemplateService
 from console.templates.values import Draft, Template, Version
 from mta.events.record import rfc3339
 
@@ -58,10 +58,14 @@ class TemplateFields(BaseModel):
     source: Annotated[
         str, Field(max_length=MAX_SOURCE, description="HTML, MJML or text, with fields.")
     ] = ""
+    files: Annotated[
+        list[Id], Field(max_length=MAX_FILES, description="Of the library, to be attached.")
+    ] = Field(default_factory=list)
 
     def draft(self) -> Draft:
         """As the service takes it."""
-        return Draft(self.kind, self.subject, self.design, self.source, self.slots)
+        files = tuple(map(int, self.files))
+        return Draft(self.kind, self.subject, self.design, self.source, self.slots, files)
 
 
 class NewTemplate(TemplateFields):
@@ -98,6 +102,7 @@ class TemplateShown(TemplateSummary):
 
     slots: dict[str, str]
     source: str
+    files: list[Id]
     fields: list[FieldShown]
     findings: list[FindingShown]
     size: int = Field(description="Octets of the HTML.")
@@ -231,6 +236,7 @@ class TemplateEndpoints:
             **_summary(found),
             "slots": dict(version.draft.slots),
             "source": version.draft.source,
+            "files": [str(one) for one in version.draft.files],
             "fields": [
                 {"name": one.name, "default": one.default, "needed": one.is_bare}
                 for one in compiled.fields

@@ -45,6 +45,7 @@ def build_send_service(engine: Engine, services: Services) -> SendService:
         services.foundation.store,
         max_message_bytes=int(engine.settings.submission.max_message_bytes),
         templates=services.areas.templates.service,
+        template_files=services.areas.templates.media.attachments,
         tracking=services.areas.tracking.accounts.options,
         left=_BagLeft(services.quota.meter),
     )

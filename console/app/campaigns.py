@@ -10,7 +10,7 @@ from console.accounts.service import AccountService
 from console.accounts.values import Account
 from console.campaigns.audiences import CampaignAudiences, StoredAudiences
 from console.campaigns.book import CampaignBook
-from console.campaigns.composing import ContentCompiler
+from console.campaigns.composing import ContentCompiler, FilesOf
 from console.campaigns.figures import Pace
 from console.campaigns.ports import Audiences, Compiler, News, nobody
 from console.campaigns.preflight.service import Preflight, PreflightTools
@@ -49,6 +49,7 @@ class CampaignParts:
         stored: StoredAudiences,
         tracking: OptionsOf,
         domains: SendingDomains,
+        files_of: FilesOf,
     ) -> None:
         """`port`: the running dispatcher; None when no server runs."""
         store, ids, clock = foundation.store, foundation.ids, foundation.clock
@@ -60,7 +61,7 @@ class CampaignParts:
         lookup = FlowLookup(store, foundation.flows, ids, clock)
         self.steering = Steering(lookup, clock, port)
         self.audiences: Audiences = CampaignAudiences(self.book, stored)
-        self.compiler: Compiler = ContentCompiler(tracking)
+        self.compiler: Compiler = ContentCompiler(tracking, files_of)
         self.runner: CampaignRunner | None = None
         self.pace = Pace()
         providers = ProviderFigures(store, clock, foundation.sites, port)
@@ -89,13 +90,14 @@ class CampaignParts:
         tools = Tools(
             self.book, self.steering, self.audiences, self.compiler, engine.expansion,
             self._quota.reservations, engine.delivery.dispatcher.plan_flow, self._identity_of,
+            self._timezone,
         )  # fmt: skip
         self._has_unsubscribe = engine.unsubscribe is not None
         self._shaping = engine.delivery.shaping
         self.service.tests = TestMails(
             TestTools(
                 engine.intake, renderer, self.compiler, self.audiences, self._identity_of,
-                self.book.clock,
+                self.book.clock, self._timezone,
             )
         )  # fmt: skip
         self.runner = CampaignRunner(tools, self.service, self._timezone, self.pace, self._rules)

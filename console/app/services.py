@@ -134,7 +134,7 @@ class Services:
         self.campaigns = CampaignParts(
             foundation, port, self.trail, self.approvals, self._accounts, self.authenticator,
             self.quota, self.contacts.for_campaigns, self.areas.tracking.accounts.options,
-            self.areas.domains.service,
+            self.areas.domains.service, self.areas.templates.media.attachments,
         )  # fmt: skip
         self.automations = AutomationParts(
             foundation, self.trail, self.authenticator, self.areas.webhooks.poster

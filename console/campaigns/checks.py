@@ -11,6 +11,7 @@ from mta.model.errors import AddressSyntaxError, PermanentError
 MAX_NAME = 200
 MAX_SUBJECT = 500
 MAX_SOURCE = 2_000_000  # characters
+MAX_FILES = 5
 MAX_AHEAD_MS = 366 * 24 * 3_600_000
 DAY_MIN = 24 * 60
 
@@ -44,6 +45,8 @@ def checked_content(content: Content) -> Content:
     for text in (content.subject, content.from_name, content.source, content.text):
         if "\0" in text:
             raise PermanentError("the content holds U+0000, which is no text")
+    if len(content.files) > MAX_FILES:
+        raise PermanentError(f"at most {MAX_FILES} files")
     parse(content.subject, "subject")
     return content
 

@@ -1,28 +1,60 @@
 """Makes the template message of a campaign's content (`Compiler`)."""
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 
 from console.campaigns.values import Content
 from console.content.compiling import MessageTemplate, compile_template
-from console.content.source import SourceKind, compile_source_aside
+from console.content.preview import names_for
+from console.content.source import SourceKind, compile_source_aside, fields_of
+from console.content.structure import File
 from console.tracking.accounts import OptionsOf
 
 _HIDDEN = "display:none;max-height:0;overflow:hidden;mso-hide:all"
+# Files of the library by their ids, as a mail carries them. Raises `PermanentError`.
+FilesOf = Callable[[int, tuple[int, ...]], Awaitable[Sequence[File]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What fields are filled with, beside each recipient's values."""
+
+    columns: Sequence[str] = ()  # of the audience: `{{ Fecha de envío }}` means `fecha_de_envio`
+    constants: Mapping[str, str] = field(default_factory=dict)  # the same for everybody
+
+
+NOTHING = Filling()
+
+
+async def no_files(_account: int, _ids: tuple[int, ...]) -> Sequence[File]:
+    """For campaigns without a library."""
+    return ()
 
 
 class ContentCompiler:
     """MJML, HTML or text through the one compile path, and the account's tracking."""
 
-    def __init__(self, options_of: OptionsOf = lambda _account, _opens, _clicks: None) -> None:
-        """`options_of` says how an account's mail is tracked."""
+    def __init__(
+        self,
+        options_of: OptionsOf = lambda _account, _opens, _clicks: None,
+        files_of: FilesOf = no_files,
+    ) -> None:
+        """`options_of` says how an account's mail is tracked, `files_of` what is attached."""
         self._options_of = options_of
+        self._files_of = files_of
 
-    async def compile(self, account: int, content: Content, campaign: int = 0) -> bytes:
+    async def compile(
+        self, account: int, content: Content, campaign: int = 0, filling: Filling = NOTHING
+    ) -> bytes:
         """As `Compiler.compile`."""
         tracking = None
         if campaign:
             tracking = self._options_of(account, content.track_opens, content.track_clicks)
         html, text = await texts_of(content)
+        files = await self._files_of(account, content.files) if content.files else ()
+        constants = {n: t for n, t in filling.constants.items() if n not in filling.columns}
+        asked = fields_of(content.subject, content.from_name, html, text)
         return compile_template(
             MessageTemplate(
                 author=content.from_address,
@@ -31,7 +63,10 @@ class ContentCompiler:
                 subject=content.subject,
                 html=html,
                 text=text,
+                files=tuple(files),
                 tracking=tracking,
+                names=names_for(asked, filling.columns),
+                constants=constants,
             )
         )
 

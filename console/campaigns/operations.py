@@ -98,7 +98,10 @@ def campaign_json(campaign: Campaign) -> dict[str, object]:
         "reason": campaign.reason.value,
         "note": campaign.note,
         "etag": campaign.etag,
-        "content": orjson.loads(campaign.content.dump()),
+        "content": {
+            **orjson.loads(campaign.content.dump()),
+            "files": [str(one) for one in campaign.content.files],
+        },
         "audience": {
             "audience": str(campaign.audience.audience) if campaign.audience.audience else None,
             "include": [str(one) for one in campaign.audience.include],

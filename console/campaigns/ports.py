@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from console.accounts.actor import Actor
 from console.accounts.quota.values import Reservation
+from console.campaigns.composing import NOTHING, Filling
 from console.campaigns.values import AudienceSpec, Campaign, Content
 from mta.intake.expansion import Expanded, TemplateSubmission
 from mta.intake.ports import Receipt
@@ -59,8 +60,10 @@ class Audiences(Protocol):
 class Compiler(Protocol):
     """Makes the template message of a content."""
 
-    async def compile(self, account: int, content: Content, campaign: int = 0) -> bytes:
-        """The compiled template. Raises `TemplateError`.
+    async def compile(
+        self, account: int, content: Content, campaign: int = 0, filling: Filling = NOTHING
+    ) -> bytes:
+        """The compiled template, with its attachments. Raises `TemplateError`, `PermanentError`.
 
         With a campaign its links are tracked: then it is for its recipients alone.
         """

@@ -11,6 +11,7 @@ import structlog
 from console.accounts.actor import Actor
 from console.accounts.quota.books import QuotaRefused
 from console.campaigns.book import CampaignBook
+from console.campaigns.filling import filling_of
 from console.campaigns.parts import Part
 from console.campaigns.ports import (
     Audiences,
@@ -54,6 +55,7 @@ class Tools:
     reservations: Reservations
     plan_flow: PlanFlow
     identity_of: IdentityOf
+    timezone: str  # of the installation
 
 
 class Preparation:
@@ -153,7 +155,9 @@ class Preparation:
             raise CannotSend(Reason.ACCOUNT, "the account is disabled")
         content = campaign.content
         try:
-            compiled = await self._tools.compiler.compile(campaign.account, content, campaign.id)
+            tools, now_ms = self._tools, self._tools.book.clock.now_ms()
+            filling = await filling_of(campaign, tools.audiences, now_ms, tools.timezone)
+            compiled = await tools.compiler.compile(campaign.account, content, campaign.id, filling)
             sender = parse_address(content.from_address)
         except PermanentError as error:
             raise CannotSend(Reason.ERROR, str(error)) from None

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import orjson
 
+from console.campaigns.filling import filling_of
 from console.campaigns.ports import Audiences, Compiler, IdentityOf
 from console.campaigns.values import Campaign
 from mta.intake.ports import Receipt
@@ -44,6 +45,7 @@ class TestTools:
     audiences: Audiences
     identity_of: IdentityOf
     clock: Clock
+    timezone: str  # of the installation
 
 
 class TestMails:
@@ -68,7 +70,10 @@ class TestMails:
         self._take(campaign.account, len(people))
         subject = MARKS.get(language, MARKS["es"]) + campaign.content.subject
         content = replace(campaign.content, subject=subject)
-        compiled = await self._tools.compiler.compile(campaign.account, content)
+        tools = self._tools
+        now_ms = tools.clock.now_ms()
+        filling = await filling_of(campaign, tools.audiences, now_ms, tools.timezone)
+        compiled = await tools.compiler.compile(campaign.account, content, 0, filling)
         template = self._tools.renderer.load(compiled)
         values = await self._values(campaign, row)
         sender = parse_address(content.from_address)

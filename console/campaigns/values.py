@@ -49,6 +49,7 @@ class Content(_Stored):
     text: str = ""  # empty: made of the HTML
     template: int = 0  # version of a saved template that it was made of
     slots: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[int, ...] = ()  # of the library, that are attached
     is_commercial: bool = False
     track_opens: bool = True
     track_clicks: bool = True

@@ -7,12 +7,14 @@ earlier ones have written (`VERSION`).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
+from urllib.parse import quote
 
 import orjson
 
 from console.content import wire
 from console.content.errors import TemplateError
-from console.content.fields import Field, Pieces, parse, rename
+from console.content.fields import Field, Pieces, filled_in, parse, rename
 from console.content.headers import check_header
 from console.content.segments import Kind, Segment, kept, static
 from console.content.structure import File, content
@@ -40,6 +42,7 @@ class MessageTemplate:
     files: tuple[File, ...] = ()  # attachments and inline images, the same for everybody
     tracking: TrackingOptions | None = None  # None: neither opens nor clicks
     names: Mapping[str, str] = field(default_factory=dict)  # a field's name → where its value is
+    constants: Mapping[str, str] = field(default_factory=dict)  # a field's name → its text for all
 
 
 def compile_template(template: MessageTemplate) -> bytes:
@@ -48,25 +51,25 @@ def compile_template(template: MessageTemplate) -> bytes:
     Raises `TemplateError` with what is wrong, where, and what is expected.
     """
     author = _address("from", template.author)
-    names = template.names
-    segments: list[Segment] = [_mailbox("From", template.author_name, str(author), names)]
-    segments.append(_mailbox("To", template.to_name, "", names))
+    words = _Words(template)
+    segments: list[Segment] = [words.mailbox("From", template.author_name, str(author))]
+    segments.append(words.mailbox("To", template.to_name, ""))
     if template.reply_to:
         reply_to = str(_address("reply-to", template.reply_to))
-        segments.append(_mailbox("Reply-To", template.reply_to_name, reply_to, names))
-    segments.append([Kind.HEADER, "Subject", kept(_parsed(template.subject, "subject", names))])
+        segments.append(words.mailbox("Reply-To", template.reply_to_name, reply_to))
+    segments.append([Kind.HEADER, "Subject", kept(words.parsed(template.subject, "subject"))])
     segments += ([Kind.DATE], [Kind.MESSAGE_ID])
-    segments += [_header(name, value, names) for name, value in template.headers]
+    segments += [words.header(name, value) for name, value in template.headers]
     segments.append(static("MIME-Version: 1.0\r\n"))
     document: dict[str, object] = {"v": VERSION, "author": str(author)}
     html, options = template.html, template.tracking
     if html and options is not None:
         marked = instrument(html, options)
-        marked = replace(marked, links=tuple(_link(url, names) for url in marked.links))
+        marked = replace(marked, links=tuple(map(words.link, marked.links)))
         html = marked.html
         document["tracking"] = TrackedLinks.of(marked, options).stored()
-    texts = _parsed(template.text, "text", names)
-    htmls = _parsed(html, "html", names)
+    texts = words.parsed(template.text, "text")
+    htmls = words.html(html)
     segments += content(texts, htmls, template.files)
     document["segments"] = _joined(segments)
     return orjson.dumps(document)
@@ -82,29 +85,43 @@ def _address(where: str, text: str) -> Address:
     return address
 
 
-def _link(url: str, names: Mapping[str, str]) -> str:
-    """A tracked link with the fields' other names; it has no conditions."""
-    pieces = rename(parse(url, "link"), names) if names else (url,)
-    return "".join(
-        [
-            f'{{{{ {p.name} | default: "{p.default}" }}}}' if isinstance(p, Field) else str(p)
-            for p in pieces
-        ]
-    )
+class _Words:
+    """Reads the texts of a template; its fields have the names and texts that it gives them."""
 
+    def __init__(self, template: MessageTemplate) -> None:
+        self._names = template.names
+        self._constants = template.constants
+        constants = template.constants.items()
+        self._escaped = {name: escape(text) for name, text in constants}
+        self._quoted = {name: quote(text) for name, text in constants}
 
-def _parsed(text: str, where: str, names: Mapping[str, str]) -> Pieces:
-    pieces = parse(text, where)
-    return rename(pieces, names) if names else pieces
+    def parsed(self, text: str, where: str) -> Pieces:
+        return self._pieces(text, where, self._constants)
 
+    def html(self, text: str) -> Pieces:
+        return self._pieces(text, "html", self._escaped)
 
-def _mailbox(name: str, display: str, address: str, names: Mapping[str, str]) -> Segment:
-    return [Kind.MAILBOX, name, kept(_parsed(display, name.lower(), names)), address]
+    def _pieces(self, text: str, where: str, constants: Mapping[str, str]) -> Pieces:
+        pieces = parse(text, where)
+        if constants:
+            pieces = filled_in(pieces, constants)
+        return rename(pieces, self._names) if self._names else pieces
 
+    def link(self, url: str) -> str:
+        """A tracked link with the fields' other names; it has no conditions."""
+        return "".join(
+            [
+                f'{{{{ {p.name} | default: "{p.default}" }}}}' if isinstance(p, Field) else str(p)
+                for p in self._pieces(url, "link", self._quoted)
+            ]
+        )
 
-def _header(name: str, value: str, names: Mapping[str, str]) -> Segment:
-    kind = Kind.LINKS if check_header(name) else Kind.HEADER
-    return [kind, name, kept(_parsed(value, name.lower(), names))]
+    def mailbox(self, name: str, display: str, address: str) -> Segment:
+        return [Kind.MAILBOX, name, kept(self.parsed(display, name.lower())), address]
+
+    def header(self, name: str, value: str) -> Segment:
+        kind = Kind.LINKS if check_header(name) else Kind.HEADER
+        return [kind, name, kept(self.parsed(value, name.lower()))]
 
 
 def _joined(segments: Iterable[Segment]) -> list[Segment]:

@@ -126,6 +126,21 @@ def names_of(condition: Condition) -> Iterator[str]:
                 yield from names_of(part)
 
 
+def sure_of(condition: Condition) -> frozenset[str]:
+    """The fields that have a value wherever it holds."""
+    match condition:
+        case Has(name):
+            return frozenset((name,))
+        case Same(left, right, is_equal) if is_equal and left.is_field is not right.is_field:
+            field, other = (left, right) if left.is_field else (right, left)
+            return frozenset((field.text,)) if other.text.strip() else frozenset()
+        case Joined(parts, is_all):
+            found = [sure_of(part) for part in parts]
+            return frozenset.union(*found) if is_all else frozenset.intersection(*found)
+        case _:
+            return frozenset()
+
+
 def renamed(condition: Condition, names: Mapping[str, str]) -> Condition:
     """The same with other names for the fields."""
     match condition:

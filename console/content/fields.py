@@ -19,6 +19,7 @@ from console.content.conditions import (
     names_of,
     read_condition,
     renamed,
+    sure_of,
 )
 from console.content.errors import TemplateError as TemplateError  # noqa: PLC0414 - callers have it from here
 
@@ -190,6 +191,35 @@ def uses(pieces: Pieces) -> Iterator[tuple[str, Field | None]]:
                 if condition is not None:
                     yield from ((name, None) for name in names_of(condition))
                 yield from uses(inner)
+
+
+def needed(pieces: Pieces, sure: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The fields that leave a hole where they are empty: without a default, and in no condition
+    that sees to it that they have a value.
+    """
+    for piece in pieces:
+        if isinstance(piece, Field):
+            if not piece.default and piece.name not in sure:
+                yield piece.name
+        elif isinstance(piece, Choice):
+            for condition, inner in piece.arms:
+                more = sure_of(condition) if condition is not None else frozenset()
+                yield from needed(inner, sure | more)
+
+
+def filled_in(pieces: Pieces, constants: Mapping[str, str]) -> Pieces:
+    """The same pieces with texts in the place of some fields."""
+    found: list[Piece] = []
+    for piece in pieces:
+        if isinstance(piece, Choice):
+            arms = [(condition, filled_in(inner, constants)) for condition, inner in piece.arms]
+            piece = Choice(tuple(arms))
+        text = constants.get(piece.name, piece) if isinstance(piece, Field) else piece
+        if isinstance(text, str) and found and isinstance(found[-1], str):
+            found[-1] += text
+        else:
+            found.append(text)
+    return tuple(found)
 
 
 def rename(pieces: Pieces, by_name: Mapping[str, str]) -> Pieces:

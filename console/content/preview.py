@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from html import escape
 
 from console.content.fields import Field, Pieces, filled, parse
@@ -56,23 +57,29 @@ class Coverage:
     filled: int
     missing: int
     default: str
-    is_needed: bool  # it stands somewhere without a default
+    is_needed: bool  # somewhere it leaves a hole where it is empty
+    count: int = 1  # places
+    meant: str = ""  # a column with almost that name
 
     @property
     def is_unknown(self) -> bool:
-        """Nothing fills it, and it has no default: a slip of the pen."""
-        return not self.column and self.is_needed
+        """Nothing fills it: a slip of the pen, unless everybody is to get the default."""
+        return not self.column and (self.is_needed or not self.default)
 
     @property
     def is_blocking(self) -> bool:
         """Some would get a hole where a value should be."""
-        return self.is_needed and (not self.column or self.missing > 0)
+        return self.is_unknown or (self.is_needed and self.missing > 0)
 
 
+CAMPAIGN = "campaña"  # its name
+TODAY = "fecha"  # the day on which it is sent
 SYSTEM_FIELDS = (
-    "email", "delivery_id", "enlace_baja", "enlace_preferencias", "ver_en_navegador",
-    "campaña", "fecha",
+    "email", "delivery_id", "enlace_baja", "enlace_preferencias", "ver_en_navegador", CAMPAIGN,
+    TODAY,
 )  # fmt: skip
+_NOBODY_SETS = frozenset(SYSTEM_FIELDS) - {CAMPAIGN, TODAY}
+_LIKE = 0.75  # of difflib; from here on it may be a slip of the pen
 
 
 def coverage(fields: Sequence[FieldUse], columns: Mapping[str, int], rows: int) -> list[Coverage]:
@@ -80,12 +87,18 @@ def coverage(fields: Sequence[FieldUse], columns: Mapping[str, int], rows: int) 
     by_key = {key_of(name): (name, count) for name, count in columns.items()}
     found = []
     for field in fields:
-        if field.name in SYSTEM_FIELDS:
+        key = key_of(field.name)
+        if field.name in SYSTEM_FIELDS and key not in by_key:
             continue
-        column, count = by_key.get(key_of(field.name), ("", 0))
+        column, count = by_key.get(key, ("", 0))
+        like = () if column else get_close_matches(key, by_key, 1, _LIKE)
+        meant = by_key[like[0]][0] if like else ""
         found.append(
-            Coverage(field.name, column, count, rows - count, field.default, field.is_bare)
-        )
+            Coverage(
+                field.name, column, count, max(0, rows - count), field.default, field.is_bare,
+                field.count, meant,
+            )
+        )  # fmt: skip
     return found
 
 
@@ -95,7 +108,7 @@ def names_for(fields: Iterable[FieldUse], columns: Iterable[str]) -> dict[str, s
     return {
         field.name: by_key[key_of(field.name)]
         for field in fields
-        if field.name not in SYSTEM_FIELDS and key_of(field.name) in by_key
+        if field.name not in _NOBODY_SETS and key_of(field.name) in by_key
     }
 
 

@@ -16,7 +16,7 @@ import css_inline
 from selectolax.lexbor import LexborHTMLParser
 
 from console.content.errors import TemplateError
-from console.content.fields import parse, uses
+from console.content.fields import needed, parse, uses
 from console.content.findings import Finding, Image, Link, images_of, links_of, look_at
 from console.content.mjml import MAX_DEPTH, MAX_SOURCE, mjml_to_html
 from console.content.plain import plain_text, tidied
@@ -44,7 +44,7 @@ class FieldUse:
     name: str
     count: int
     default: str  # the first one that is given
-    is_bare: bool  # somewhere it stands without a default, and not only in conditions
+    is_bare: bool  # somewhere it leaves a hole where it is empty (`fields.needed`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,14 +197,12 @@ def fields_of(*texts: str) -> tuple[FieldUse, ...]:
     defaults: dict[str, str] = {}
     bare: set[str] = set()
     for text in texts:
-        for name, field in uses(parse(text, "html")):
+        pieces = parse(text, "html")
+        bare.update(needed(pieces))
+        for name, field in uses(pieces):
             counts[name] += 1
-            if field is None:
-                continue
-            if field.default:
+            if field is not None and field.default:
                 defaults.setdefault(name, field.default)
-            else:
-                bare.add(name)
     return tuple(
         FieldUse(name, n, defaults.get(name, ""), name in bare) for name, n in counts.items()
     )

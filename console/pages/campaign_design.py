@@ -95,7 +95,9 @@ class CampaignDesignPages:
             track_opens=bool(form.get("track_opens")),
             track_clicks=bool(form.get("track_clicks")),
         )
-        draft = Draft(design.kind, text_of(form, "subject", 500), design.key, "", slots)
+        draft = Draft(
+            design.kind, text_of(form, "subject", 500), design.key, "", slots, content.files
+        )
         try:
             await self._set(request, replace(campaign, content=content), draft, content.template)
         except (NotPermitted, NotVisible):
@@ -163,4 +165,5 @@ def _with(content: Content, draft: Draft, compiled: CompiledDraft, template: int
         text=compiled.body.text,
         template=template,
         slots=slots,
+        files=draft.files,
     )

@@ -170,3 +170,30 @@ async def test_T_h_a_message_names_a_template_and_fills_it(whole):
         bad = {"name": "Mal", "source": "<p>{{ ''.__class__ }}</p>"}
         async with api.post("/api/v1/templates", json=bad) as refused:
             assert refused.status == 422
+
+
+async def test_T_h_files_of_a_template_go_with_the_messages_that_name_it(whole):
+    services = whole.services
+    added = await services.accounts.credentials.add(
+        OPERATOR, whole.account, "ERP", Limits(frozenset({Scope.SEND, Scope.TEMPLATE_EDIT}))
+    )
+    other = (await services.accounts.add(OPERATOR, "Otra")).id
+    library = services.areas.templates.media
+    mine, foreign = [
+        (await library.add_file(OPERATOR, account, "bases.pdf", b"%PDF-1.4 " + b"x" * 90_000)).id
+        for account in (whole.account, other)
+    ]
+    head = {"Authorization": f"Bearer {added.secret}"}
+    async with aiohttp.ClientSession(whole.url, headers=head) as api:
+        for name, file in (("Bases", mine), ("Ajena", foreign)):
+            new = {"name": name, "source": "<p>Hola</p>", "subject": "x", "files": [str(file)]}
+            async with api.post("/api/v1/templates", json=new) as made:
+                assert (await made.json())["files"] == [str(file)]
+        mail = {"from": "a@muni.example", "to": ["ok@example.com"], "template": "Bases"}
+        async with api.post("/api/v1/messages", json=mail) as taken:
+            message = int((await taken.json())["id"])
+        rows = await services.foundation.store.read("message_shown", message=message)
+        assert any(isinstance(part, int) and 120_000 < part < 140_000 for part in rows[0])
+        async with api.post("/api/v1/messages", json={**mail, "template": "Ajena"}) as refused:
+            assert refused.status == 422
+            assert f"there is no file {foreign}" in await refused.text()

@@ -140,11 +140,34 @@ def test_a_plain_notice_has_nothing_to_find():
     assert codes('<p>Hola</p><a href="https://www.gob.pe/a">www.gob.pe</a>') == set()
 
 
-def test_fields_that_nobody_has_stop_it_and_empty_ones_ask():
+def test_T_l_fields_that_nobody_has_or_that_are_empty_for_some_stop_it():
     columns = [Column("nombre", filled=10), Column("cargo", filled=7)]
     found = codes("{{ nombre }} {{ cargo }} {{ nadie }}", columns=columns)
     assert found == {"fields.empty", "fields.unknown"}
+    assert TEXTS["fields.empty"][0] == TEXTS["fields.unknown"][0] == TEXTS["fields.like"][0] == "E"
     assert codes('{{ cargo | default: "x" }}', columns=columns) == {"fields.default"}
+    assert codes('{{ nadie | default: "x" }}', columns=columns) == {"fields.nobody"}
+    assert codes("{{ nombres }}", columns=columns) == {"fields.like"}
+
+
+def test_T_l_a_condition_hides_no_field_from_the_check_and_saves_an_empty_one():
+    columns = [Column("nombre", filled=10), Column("cargo", filled=7)]
+    assert codes("{% if cargo %}{{ cargo }}{% endif %}", columns=columns) == set()
+    assert codes("{% if nombre %}{{ nadie }}{% endif %}", columns=columns) == {"fields.unknown"}
+    assert codes("{% if nadie %}x{% endif %}", columns=columns) == {"fields.unknown"}
+    either = "{% if cargo or nombre %}{{ cargo }}{% endif %}"
+    assert codes(either, columns=columns) == {"fields.empty"}
+    both = '{% if cargo == "jefe" and nombre %}{{ cargo }}{% else %}x{% endif %}'
+    assert codes(both, columns=columns) == set()
+    other = "{% if not cargo %}{{ cargo }}{% endif %}"
+    assert codes(other, columns=columns) == {"fields.empty"}
+
+
+def test_T_l_names_with_accents_and_spaces_mean_the_column_and_ours_need_none():
+    columns = [Column("fecha_de_envio", filled=10)]
+    assert (
+        codes("{{ Fecha de envío }} {{ fecha de envio }} {{ campaña }}", columns=columns) == set()
+    )
 
 
 def test_commercial_mail_says_so_and_from_whom():
@@ -159,7 +182,7 @@ def test_every_finding_speaks_both_languages_with_the_same_values():
     values = dict.fromkeys(
         (
             "problem", "accepted", "left_out", "needed", "left", "domain", "field", "empty",
-            "total", "size", "count", "link", "shown", "start", "words", "minutes", "slowest",
+            "total", "size", "meant", "default", "count", "link", "shown", "start", "words", "minutes", "slowest",
         ),
         "7",
     )  # fmt: skip

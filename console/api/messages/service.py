@@ -8,7 +8,7 @@ from console.api.messages.composing import Composed, composed
 from console.api.messages.replies import refusal_of
 from console.api.messages.request import MessageRequest
 from console.api.messages.result import ItemStatus, SendItem, SendResult
-from console.api.messages.stored import with_template
+from console.api.messages.stored import FilesOf, with_template
 from console.api.refusals import ApiRefusal, Told
 from console.templates.service import TemplateService
 from console.tracking.accounts import OptionsOf
@@ -67,6 +67,7 @@ class SendService:
         *,
         max_message_bytes: int,
         templates: TemplateService | None = None,
+        template_files: FilesOf | None = None,
         tracking: OptionsOf = lambda _account, _opens, _clicks: None,
         left: BagLeft | None = None,
     ) -> None:
@@ -76,6 +77,7 @@ class SendService:
         """
         self._intake = intake
         self._templates = templates
+        self._template_files = template_files
         self._batches = batches
         self._store = store
         self._max_message_bytes = max_message_bytes
@@ -144,7 +146,9 @@ class SendService:
         options = None
         if track.opens or track.clicks:
             options = self._tracking(identity.account_id, bool(track.opens), bool(track.clicks))
-        request = await with_template(request, identity.account_id, self._templates)
+        request = await with_template(
+            request, identity.account_id, self._templates, self._template_files
+        )
         if _size(request) >= THREAD_OCTETS:
             made = await asyncio.to_thread(composed, request, identity, origin, key, options)
         else:

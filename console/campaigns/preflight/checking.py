@@ -12,13 +12,12 @@ from console.campaigns.ports import Column
 from console.campaigns.preflight.findings import Finding
 from console.campaigns.preflight.reading import Body, Link, read_body
 from console.campaigns.values import Content
-from console.content.fields import Field, parse
-from console.content.own_links import PREFERENCES, UNSUBSCRIBE, VIEW
+from console.content.preview import Coverage, coverage
+from console.content.source import fields_of
 
 CLIPPED = 102 * 1024  # bytes of HTML that Gmail shows
 LONG_SUBJECT = 78
 MAX_LINKS_TOLD = 10
-OWN_FIELDS = frozenset(("email", "delivery_id", UNSUBSCRIBE, PREFERENCES, VIEW))
 SHORTENERS = frozenset(
     (
         "bit.ly", "tinyurl.com", "goo.gl", "t.co", "ow.ly", "is.gd", "buff.ly", "cutt.ly",
@@ -53,6 +52,8 @@ def check_content(
         *_words(f"{content.subject} {body.words} {text}"),
         *_fields((content.subject, content.from_name, html, text), columns),
     ]
+    if content.files:
+        found.append(Finding("files.attached", {"count": len(content.files)}))
     if content.is_commercial:
         found += _commercial(content, f"{body.words} {text}")
     return found
@@ -146,23 +147,23 @@ def _commercial(content: Content, words: str) -> Iterator[Finding]:
 
 def _fields(texts: Sequence[str], columns: Sequence[Column]) -> Iterator[Finding]:
     """Fields that the audience does not have, and those that are empty for some."""
-    used: dict[str, Field] = {}
-    for text in texts:
-        for piece in parse(text, "content"):
-            if isinstance(piece, Field):
-                kept = used.setdefault(piece.name, piece)
-                if kept.default and not piece.default:
-                    used[piece.name] = piece  # one place without a default is enough
-    known = {name: column for column in columns for name in (column.name, column.alias) if name}
-    total = max((column.filled for column in columns), default=0)
-    for name, piece in used.items():
-        if name in OWN_FIELDS:
-            continue
-        column = known.get(name)
-        if column is None:
-            yield Finding("fields.unknown", {"field": name})
-            continue
-        empty = total - column.filled
-        if empty > 0:
-            code = "fields.default" if piece.default else "fields.empty"
-            yield Finding(code, {"field": name, "empty": empty, "total": total})
+    for one in covered(texts, columns):
+        values: dict[str, str | int] = {
+            "field": one.name,
+            "empty": one.missing,
+            "total": one.filled + one.missing,
+        }
+        if one.is_unknown:
+            meant = {"meant": one.meant}
+            yield Finding("fields.like" if one.meant else "fields.unknown", {**values, **meant})
+        elif not one.column:
+            yield Finding("fields.nobody", {**values, "default": one.default})
+        elif one.missing and (one.is_needed or one.default):
+            yield Finding("fields.empty" if one.is_needed else "fields.default", values)
+
+
+def covered(texts: Sequence[str], columns: Sequence[Column]) -> list[Coverage]:
+    """How far the audience fills the fields of the texts; a column that was not counted is full."""
+    rows = max((column.filled for column in columns), default=0)
+    filled = {column.name: column.filled or rows for column in columns}
+    return coverage(fields_of(*texts), filled, rows)

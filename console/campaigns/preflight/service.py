@@ -8,7 +8,7 @@ from console.accounts.actor import Actor
 from console.accounts.quota.meter import Meter
 from console.accounts.sending.service import SendingDomains
 from console.accounts.sending.values import RecordKind, RecordState
-from console.campaigns.composing import texts_of
+from console.campaigns.composing import Filling, texts_of
 from console.campaigns.ports import Audiences, Column, Compiler, IdentityOf
 from console.campaigns.preflight.checking import check_content
 from console.campaigns.preflight.findings import Finding, Severity
@@ -20,6 +20,7 @@ from mta.model.errors import PermanentError
 from mta.shaping.rules import OTHER, Shaping
 
 SAMPLE = 5_000  # rows whose domains stand for all
+HEAVY = 512 * 1024  # octets of a mail, from which on it is told
 _PAGE = 500
 _SYSTEM = Actor.system("preflight")
 _ASKED = (RecordKind.DKIM, RecordKind.SPF, RecordKind.DMARC)
@@ -134,9 +135,11 @@ class Preflight:
         if not content.is_complete:
             return [Finding("content.missing")]
         try:
-            await self._tools.compiler().compile(campaign.account, content)
+            filling = Filling(tuple(column.name for column in columns))
+            compiled = await self._tools.compiler().compile(campaign.account, content, 0, filling)
             html, text = await texts_of(content)
-            return check_content(content, html, text, columns)
+            heavy = [] if len(compiled) < HEAVY else [Finding("size.heavy", _kib(compiled))]
+            return [*check_content(content, html, text, columns), *heavy]
         except PermanentError as error:
             return [Finding("content.broken", {"problem": str(error)[:300]})]
 
@@ -171,6 +174,10 @@ class Preflight:
             found.update(recipient.address.domain for recipient in page.recipients)
             place, is_last = page.place, page.is_last
         return found
+
+
+def _kib(compiled: bytes) -> Mapping[str, int]:
+    return {"size": len(compiled) // 1024}
 
 
 def _of_forecast(campaign: Campaign, expected: Forecast, now_ms: int) -> list[Finding]:

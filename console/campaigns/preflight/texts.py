@@ -99,16 +99,50 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             "El campo «{field}» no existe en los destinatarios: corrija el nombre o quítelo.",
             "The field “{field}” does not exist in the audience: correct its name or remove it.",
         ),
-        "fields.empty": (
+        "fields.like": (
+            "E",
+            "El campo «{field}» no existe en los destinatarios: ¿quiso decir «{meant}»?",
+            "The field “{field}” does not exist in the audience: did you mean “{meant}”?",
+        ),
+        "fields.nobody": (
             "W",
             (
+                "Los destinatarios no tienen el campo «{field}»: todos recibirán «{default}». "
+                "Quítelo si no lo necesita."
+            ),
+            (
+                "The audience does not have the field “{field}”: everybody gets “{default}”. "
+                "Remove it if you do not need it."
+            ),
+        ),
+        "fields.empty": (
+            "E",
+            (
                 "El campo «{field}» está vacío en {empty} de {total} filas y no tiene valor por defecto: "
-                'escriba {{{{ {field} | default: "…" }}}}.'
+                'escriba {{{{ {field} | default: "…" }}}}, o póngalo entre {{% if {field} %}} y '
+                "{{% endif %}}."
             ),
             (
                 "The field “{field}” is empty in {empty} of {total} rows and has no default: write "
-                '{{{{ {field} | default: "…" }}}}.'
+                '{{{{ {field} | default: "…" }}}}, or put it between {{% if {field} %}} and '
+                "{{% endif %}}."
             ),
+        ),
+        "files.attached": (
+            "W",
+            (
+                "Lleva {count} archivos adjuntos: un enlace llega mejor y dice quién lo abrió. "
+                "Adjunte solo lo que deba ir dentro del correo."
+            ),
+            (
+                "It carries {count} attachments: a link arrives better and tells who opened it. "
+                "Attach only what has to be in the mail."
+            ),
+        ),
+        "size.heavy": (
+            "W",
+            "Cada correo pesa {size} KB con sus adjuntos: el envío tarda más y algunos lo rechazan.",
+            "Each mail has {size} KB with its attachments: sending takes longer and some refuse it.",
         ),
         "fields.default": (
             "I",

@@ -1,0 +1,89 @@
+"""What a campaign's mail carries: attachments, and fields by the names that people write."""
+
+from dataclasses import replace
+from email import message_from_bytes, policy
+
+import pytest
+
+from console.campaigns.states import CampaignStatus as S
+from console.templates.media import MAX_ATTACHED
+from mta.model.errors import PermanentError
+from tests.campaign_world import CONTENT, OPERATOR, CampaignRelay
+from tests.integration.relay_network import Network
+
+PAPER = b"%PDF-1.4 bases integradas"
+
+
+@pytest.fixture
+async def network():
+    async with Network() as network:
+        yield network
+
+
+@pytest.fixture
+async def receiver(network):
+    receiver = await network.receiver(2)
+    network.domain("one.test", receiver)
+    return receiver
+
+
+@pytest.fixture
+async def relay(tmp_path, network, receiver):
+    async with CampaignRelay(tmp_path / "relay", network) as relay:
+        yield relay
+
+
+async def _sent(relay, receiver, content):
+    draft = await relay.draft(1, content=content)
+    report = await relay.campaigns.preflight(OPERATOR, draft.id)
+    assert report.errors == 0, report.findings
+    await relay.campaigns.start(OPERATOR, draft.id)
+    await relay.until_status(draft, S.FINISHED)
+    return message_from_bytes(receiver.received[-1].content, policy=policy.default)
+
+
+async def test_T_h_files_of_the_library_are_attached_to_every_mail(relay, receiver):
+    media = relay.services.areas.templates.media
+    paper = await media.add_file(OPERATOR, relay.account, 'bases "\r\nBcc: x@y.test.pdf', PAPER)
+    mail = await _sent(relay, receiver, replace(CONTENT, files=(paper.id,)))
+    (part,) = mail.iter_attachments()
+    assert part.get_content() == PAPER
+    assert part.get_content_type() == "application/pdf"
+    assert part.get_filename().endswith(".pdf")
+    assert mail["Bcc"] is None
+    assert "persona 0" in mail.get_body(("html",)).get_content()
+
+
+async def test_a_file_of_another_account_is_never_attached(relay, receiver):
+    other = (await relay.services.accounts.add(OPERATOR, "Otra")).id
+    media = relay.services.areas.templates.media
+    paper = await media.add_file(OPERATOR, other, "secreto.pdf", PAPER)
+    draft = await relay.draft(1, content=replace(CONTENT, files=(paper.id,)))
+    report = await relay.campaigns.preflight(OPERATOR, draft.id)
+    assert [one.code for one in report.findings if one.severity == "error"] == ["content.broken"]
+    await relay.campaigns.start(OPERATOR, draft.id)
+    await relay.until_status(draft, S.FAILED)
+    assert receiver.received == []
+
+
+async def test_attachments_have_a_bound_and_large_ones_are_told(relay):
+    media = relay.services.areas.templates.media
+    half = b"%PDF-1.4 " + b"x" * (MAX_ATTACHED // 2)
+    papers = [
+        (await media.add_file(OPERATOR, relay.account, f"{n}.pdf", half)).id for n in range(2)
+    ]
+    with pytest.raises(PermanentError, match="at most"):
+        await media.attachments(relay.account, tuple(papers))
+    draft = await relay.draft(1, content=replace(CONTENT, files=(papers[0],)))
+    codes = {one.code for one in (await relay.campaigns.preflight(OPERATOR, draft.id)).findings}
+    assert {"files.attached", "size.heavy"} <= codes
+
+
+async def test_T_l_a_field_finds_its_column_and_the_campaign_its_name_and_day(relay, receiver):
+    text = "{{ NOMBRE }} · {{ campaña }} · {{ fecha }}{% if Nómbre %} · sí{% endif %}"
+    mail = await _sent(relay, receiver, replace(CONTENT, source=f"<p>{text}</p>", text=text))
+    for kind in ("html", "plain"):
+        shown = mail.get_body((kind,)).get_content()
+        assert "persona 0 · Aviso · " in shown
+        assert " de 20" in shown  # 22 de noviembre de 2026
+        assert " · sí" in shown
