@@ -13,6 +13,7 @@ from console.pages.automations import AutomationPages
 from console.pages.campaign_words import CampaignLines
 from console.pages.credentials import CredentialPages
 from console.pages.domains import DomainPages
+from console.pages.first_mail import FirstMailPages
 from console.pages.home import HomePage
 from console.pages.media import MediaLibraryPages
 from console.pages.rendering import Renderer
@@ -27,11 +28,16 @@ from mta.settings.schema import Settings
 
 
 def activity_area(engine: Engine, services: Services, settings: Settings) -> Area:
-    """The message log, which sends again through the engine's own door."""
+    """The message log, which sends again through the engine's own door, and what waits for mail."""
     cancel = services.queue.operations["queue.cancel"]
     log = make_mail_log(engine, services.trail, cancel)
     zone = ZoneInfo(settings.server.timezone)
-    return lambda app, renderer: ActivityPages(renderer, log, zone).add_routes(app)
+
+    def add(app: web.Application, renderer: Renderer) -> None:
+        ActivityPages(renderer, log, zone).add_routes(app)
+        FirstMailPages(renderer, services.accounts.credentials, log).add_routes(app)
+
+    return add
 
 
 def home_area(engine: Engine, services: Services) -> Area:

@@ -49,6 +49,12 @@ class Again:
         last = rows[-1][0] if is_cut else upto
         return Page(_recipients(rows), str(last), is_last=not is_cut and looked < SPAN)
 
+    async def count(self) -> int:
+        """How many there are now, by one look at the deliveries of the messages alone."""
+        statement = f"{self._statement}_count"
+        rows = await self._store.read(statement, messages=self._messages, states=self._states)
+        return int(rows[0][0])
+
     async def total(self) -> int:
         """How many there are, in all pages."""
         total, place, is_last = 0, "", False

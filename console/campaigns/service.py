@@ -8,6 +8,7 @@ from console.accounts.actor import Actor
 from console.accounts.approvals.service import ApprovalService
 from console.accounts.approvals.values import Approval, ApprovalKind, KindRules
 from console.accounts.permissions import Permission
+from console.campaigns.again import Again
 from console.campaigns.book import LAST, CampaignBook
 from console.campaigns.checks import (
     CampaignConflict,
@@ -253,7 +254,8 @@ class CampaignService(CampaignLife):
     ) -> Campaign:
         if not campaign.status.is_over or not campaign.frozen.messages:
             raise PermanentError("this can be done when the campaign is over")
-        audience = AudienceSpec(pick=pick, parent=campaign.id)
+        again = Again(self._book.store, campaign.frozen.messages, pick)
+        audience = AudienceSpec(pick=pick, parent=campaign.id, count=await again.count())
         return await self._child(actor, campaign, name, audience, kind)
 
     async def _child(

@@ -1,6 +1,8 @@
 """`/activity`: the message log of the account, one mail's timeline, cancel and send again."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +23,12 @@ PAGE_SIZE = 50
 MAX_TEXT = 320
 _ONE = r"/activity/{id:[0-9]{1,19}}"
 _MAX = (1 << 63) - 1
+TONES: Mapping[str, str] = MappingProxyType(
+    {
+        "delivered": "good", "bounced": "bad", "expired": "bad", "suppressed": "warn",
+        "cancelled": "off", "scheduled": "info", "ready": "info", "claimed": "info",
+    }
+)  # fmt: skip
 _FIELDS = ("recipient", "sender", "subject", "tag", "state", "class", "key", "since", "until")
 
 
@@ -65,7 +73,8 @@ class ActivityPages:
             "older": older,
             "states": list(DeliveryState),
             "classes": list(TrafficClass),
-            "readable": _readable,
+            "readable": readable,
+            "tones": TONES,
         }
         return self._renderer.page(request, "activity.html", values)
 
@@ -116,7 +125,7 @@ class ActivityPages:
         may = session.actor.may(Permission.MAIL_CANCEL, mail.message.account)
         values: dict[str, Any] = {
             "mail": mail,
-            "subject": _readable(mail.message.subject),
+            "subject": readable(mail.message.subject),
             "problem": problem,
             "may_cancel": may and not mail.state.is_final,
             "may_resend": may and _can_resend(mail),
@@ -145,7 +154,7 @@ def _can_resend(mail: Mail) -> bool:
     return mail.state.is_final and mail.message.size > 0
 
 
-def _readable(subject: str) -> str:
+def readable(subject: str) -> str:
     """A subject as people read it; what cannot be decoded stays as it is."""
     try:
         return decode_words(subject)

@@ -13,7 +13,7 @@ from console.accounts.actor import NotPermitted, NotVisible
 from console.accounts.permissions import Permission
 from console.campaigns.service import CampaignService
 from console.campaigns.values import Campaign, Content
-from console.pages.campaign_wizard import STEPS
+from console.pages.campaign_wizard import STEPS, test_myself
 from console.pages.campaign_words import TONES, campaign_of
 from console.pages.forms import id_of, text_of
 from console.pages.rendering import Renderer
@@ -105,7 +105,9 @@ class CampaignDesignPages:
         except PermanentError as error:
             session_of(request).tell(str(error), tone="bad")
             raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/content") from None
-        where = "content" if form.get("do") == "look" else "send"
+        if form.get("do") == "test":
+            await test_myself(request, self._renderer, self._campaigns, campaign.id)
+        where = "content" if form.get("do") in ("look", "test") else "send"
         raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/{where}")
 
     async def frame(self, request: web.Request) -> web.Response:

@@ -93,6 +93,9 @@ class CampaignWizardPages:
         if problem:
             shown = replace(campaign, content=content)
             return await self._content(request, shown, problem=problem, status=422)
+        if form.get("do") == "test":
+            await test_myself(request, self._renderer, self._campaigns, campaign.id)
+            raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/content")
         raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/send")
 
     async def ready(self, request: web.Request) -> web.Response:
@@ -126,7 +129,11 @@ class CampaignWizardPages:
         campaign = await campaign_of(request, self._campaigns)
         texts = self._renderer.texts(request)
         addresses = text_of(form, "addresses", 2_000).replace(",", " ").replace(";", " ").split()
-        addresses = addresses or [session.email]
+        if not addresses:
+            await test_myself(request, self._renderer, self._campaigns, campaign.id)
+            step = text_of(form, "step")
+            where = step if step in STEPS else "send"
+            raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/{where}")
         row = max(0, (number_of(text_of(form, "row")) or 1) - 1)
         work = self._campaigns.test_send(session.actor, campaign.id, addresses, row, texts.language)
         if problem := await refusal(work):
@@ -179,6 +186,20 @@ class CampaignWizardPages:
     @staticmethod
     def _frame(campaign: Campaign, step: str) -> dict[str, Any]:
         return {"campaign": campaign, "tones": TONES, "steps": STEPS, "step": step}
+
+
+async def test_myself(
+    request: web.Request, renderer: Renderer, campaigns: CampaignService, number: int
+) -> None:
+    """A test mail to who asks, with the values of the first row; the next page tells of it."""
+    session, texts = session_of(request), renderer.texts(request)
+    problem = await refusal(
+        campaigns.test_send(session.actor, number, [session.email], 0, texts.language)
+    )
+    if problem:
+        session.tell(f"{texts('page.refused')} {problem}", tone="bad")
+    else:
+        session.tell(texts("wizard.tested", to=session.email))
 
 
 def _with_source(content: Content, form: Mapping[str, object]) -> Content:

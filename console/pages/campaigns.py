@@ -8,10 +8,12 @@ from aiohttp import web
 
 from console.accounts.actor import Actor
 from console.accounts.permissions import Permission
+from console.campaigns.again import PICKS
 from console.campaigns.service import CampaignService
 from console.campaigns.states import CampaignStatus, Origin
 from console.campaigns.values import Campaign
 from console.pages.account_switch import current_account
+from console.pages.campaign_wizard import TYPED_ABOVE
 from console.pages.campaign_words import TONES, CampaignLines, campaign_of
 from console.pages.forms import id_of, refusal, text_of
 from console.pages.rendering import Renderer
@@ -33,6 +35,10 @@ GROUPS: Mapping[str, tuple[CampaignStatus, ...]] = MappingProxyType(
     }
 )
 _LAST = (1 << 63) - 1
+AGAIN = ("resend", "remind")  # whom they go to is known, and what they say: they can go at once
+NEXT: Mapping[str, str] = MappingProxyType(
+    {"clone": "/audience", "resend": "/send", "remind": "/send", "correct": "/template"}
+)
 
 
 class CampaignPages:
@@ -128,9 +134,21 @@ class CampaignPages:
         if problem := await refusal(work()):
             campaign = await campaign_of(request, self._campaigns)
             return await self._show(request, campaign, problem=problem, status=422)
+        if name in AGAIN and form.get("do") == "now":
+            await self._send_now(request, done[0])
         session.tell(texts(f"campaign.did.{name}"))
-        where = "/live" if form.get("back") == "live" else ""
+        where = NEXT.get(name, "/live" if form.get("back") == "live" else "")
         raise web.HTTPSeeOther(f"/campaigns/{done[0].id}{where}")
+
+    async def _send_now(self, request: web.Request, campaign: Campaign) -> None:
+        """Start it at once; one that is too large or refused goes to its last step instead."""
+        session, texts = session_of(request), self._renderer.texts(request)
+        if campaign.audience.count > TYPED_ABOVE:
+            raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/send")
+        problem = await refusal(self._campaigns.start(session.actor, campaign.id))
+        if problem:
+            session.tell(f"{texts('page.refused')} {problem}", tone="bad")
+        raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/{'send' if problem else 'live'}")
 
     async def stop_all(self, request: web.Request) -> web.StreamResponse:
         """Pause everything of the account at once."""
@@ -154,6 +172,8 @@ class CampaignPages:
             "campaign": campaign,
             "line": line,
             "counts": {state.label: n for state, n in counts.items()},
+            "failed": sum(counts.get(state, 0) for state in PICKS["failed"]),
+            "typed_above": TYPED_ABOVE,
             "tones": TONES,
             "problem": problem,
             **_may(session.actor, campaign.account),

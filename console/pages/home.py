@@ -90,6 +90,7 @@ class HomePage:
             recent = await self._campaigns.recent(session.actor, texts, session.account)
         values: dict[str, Any] = {
             "recent": recent,
+            "may_edit": session.actor.may(Permission.CAMPAIGN_EDIT, session.account),
             "tones": TONES,
             "share": share,
             "alerts": self._alerts(texts, share, domains),
@@ -156,7 +157,9 @@ class HomePage:
             steps += await source(session)
         if session.actor.may(Permission.CREDENTIAL_VIEW, session.account):
             is_done = any(day.delivered for day in days)
-            steps.append(Step("mail", "/credentials", is_done))
+            may_add = session.actor.may(Permission.CREDENTIAL_MANAGE, session.account)
+            where = "/credentials/new" if may_add else "/credentials"
+            steps.append(Step("mail", where, is_done))
         return () if all(step.is_done for step in steps) else steps
 
 

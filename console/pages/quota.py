@@ -1,6 +1,6 @@
 """The bag: what was granted, shared out and consumed, by whom, and every movement of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,9 +14,10 @@ from console.accounts.quota.service import QuotaService
 from console.accounts.quota.term import last_day
 from console.accounts.quota.values import Entry, EntryKind, Share, ShareKind
 from console.accounts.signin.sessions import Session
-from console.pages.forms import id_of
+from console.pages.forms import id_of, number_of, refusal, text_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
+from mta.model.errors import PermanentError
 
 PAGE = 50
 CSV_PAGE = 1_000
@@ -46,11 +47,54 @@ class QuotaPages:
     def add_routes(self, app: web.Application) -> None:
         """All of them."""
         app.router.add_get("/quota", self.show)
+        app.router.add_post("/quota/move", self.move)
         app.router.add_get("/quota/ledger", self.ledger)
         app.router.add_get("/quota/ledger.csv", self.export)
 
     async def show(self, request: web.Request) -> web.Response:
         """The contract, and who has and took how much."""
+        return await self._show(request, {})
+
+    async def move(self, request: web.Request) -> web.StreamResponse:
+        """From one sub-account to another, by the account above both; see `ShareService`."""
+        session, form = session_of(request), await request.post()
+        given = {
+            name: text_of(form, name, 200) for name in ("source", "target", "amount", "reason")
+        }
+        source, target = id_of(given["source"]), id_of(given["target"])
+        amount = number_of(given["amount"])
+        if not {source, target} <= session.accounts.keys():
+            raise web.HTTPNotFound
+        texts = self._renderer.texts(request)
+        if not amount or source == target:
+            problem = texts("accounts.amount_unfit" if not amount else "quota.same")
+            return await self._show(request, given, problem)
+        if problem := await refusal(self._move(session, source, target, amount, given["reason"])):
+            return await self._show(request, given, problem)
+        names = {number: account.name for number, account in session.accounts.items()}
+        told = {"source": names.get(source, ""), "target": names.get(target, "")}
+        session.tell(texts("quota.moved", n=texts.number(amount), **told))
+        raise web.HTTPSeeOther("/quota")
+
+    async def _move(
+        self, session: Session, source: int, target: int, amount: int, reason: str
+    ) -> None:
+        """Raises `PermanentError`; what the second step refuses goes back to where it was."""
+        shares, actor, own = self._quota.shares, session.actor, session.account
+        if source != own:
+            await shares.give_back(actor, source, amount, reason)
+        if target == own:
+            return
+        try:
+            await shares.allocate(actor, target, amount, reason)
+        except PermanentError:
+            if source != own:
+                await shares.allocate(actor, source, amount, reason)
+            raise
+
+    async def _show(
+        self, request: web.Request, given: Mapping[str, str], problem: str = ""
+    ) -> web.Response:
         session = session_of(request)
         shares = await self._quota.shares.list(session.actor, session.account)
         contracts = await self._quota.contracts.list(session.actor)
@@ -67,8 +111,10 @@ class QuotaPages:
             "shares": shares,
             "totals": _totals(shares),
             "may_move": session.actor.may(Permission.QUOTA_MOVE, session.account),
+            "given": given,
+            "problem": problem,
         }
-        return self._renderer.page(request, "quota.html", values)
+        return self._renderer.page(request, "quota.html", values, status=422 if problem else 200)
 
     async def ledger(self, request: web.Request) -> web.Response:
         """Movements, the newest first."""

@@ -15,7 +15,7 @@ import aiohttp
 IS_INSTALLED = shutil.which("chromedriver") is not None and shutil.which("chromium") is not None
 START_TIMEOUT_S = 60.0
 COMMAND_TIMEOUT_S = 60.0
-WAIT_TIMEOUT_S = 60.0
+WAIT_TIMEOUT_S = 15.0
 SCRIPT_TIMEOUT_S = 5.0
 START_ATTEMPTS = 3  # another process may take the port that it chose
 _LEFT = ("script timeout", "javascript error", "no such element", "unknown error")

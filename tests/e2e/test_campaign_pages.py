@@ -3,115 +3,26 @@
 Set `RELEVO_SCREENSHOTS` to a folder to keep pictures of what was seen.
 """
 
-import asyncio
-import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from console.campaigns.states import CampaignStatus
-from console.campaigns.values import AudienceSpec, Campaign, Content, Plan
-from mta.intake.recipients import TemplateRecipient
-from mta.model.address import parse_address
 from tests.accounts_world import OPERATOR
-from tests.campaign_world import Lists, Rows
-from tests.e2e.axe import axe_source
-from tests.e2e.browser import IS_INSTALLED, Browser, open_browser
-from tests.e2e.looking import DESKTOP, Look
-from tests.whole_server import EMAIL, PASSWORD, Whole, open_whole
+from tests.e2e.browser import IS_INSTALLED
+from tests.e2e.person import EVERY, Clicks, open_person
 
 pytestmark = [
     pytest.mark.debian,
     pytest.mark.skipif(not IS_INSTALLED, reason="needs Debian's chromium and chromium-driver"),
 ]
-CONTENT = Content(
-    from_address="avisos@muni.example",
-    from_name="Municipalidad",
-    subject="Hola {{ nombre }}",
-    source='<html><body><p>Hola {{ nombre }}: <a href="https://example.org/bases">bases</a></p>'
-    "</body></html>",
-    text="Hola {{ nombre }}",
-)
-EVERY = 10  # one address in so many does not exist
-
-
-@dataclass
-class Mixed(Rows):
-    """Some do not exist, some complain."""
-
-    def recipient(self, n: int) -> TemplateRecipient:
-        local = "bounce" if n % EVERY == 1 else "ok"
-        address = parse_address(f"{local}@d{n}.example.com")
-        return TemplateRecipient(address, json.dumps({"nombre": f"<b>persona {n}"}))
-
-
-class Audiences(Lists):
-    """Made by the test."""
-
-    def add(self, total: int, *_: str) -> AudienceSpec:
-        number = len(self.rows) + 1
-        self.rows[number] = Mixed(total)
-        return AudienceSpec(audience=number, count=total)
-
-
-@dataclass
-class Clicks:
-    """A person at the browser, who is counted."""
-
-    look: Look
-    audiences: Audiences
-    count: int = 0
-
-    @property
-    def browser(self) -> Browser:
-        return self.look.browser
-
-    @property
-    def whole(self) -> Whole:
-        return self.look.whole
-
-    async def click(self, selector: str) -> None:
-        self.count += 1
-        await self.browser.click(selector)
-
-    async def choose_file(self, selector: str, path: Path) -> None:
-        """Drop or choose a file: one click."""
-        self.count += 1
-        await self.browser.choose(selector, path)
-
-    async def campaign(self, name: str, total: int, **plan: int) -> Campaign:
-        """A draft that could be sent."""
-        return await self.whole.services.campaigns.service.create(
-            OPERATOR, self.whole.account, name, CONTENT, self.audiences.add(total), Plan(**plan)
-        )
-
-    async def start(self, campaign: Campaign) -> None:
-        await self.whole.services.campaigns.service.start(OPERATOR, campaign.id)
-
-    async def status(self, campaign: Campaign) -> CampaignStatus:
-        return (await self.whole.services.campaigns.service.get(OPERATOR, campaign.id)).status
-
-    async def home(self) -> None:
-        """Where a person is after signing in; counting begins."""
-        await self.browser.open(self.whole.url)
-        self.count = 0
 
 
 @pytest.fixture
 async def person(tmp_path: Path) -> AsyncIterator[Clicks]:
-    source = axe_source()
-    async with open_whole(tmp_path / "server") as whole, open_browser(tmp_path / "p") as browser:
-        audiences = Audiences()
-        whole.services.campaigns.audiences._stored = audiences
-        await browser.resize(*DESKTOP)
-        await browser.open(f"{whole.url}login?next=/status")
-        await browser.fill("#email", EMAIL)
-        await browser.fill("#password", PASSWORD)
-        await browser.click("button.main")
-        await browser.wait_text("Versi")
-        yield Clicks(Look(browser, whole, source), audiences)
+    async with open_person(tmp_path) as person:
+        yield person
 
 
 async def test_T_d_a_send_is_watched_and_paused_in_two_clicks(person: Clicks):
@@ -130,18 +41,8 @@ async def test_T_d_a_send_is_watched_and_paused_in_two_clicks(person: Clicks):
     assert not found, "\n".join(found)
 
 
-async def _finished(person: Clicks, name: str, total: int) -> Campaign:
-    """A campaign that is over, with its figures counted."""
-    campaign = await person.campaign(name, total)
-    await person.start(campaign)
-    while await person.status(campaign) is not CampaignStatus.FINISHED:
-        await asyncio.sleep(0.05)
-    await person.whole.services.areas.reports.counted()
-    return await person.whole.services.campaigns.service.get(OPERATOR, campaign.id)
-
-
 async def test_T_b_who_bounced_is_seen_and_exported_in_three_clicks(person: Clicks):
-    campaign = await _finished(person, "Bases", 40)
+    campaign = await person.finished("Bases", 40)
     await person.home()
     await person.click(f"main a[href='/campaigns/{campaign.id}']")
     await person.browser.wait_text("Avance por estado")
@@ -157,11 +58,11 @@ async def test_T_b_who_bounced_is_seen_and_exported_in_three_clicks(person: Clic
     text = await person.browser.run("return fetch(arguments[0]).then((r) => r.text())", link)
     lines = text.strip().splitlines()
     assert len(lines) == 1 + 40 // EVERY
-    assert "bounce@d1.example.com" in lines[1]
+    assert "bounce@d1.c1.example.com" in lines[1]
 
 
 async def test_pages_of_a_campaign_have_no_violation_of_WCAG_2_1_AA(person: Clicks):
-    over = await _finished(person, "Boletín de noviembre", 40)
+    over = await person.finished("Boletín de noviembre", 40)
     await person.campaign("Borrador", 12_000)
     service = person.whole.services.campaigns.service
     waiting = await person.campaign("Mantenimiento", 20)
@@ -183,7 +84,7 @@ async def test_T_a_a_campaign_goes_from_a_file_to_the_inbox_in_eight_clicks_at_m
     person: Clicks, tmp_path: Path
 ):
     services = person.whole.services
-    services.campaigns.audiences._stored = services.contacts.for_campaigns
+    person.use_files(is_so=True)
     file = tmp_path / "Proveedores de noviembre.csv"
     rows = "".join(f"ok@d{n}.example.com;Persona {n}\r\n" for n in range(30))
     file.write_bytes(("Correo electrónico;Nombre\r\n" + rows).encode("cp1252"))

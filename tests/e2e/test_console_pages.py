@@ -89,7 +89,6 @@ async def test_T_c_a_sub_user_is_created_with_a_role_and_a_share(browser: Browse
     await browser.fill("#email", "eva@example.org")
     await browser.fill("#name", "Eva")
     await browser.click('input[value="sender"] + .choice-body')
-    await browser.click("details.mb-3 summary")
     await browser.fill("#sub_account", "Equipo de Eva")
     await browser.fill("#amount", "100 000")
     await _look(browser, "user-new")

@@ -122,6 +122,10 @@ ROWS = (
         "POST", "/credentials/{id}/revoke", Permission.CREDENTIAL_MANAGE,
         url="/credentials/{credential}/revoke",
     ),
+    RouteRow(
+        "GET", "/credentials/{id}/first", Permission.CREDENTIAL_VIEW,
+        url="/credentials/{credential}/first",
+    ),
     RouteRow("GET", "/accounts", Permission.ACCOUNT_VIEW),
     RouteRow("GET", "/accounts/new", Permission.ACCOUNT_MANAGE),
     RouteRow(
@@ -166,6 +170,10 @@ ROWS = (
         form={"action": "enable"},
     ),
     RouteRow("GET", "/quota", Permission.QUOTA_VIEW),
+    RouteRow(
+        "POST", "/quota/move", Permission.QUOTA_MOVE,
+        form={"source": "{sub}", "target": "{account}", "amount": "1"},
+    ),
     RouteRow("GET", "/quota/ledger", Permission.QUOTA_VIEW),
     RouteRow("GET", "/quota/ledger.csv", Permission.EXPORT),
     RouteRow("GET", "/refunds", Permission.QUOTA_VIEW),

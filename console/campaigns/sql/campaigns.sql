@@ -110,6 +110,17 @@ WHERE d.message IN (SELECT value FROM json_each(:messages)) AND d.id > :after AN
   AND (e.delivery IS NULL OR e.opened_ms = 0)
 ORDER BY d.id LIMIT :count;
 
+-- name: campaign_again_count
+SELECT count(*) FROM delivery
+WHERE message IN (SELECT value FROM json_each(:messages))
+  AND state IN (SELECT value FROM json_each(:states));
+
+-- name: campaign_again_unopened_count
+SELECT count(*) FROM delivery AS d LEFT JOIN engagement AS e ON e.delivery = d.id
+WHERE d.message IN (SELECT value FROM json_each(:messages))
+  AND d.state IN (SELECT value FROM json_each(:states))
+  AND (e.delivery IS NULL OR e.opened_ms = 0);
+
 -- name: campaign_sites
 -- Deliveries of such a piece by site and state, with a reply of those that are put off.
 SELECT site, state, count(*), max(CASE WHEN state = 0 THEN last_reply ELSE '' END)
