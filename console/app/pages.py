@@ -17,11 +17,13 @@ from console.pages.first_mail import FirstMailPages
 from console.pages.home import HomePage
 from console.pages.media import MediaLibraryPages
 from console.pages.rendering import Renderer
+from console.pages.search import SearchPages
 from console.pages.support import SupportPages
 from console.pages.suppressions import SuppressionPages
 from console.pages.template_editor import TemplateEditorPages
 from console.pages.template_list import TemplateListPages
 from console.pages.webhooks import WebhookPages
+from console.search.service import SearchService
 from console.web.application import Area
 from mta.engine.engine import Engine
 from mta.settings.schema import Settings
@@ -36,6 +38,9 @@ def activity_area(engine: Engine, services: Services, settings: Settings) -> Are
     def add(app: web.Application, renderer: Renderer) -> None:
         ActivityPages(renderer, log, zone).add_routes(app)
         FirstMailPages(renderer, services.accounts.credentials, log).add_routes(app)
+        suppressions = services.areas.suppressions.service
+        search = SearchService(services.foundation.store)
+        SearchPages(renderer, search, log, suppressions).add_routes(app)
 
     return add
 

@@ -61,6 +61,7 @@ PACKAGES = (
     "console.privacy",
     "console.public",
     "console.reports",
+    "console.search",
     "console.templates",
     "console.tracking",
     "console.webhooks",

@@ -43,6 +43,7 @@ class QuotaPages:
         self._renderer = renderer
         self._quota = quota
         self._trail = trail
+        renderer.balance_of = self.balance_of
 
     def add_routes(self, app: web.Application) -> None:
         """All of them."""
@@ -50,6 +51,14 @@ class QuotaPages:
         app.router.add_post("/quota/move", self.move)
         app.router.add_get("/quota/ledger", self.ledger)
         app.router.add_get("/quota/ledger.csv", self.export)
+
+    def balance_of(self, session: Session) -> int | None:
+        """What is left for the account, as of the last look; None: no limit, or not to be told."""
+        if session.account not in self._quota.meter.accounts:
+            return None  # made a moment ago
+        if not session.actor.may(Permission.QUOTA_VIEW, session.account):
+            return None
+        return self._quota.shares.share(session.account).available
 
     async def show(self, request: web.Request) -> web.Response:
         """The contract, and who has and took how much."""

@@ -1,7 +1,7 @@
 """Turns a template and its values into a page in the language of who asks."""
 
 import importlib.metadata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from console.accounts.signin.sessions import Session
 from console.pages.account_switch import choices, current_account
 from console.pages.assets import Assets
 from console.pages.language import language_of, remember
-from console.pages.menu import menu
+from console.pages.menu import Links, menu
 from console.pages.sessions import SESSION
 from console.pages.texts import LANGUAGES, Texts, load_texts
 from console.pages.theme import THEMES, remember_theme, theme_of
@@ -36,6 +36,8 @@ class Renderer:
         self._is_sandbox = is_sandbox
         # How much waits for a person's decision, and where; (0, "") without that page.
         self.inbox_of: Callable[[Session], tuple[int, str]] = lambda _: (0, "")
+        # How many mails are left, for who may know; None: without a limit, or not to be told.
+        self.balance_of: Callable[[Session], int | None] = lambda _: None
         self.zones = sorted(z for z in available_timezones() if "/" in z or z == "UTC")
         self._version = importlib.metadata.version("relevo")
 
@@ -92,11 +94,7 @@ class Renderer:
         """What every page needs, whatever it is about."""
         url = request.rel_url
         session = request.get(SESSION)
-        if not self._served:
-            self._served = {route.canonical for route in request.app.router.resources()}
-        sections = menu(
-            request.path, partial(_may, session), self._served, is_sandbox=self._is_sandbox
-        )
+        sections = self.menu_of(request)
         return {
             "t": texts,
             "session": session,
@@ -105,6 +103,8 @@ class Renderer:
             "choices": choices(session) if session else (),
             "menu": sections,
             "inbox": self.inbox_of(session) if session else (0, ""),
+            "balance": self.balance_of(session) if session else None,
+            "has_search": "/search" in self._served,
             "pages": {item.key for section in sections for item in section.items},
             "path": request.path,
             "is_sandbox": self._is_sandbox,
@@ -112,6 +112,13 @@ class Renderer:
             "themes": [(code, str(url.update_query(theme=code))) for code in THEMES],
             "languages": [(code, str(url.update_query(lang=code))) for code in LANGUAGES],
         }
+
+    def menu_of(self, request: web.Request) -> Sequence[Links]:
+        """The pages that who asks may use."""
+        if not self._served:
+            self._served = {route.canonical for route in request.app.router.resources()}
+        session = request.get(SESSION)
+        return menu(request.path, partial(_may, session), self._served, is_sandbox=self._is_sandbox)
 
     def zone_of(self, request: web.Request) -> ZoneInfo:
         """The time zone of who asks."""

@@ -180,3 +180,48 @@ async def test_T_e_suppressions_are_imported_in_three_clicks(person: Clicks, tmp
     await person.click("form[action='/suppressions/import'] .btn-primary")
     await person.sees("2 direcciones")
     assert person.count == 3
+
+
+async def test_T_e_what_happened_to_an_address_is_found_in_two_clicks(person: Clicks):
+    await person.finished("Aviso de búsqueda", 11)
+    await person.home()
+    address = f"bounce@d1.c{len(person.audiences.rows)}.example.com"
+    await person.browser.fill("#top-search", address)
+    person.count += 1
+    await person.browser.press("Enter")
+    await person.sees("Últimos correos para")
+    await person.click("tbody a[href^='/activity/']")
+    await person.sees("550")
+    assert person.count == 2
+
+
+async def test_T_e_an_unsubscribe_is_undone_in_two_clicks(person: Clicks):
+    suppressions = person.whole.services.areas.suppressions.service
+    await suppressions.add(OPERATOR, person.whole.account, ["arrepentido@example.com"])
+    await person.home()
+    await person.browser.fill("#top-search", "arrepentido@example.com")
+    person.count += 1
+    await person.browser.press("Enter")
+    await person.sees("No recibe correo")
+    await person.browser.fill("input[name='why']", "lo pidió por escrito")
+    await person.click("form[action='/suppressions/remove'] button")
+    await person.sees("arrepentido@example.com", ".notice")
+    assert person.count == 2
+    found = await suppressions.entries(OPERATOR, person.whole.account, search="arrepentido")
+    assert found == []
+
+
+async def test_the_search_is_reached_by_a_key_and_finds_campaigns_and_pages(person: Clicks):
+    draft = await person.campaign("Convocatoria 017 de imprenta", 5)
+    await person.home()
+    await person.browser.run(
+        "dispatchEvent(new KeyboardEvent('keydown', {key: 'k', ctrlKey: true, cancelable: true}))"
+    )
+    assert await person.browser.run("return document.activeElement.id") == "top-search"
+    await person.browser.fill("#top-search", "IMPRENTA convocatória")
+    await person.browser.press("Enter")
+    await person.sees("Convocatoria 017 de imprenta", "main")
+    await person.click(f"main a[href='/campaigns/{draft.id}']")
+    await person.sees("La campaña", "main")
+    await person.browser.open(f"{person.whole.url}search?q=auditoria")
+    await person.sees("Auditoría", "main .found")

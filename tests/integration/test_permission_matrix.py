@@ -23,11 +23,24 @@ from tests.matrix import (
     people,
     quota,
     reports,
+    search,
     templates,
 )
 from tests.matrix.stand import PLACES, WITHIN, Row, Stand, open_stand
 
-AREAS = (accounts, areas, automations, campaigns, contacts, mail, people, quota, reports, templates)
+AREAS = (
+    accounts,
+    areas,
+    automations,
+    campaigns,
+    contacts,
+    mail,
+    people,
+    quota,
+    reports,
+    search,
+    templates,
+)
 ROWS = [row for area in AREAS for row in area.ROWS]
 WITHOUT_ACTOR = {name for area in AREAS for name in area.WITHOUT_ACTOR}
 INSIDE = {name for area in AREAS for name in area.INSIDE}

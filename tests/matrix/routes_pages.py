@@ -57,6 +57,7 @@ ROWS = (
         "GET", "/sandbox/messages/{id}/parts/{number}", Asks.SIGN_IN,
         url="/sandbox/messages/1/parts/1", is_tried=False,
     ),
+    RouteRow("GET", "/search", Asks.SIGN_IN, url="/search?q=a"),
     RouteRow("GET", "/support", Asks.SIGN_IN),
     RouteRow(
         "POST", "/support", Permission.ACCOUNT_VIEW,

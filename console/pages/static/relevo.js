@@ -177,6 +177,15 @@
     if (drawer?.checked) { drawer.checked = false; drawer.focus(); }
   });
 
+  // Ctrl-K goes to the search, from anywhere.
+  addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.altKey || event.key.toLowerCase() !== "k") return;
+    const field = document.querySelector("[data-search]");
+    if (!field) return;
+    event.preventDefault();
+    if (field.offsetParent) { field.focus(); field.select(); } else location.assign("/search");
+  });
+
   // A phone shows the headings of the navigation; the one of this page stays open.
   if (matchMedia("(max-width: 62rem)").matches) {
     for (const section of document.querySelectorAll(".side-section:not([data-current])")) section.open = false;
