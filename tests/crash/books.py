@@ -51,8 +51,8 @@ def audit(proof: Proof) -> list[str]:
         *_lost(proof, rows),
         *_twice(proof, rows),
         *_balance(proof, rows),
-        *_quota(proof.server),
-        *_disk(proof.server),
+        *quota_faults(proof.server),
+        *disk_faults(proof.server),
         *[f"a client heard {answer}" for answer in proof.load.refusals],
         *[f"a receiver: {problem}" for sink in proof.sinks for problem in sink.problems],
     ]
@@ -147,7 +147,7 @@ def _balance(proof: Proof, rows: list[Row]) -> list[str]:
     return faults
 
 
-def _quota(server: RelevoServer) -> list[str]:
+def quota_faults(server: RelevoServer) -> list[str]:
     """What the ledger says was consumed is what was accepted, less what was given back."""
     charged = "SELECT coalesce(sum(n), 0) FROM quota_charge"
     back = "SELECT count(*) FROM quota_back"
@@ -163,7 +163,7 @@ def _quota(server: RelevoServer) -> list[str]:
     return []
 
 
-def _disk(server: RelevoServer) -> list[str]:
+def disk_faults(server: RelevoServer) -> list[str]:
     """The database is whole, and rows and contents belong together."""
     waiting = "SELECT count(DISTINCT message) FROM delivery WHERE state < 10"
     checks = {

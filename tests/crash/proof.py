@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
 from functools import partial
 
 from mta.events.record import EVENT_CODES
@@ -90,7 +89,7 @@ class Proof:
 
     def _kill(self, point: KillPoint) -> None:
         """Kill at this point, start again, and see what was under way."""
-        unanswered, known = self.load.unanswered, len(self.server.sql(UNCERTAIN, *_UNFINISHED))
+        unanswered, known = self.load.unanswered, uncertainties(self.server).total()
         match point:
             case AtStep():
                 count = self._at_step(point)
@@ -100,7 +99,7 @@ class Proof:
                 count = self._at_start(point)
         self.server.spawn()
         self.server.wait_ready()
-        uncertain = len(self.server.sql(UNCERTAIN, *_UNFINISHED)) - known
+        uncertain = uncertainties(self.server).total() - known
         unanswered = self.load.unanswered - unanswered
         self.kills.append(Killed(point.stage, str(point), count, unanswered, uncertain))
 
@@ -132,7 +131,7 @@ class Proof:
             return int(after_s * 1000)
         count = self.random.randint(1, point.most)
         # -D: the tracer is not the parent of what it runs, so that its exit status is seen.
-        self.server.spawn([*_tracer(point.call, "", count), "-D"])
+        self.server.spawn([*tracer(point.call, "", count), "-D"])
         self._wait_killed(f"{point} {count} times")
         return count
 
@@ -157,7 +156,7 @@ class Proof:
 
     def uncertainties(self) -> Counter[int]:
         """How often each delivery was uncertain, as its history says."""
-        return Counter(delivery for (delivery,) in self.server.sql(UNCERTAIN, *_UNFINISHED))
+        return uncertainties(self.server)
 
     def cancel_some(self) -> None:
         """Give up some of the mail that still waits."""
@@ -180,28 +179,17 @@ class Proof:
 _UNFINISHED = (EVENT_CODES[EventType.DEFERRED], EVENT_CODES[EventType.EXPIRED])
 
 
+def uncertainties(server: RelevoServer) -> Counter[int]:
+    """How often each delivery was uncertain, as the history says."""
+    return Counter(delivery for (delivery,) in server.sql(UNCERTAIN, *_UNFINISHED))
+
+
 @contextmanager
 def proof(seed: int, **environ: str) -> Iterator[Proof]:
     """A relay that is not running yet, with its receivers; `environ` adds settings."""
     with ExitStack() as stack:
         ground = stack.enter_context(Ground())
-        server = RelevoServer(
-            ground,
-            SUBMISSION__ALLOW_PLAINTEXT_AUTH="true",
-            SUBMISSION__TLS_CERTIFICATE="",
-            SUBMISSION__TLS_KEY="",
-            SUBMISSION__IMPLICIT_TLS_LISTEN="",
-            QUEUE__RETRY="1s",
-            QUEUE__RETRY_URGENT="1s",
-            QUEUE__UNCERTAIN_RETRY="1s",
-            QUEUE__EXPIRE__URGENT="5s",
-            LOG__LEVEL="warning",
-            **environ,
-        )
-        stack.enter_context(server)
-        server.add_credential("--scopes", "mail.send,mail.urgent")
-        yesterday = str(date.today() - timedelta(days=1))  # noqa: DTZ011 - a day off changes nothing
-        server.cli("contract", "add", "Bolsa", "--size", "100000000", "--starts", yesterday)
+        server = stack.enter_context(impatient(ground, "mail.send,mail.urgent", **environ))
         made = Proof(ground, server, seed)
         for sink in made.sinks:
             sink.start()
@@ -210,17 +198,39 @@ def proof(seed: int, **environ: str) -> Iterator[Proof]:
 
 
 @contextmanager
+def impatient(ground: Ground, scopes: str, **environ: str) -> Iterator[RelevoServer]:
+    """A relay with a large bag and a key with these scopes, that tries everything again at once."""
+    with RelevoServer(
+        ground,
+        SUBMISSION__ALLOW_PLAINTEXT_AUTH="true",
+        SUBMISSION__TLS_CERTIFICATE="",
+        SUBMISSION__TLS_KEY="",
+        SUBMISSION__IMPLICIT_TLS_LISTEN="",
+        QUEUE__RETRY="1s",
+        QUEUE__RETRY_URGENT="1s",
+        QUEUE__UNCERTAIN_RETRY="1s",
+        QUEUE__EXPIRE__URGENT="5s",
+        LOG__LEVEL="warning",
+        scopes=scopes,
+        **environ,
+    ) as server:
+        server.add_bag(100_000_000)
+        yield server
+
+
+@contextmanager
 def tracing(target: list[str], call: str, path: str, count: int) -> Iterator[None]:
     """Kill the target on entering a system call for the n-th time."""
-    with subprocess.Popen([*_tracer(call, path, count), *target]) as tracer:
+    with subprocess.Popen([*tracer(call, path, count), *target]) as process:
         try:
             yield
         finally:
             with contextlib.suppress(ProcessLookupError):
-                tracer.terminate()
+                process.terminate()
 
 
-def _tracer(call: str, path: str, count: int) -> list[str]:
+def tracer(call: str, path: str, count: int) -> list[str]:
+    """The command that kills what it runs on entering a system call for the n-th time."""
     which = ["-P", path] if path else []
     inject = ["-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={count}"]
     return [TRACER, "-f", "-qq", "-o", "/dev/null", *which, *inject]

@@ -28,7 +28,9 @@ class Sink:
         *,
         defers: bool = False,
         is_silent: bool = False,
+        load_id: re.Pattern[bytes] = LOAD_ID,
     ) -> None:
+        """`load_id` finds what a mail is counted as."""
         self.host = f"mx{number}.test"
         self.received: Counter[tuple[str, str]] = Counter()
         self.notices: Counter[str] = Counter()  # load ids of what came back to its sender
@@ -36,6 +38,7 @@ class Sink:
         self.moments = moments
         self.defers = defers
         self.is_silent = is_silent
+        self._load_id = load_id
         self.connections: set[asyncio.Transport] = set()
         self._ground = ground
         self._address = f"127.0.0.{number}"
@@ -67,7 +70,7 @@ class Sink:
 
     def take(self, sender: str, recipients: list[str], content: bytes) -> None:
         """Count one message."""
-        found = (LOAD_ID if sender else ABOUT).search(content)
+        found = (self._load_id if sender else ABOUT).search(content)
         if found is None:
             self.problems.append(f"no load id in a mail of <{sender}> to {recipients}")
         elif sender:

@@ -7,6 +7,7 @@ with RelevoServer(ground) as server:      # `relevo init`, settings, account, do
     server.kill()                         # SIGKILL
 """
 
+import datetime as dt
 import json
 import os
 import signal
@@ -15,7 +16,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -64,9 +66,15 @@ class RelevoServer:
     """One installation; `start` and `stop` as often as wanted."""
 
     def __init__(
-        self, ground: Ground, *, name: str = "relevo", shaping: str = SHAPING, **environ: str
+        self,
+        ground: Ground,
+        *,
+        name: str = "relevo",
+        shaping: str = SHAPING,
+        scopes: str = "",
+        **environ: str,
     ) -> None:
-        """`environ`: settings as `QUEUE__RETRY="1s"`, without the prefix."""
+        """`environ`: settings as `QUEUE__RETRY="1s"`, without the prefix; `scopes` of its key."""
         self.ground = ground
         self.directory = ground.directory / name
         self.config = self.directory / "config" / "relevo.toml"
@@ -77,6 +85,7 @@ class RelevoServer:
         self.username = self.password = ""
         self.account = ""
         self._shaping = shaping
+        self._scopes = ["--scopes", scopes] if scopes else []
         self._environ = environ
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
@@ -119,7 +128,7 @@ class RelevoServer:
             return
         self.account = self.cli("account", "add", "Proof")["id"]
         self.cli("domain", "add", SENDER_DOMAIN, "--account", self.account)
-        self.add_credential()
+        self.add_credential(*self._scopes)
 
     def use_certificate(self) -> None:
         """A new certificate for the submission ports, read at the next start or reload."""
@@ -134,6 +143,14 @@ class RelevoServer:
         """A login for applications, from now on the one that clients use."""
         made = self.cli("credential", "add", "--account", self.account, "--name", "app", *options)
         self.username, self.password = made["username"], made["password"]
+
+    def add_bag(self, size: int, account: str = "") -> None:
+        """A contract called "Bolsa" that began yesterday, of so many mails."""
+        yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+        self.cli(
+            "contract", "add", "Bolsa", "--size", str(size),
+            "--starts", yesterday.date().isoformat(), "--account", account or self.account,
+        )  # fmt: skip
 
     # -- running -------------------------------------------------------------------------------
 
@@ -298,3 +315,17 @@ class RelevoServer:
         rows: list[dict[str, Any]] = self.cli("queue", "show", message)["deliveries"]
         assert [row["state"] for row in rows] == [*states]
         return rows
+
+
+@contextmanager
+def serving(
+    ground: Ground, name: str, *, bag: int = 0, scopes: str = "", **environ: str
+) -> Iterator[RelevoServer]:
+    """A server that runs, and in the end has stopped without an error in its log."""
+    with RelevoServer(ground, name=name, scopes=scopes, **environ) as made:
+        if bag:
+            made.add_bag(bag)
+        made.start()
+        yield made
+        made.stop()
+        assert made.errors() == []

@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.api_client import ApiClient
 from tests.e2e.conftest import SANDBOX_DOMAIN
 from tests.e2e.ground import until
-from tests.e2e.server import RelevoServer
+from tests.e2e.server import RelevoServer, serving
 
 OK, GREY = f"ok@{SANDBOX_DOMAIN}", f"full@{SANDBOX_DOMAIN}"
 
@@ -45,11 +45,8 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def server(ground, sandbox) -> Iterator[RelevoServer]:
-    with RelevoServer(ground, name="activity") as made:
-        made.start()
+    with serving(ground, "activity") as made:
         yield made
-        made.stop()
-        assert made.errors() == []
 
 
 @pytest.fixture(scope="module")

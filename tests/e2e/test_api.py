@@ -11,18 +11,15 @@ import pytest
 from tests.e2e.api_client import MESSAGES, ApiClient
 from tests.e2e.conftest import SANDBOX_DOMAIN
 from tests.e2e.ground import until
-from tests.e2e.server import SENDER, RelevoServer
+from tests.e2e.server import SENDER, RelevoServer, serving
 
 OK = f"ok@{SANDBOX_DOMAIN}"
 
 
 @pytest.fixture(scope="module")
 def server(ground, sandbox) -> Iterator[RelevoServer]:
-    with RelevoServer(ground, name="api") as made:
-        made.start()
+    with serving(ground, "api") as made:
         yield made
-        made.stop()
-        assert made.errors() == []
 
 
 @pytest.fixture

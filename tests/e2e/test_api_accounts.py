@@ -1,6 +1,5 @@
 """Keys, accounts and quota over the API of a real server: what a key may give, move and see."""
 
-import datetime as dt
 import re
 from collections.abc import Iterator
 
@@ -9,7 +8,7 @@ import pytest
 from console.accounts.values import Scope
 from tests.e2e.api_client import MESSAGES, ApiClient
 from tests.e2e.conftest import SANDBOX_DOMAIN
-from tests.e2e.server import RelevoServer
+from tests.e2e.server import RelevoServer, serving
 
 OK = f"ok@{SANDBOX_DOMAIN}"
 KEYS = "/api/v1/credentials"
@@ -19,17 +18,8 @@ MANAGER = "mail.send,credential.manage,account.manage,account.view,quota.move,qu
 
 @pytest.fixture(scope="module")
 def server(ground, sandbox) -> Iterator[RelevoServer]:
-    with RelevoServer(ground, name="api-accounts") as made:
-        yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
-        made.cli(
-            "contract", "add", "Bolsa", "--size", "10", "--account", made.account,
-            "--starts", yesterday.date().isoformat(),
-        )  # fmt: skip
-        made.add_credential("--scopes", MANAGER)
-        made.start()
+    with serving(ground, "api-accounts", bag=10, scopes=MANAGER) as made:
         yield made
-        made.stop()
-        assert made.errors() == []
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from standardwebhooks import Webhook as Verifier
 from tests.e2e.api_client import ApiClient
 from tests.e2e.conftest import SANDBOX_DOMAIN
 from tests.e2e.ground import until
-from tests.e2e.server import RelevoServer
+from tests.e2e.server import RelevoServer, serving
 
 HOOKS = "/api/v1/webhooks"
 DOMAINS = "/api/v1/domains"
@@ -20,11 +20,8 @@ DOMAINS = "/api/v1/domains"
 @pytest.fixture(scope="module")
 def server(ground, sandbox) -> Iterator[RelevoServer]:
     allowed = {"WEBHOOKS__ALLOW_PRIVATE_ADDRESSES": "true"}
-    with RelevoServer(ground, name="outside", **allowed) as made:
-        made.start()
+    with serving(ground, "outside", **allowed) as made:
         yield made
-        made.stop()
-        assert made.errors() == []
 
 
 @pytest.fixture(scope="module")

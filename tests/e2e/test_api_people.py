@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.api_client import ApiClient
-from tests.e2e.server import RelevoServer
+from tests.e2e.server import RelevoServer, serving
 
 USERS = "/api/v1/users"
 # Everything that an integrator may, and people.
@@ -17,12 +17,8 @@ INTEGRATOR = (
 
 @pytest.fixture(scope="module")
 def server(ground, sandbox) -> Iterator[RelevoServer]:
-    with RelevoServer(ground, name="api-people") as made:
-        made.add_credential("--scopes", INTEGRATOR)
-        made.start()
+    with serving(ground, "api-people", scopes=INTEGRATOR) as made:
         yield made
-        made.stop()
-        assert made.errors() == []
 
 
 @pytest.fixture

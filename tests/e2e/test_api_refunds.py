@@ -1,7 +1,6 @@
 """Refunds over the API of a real server: a key proposes and looks on, a person decides."""
 
 import csv
-import datetime as dt
 import io
 import re
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ import pytest
 
 from tests.e2e.api_client import ApiClient
 from tests.e2e.conftest import SANDBOX_DOMAIN
-from tests.e2e.server import RelevoServer
+from tests.e2e.server import RelevoServer, serving
 
 REFUNDS = "/api/v1/quota/refunds"
 WHY = "the wrong price was shown"
@@ -19,17 +18,8 @@ SCOPES = "mail.send,quota.view,refund.propose,refund.confirm,account.manage"
 
 @pytest.fixture(scope="module")
 def server(ground, sandbox) -> Iterator[RelevoServer]:
-    with RelevoServer(ground, name="api-refunds") as made:
-        yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
-        made.cli(
-            "contract", "add", "Bolsa", "--size", "100", "--account", made.account,
-            "--starts", yesterday.date().isoformat(),
-        )  # fmt: skip
-        made.add_credential("--scopes", SCOPES)
-        made.start()
+    with serving(ground, "api-refunds", bag=100, scopes=SCOPES) as made:
         yield made
-        made.stop()
-        assert made.errors() == []
 
 
 @pytest.fixture

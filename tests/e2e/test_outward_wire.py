@@ -10,7 +10,7 @@ from tests.e2e import clients
 from tests.e2e.api_client import ApiClient
 from tests.e2e.ground import until
 from tests.e2e.raw_sink import BARE, RawSink
-from tests.e2e.server import SENDER, RelevoServer
+from tests.e2e.server import SENDER, RelevoServer, serving
 
 TO = "ana@receiver.example"
 MAX_LINE = 998  # RFC 5322 §2.1.1
@@ -34,11 +34,8 @@ def sink() -> Iterator[RawSink]:
 @pytest.fixture(scope="module")
 def server(ground, sink) -> Iterator[RelevoServer]:
     smarthost = {"DELIVERY__MODE": "smarthost", "DELIVERY__SMARTHOST": f"127.0.0.1:{sink.port}"}
-    with RelevoServer(ground, name="outward", **smarthost) as made:
-        made.start()
+    with serving(ground, "outward", **smarthost) as made:
         yield made
-        made.stop()
-        assert made.errors() == []
 
 
 def encoded(text: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e import clients
 from tests.e2e.ground import Receiver, until
-from tests.e2e.server import RelevoServer
+from tests.e2e.server import RelevoServer, serving
 
 DOMAIN = "queue.test"
 
@@ -22,11 +22,8 @@ def mx(ground) -> Receiver:
 @pytest.fixture(scope="module")
 def server(ground, mx) -> Iterator[RelevoServer]:
     """A relay of its own, which the tests stop and start."""
-    with RelevoServer(ground, name="commands", QUEUE__RETRY="1h") as made:
-        made.start()
+    with serving(ground, "commands", QUEUE__RETRY="1h") as made:
         yield made
-        made.stop()
-        assert made.errors() == []
 
 
 def put_off(server: RelevoServer, *names: str) -> list[str]:

@@ -18,8 +18,7 @@ def server(ground, sandbox) -> Iterator[RelevoServer]:
     """A relay of its own, with a contract that began yesterday."""
     with RelevoServer(ground, name="quota") as made:
         made.start()
-        yesterday = (datetime.now(UTC) - timedelta(days=2)).date()
-        made.cli("contract", "add", "Bolsa", "--size", "5", "--starts", str(yesterday))
+        made.add_bag(5)
         yield made
         made.stop()
 

@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.api_client import ApiClient
 from tests.e2e.conftest import SANDBOX_DOMAIN
 from tests.e2e.ground import until
-from tests.e2e.server import RelevoServer
+from tests.e2e.server import RelevoServer, serving
 
 SUPPRESSIONS = "/api/v1/suppressions"
 GONE = f"bounce@{SANDBOX_DOMAIN}"
@@ -15,11 +15,8 @@ GONE = f"bounce@{SANDBOX_DOMAIN}"
 
 @pytest.fixture(scope="module")
 def server(ground, sandbox) -> Iterator[RelevoServer]:
-    with RelevoServer(ground, name="suppressions") as made:
-        made.start()
+    with serving(ground, "suppressions") as made:
         yield made
-        made.stop()
-        assert made.errors() == []
 
 
 @pytest.fixture(scope="module")

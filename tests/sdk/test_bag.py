@@ -1,7 +1,5 @@
 """A bag that becomes empty, as the libraries hear of it."""
 
-import datetime as dt
-
 import pytest
 import requests
 from postmarker.core import PostmarkClient
@@ -16,11 +14,7 @@ def key(relay, ground, sandbox):
     """Of an account that may send `SIZE` mails."""
     account = relay.cli("account", "add", "Con bolsa")["id"]
     relay.cli("domain", "add", "bag.test", "--account", account)
-    today = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
-    relay.cli(
-        "contract", "add", "Bolsa", "--size", str(SIZE), "--starts", str(today),
-        "--account", account,
-    )  # fmt: skip
+    relay.add_bag(SIZE, account)
     ground.domain("bag.test", sandbox.host)
     return relay.cli("credential", "add", "--account", account, "--name", "bolsa")["api_key"]
 
