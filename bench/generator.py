@@ -38,7 +38,9 @@ def new_stream(load: Load, numbers: "itertools.count[int]") -> Stream:
 class Sink:
     """All receivers, one process; a context manager."""
 
-    def __init__(self, ground: Ground, receivers: Receivers, streams: list[Stream]) -> None:
+    def __init__(
+        self, ground: Ground, receivers: Receivers, streams: list[Stream], options: Sequence[str] = ()
+    ) -> None:
         command = [str(program("msink")), "--address", FIRST_RECEIVER]
         command += ["--count", str(receivers.count), "--port", str(ground.mx_port)]
         for stream in streams:
@@ -49,7 +51,7 @@ class Sink:
         if receivers.tls:
             command += ["--certificate", str(ground.certificate), "--key", str(ground.key)]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*command, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         if self._line() != "ready":
             self.close()

@@ -117,17 +117,17 @@ def generate(pipe: Connection, port: int, connections: int) -> None:
     """Send each round's requests as fast as they are answered; tell the time and the CPU it took."""
     while (made := pipe.recv()) is not None:
         began_s, cpu_s = time.perf_counter(), time.process_time()
-        answered = _send(made, port, connections)
+        answered = send_all(made, "127.0.0.1", port, connections)
         pipe.send((answered, time.perf_counter() - began_s, time.process_time() - cpu_s))
 
 
-def _send(made: list[bytes], port: int, connections: int) -> int:
-    """How many were answered with 200 or 302."""
+def send_all(made: list[bytes], host: str, port: int, connections: int) -> int:
+    """How many of the requests were answered with 200 or 302. Raises `OSError` without a server."""
     chosen = selectors.DefaultSelector()
     left = iter(made)
     good = waiting = 0
     for _ in range(connections):
-        one = socket.create_connection(("127.0.0.1", port))
+        one = socket.create_connection((host, port))
         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         batch = list(itertools.islice(left, DEPTH))
         one.sendall(b"".join(batch))
@@ -138,6 +138,8 @@ def _send(made: list[bytes], port: int, connections: int) -> int:
             one = key.fileobj
             assert isinstance(one, socket.socket)
             data = one.recv(1 << 16)  # the head of an answer comes in one piece
+            if not data:
+                raise ConnectionResetError
             answered = data.count(b"HTTP/1.1 ")
             good += data.count(b"HTTP/1.1 200") + data.count(b"HTTP/1.1 302")
             batch = list(itertools.islice(left, answered))

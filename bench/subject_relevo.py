@@ -19,6 +19,7 @@ from bench.meter import SyncCounter
 _COMMAND_S = 60.0
 _READY_S = 60.0
 _EXPANSION_S = 600.0
+SCOPES = "mail.send,campaign.view,campaign.edit,campaign.send,contact.view,contact.edit,quota.view"
 _COMMITS = "relevo_store_commit_"
 
 
@@ -33,6 +34,7 @@ class RelevoSubject:
         self.credentials = ""
         self.api_key = ""
         self.console = ""
+        self.public = ""
         self.notes: list[str] = []
         self._ground = ground
         self._template = ground.directory / "relevo-template"
@@ -67,6 +69,13 @@ class RelevoSubject:
         if problems:
             raise SubjectError("; ".join(problems))
         self._configure(self._directory, is_signed=False)
+        return self._serve()
+
+    def crash(self) -> float:
+        """Kill it without a word and start it again; the seconds until it was ready."""
+        assert self._server is not None
+        self._server.process.kill()
+        self._server.process.wait()
         return self._serve()
 
     def put_template(self, stream: Stream) -> dict[str, float]:
@@ -123,24 +132,27 @@ class RelevoSubject:
         """Account, credential, sending domain and key, once: every run begins with a copy."""
         self._template.mkdir()
         self._configure(self._template, is_signed=True)
-        self._account = json.loads(self._command("account", "add", "bench", "--json"))["id"]
-        self._command("domain", "add", SIGNED_FROM, "--json")
-        self._command("dkim", "new", SIGNED_FROM, "--json")
-        made = json.loads(self._command("credential", "add", "--name", "bench", "--json"))
+        self._account = json.loads(self.command("account", "add", "bench", "--json"))["id"]
+        self.command("domain", "add", SIGNED_FROM, "--json")
+        self.command("dkim", "new", SIGNED_FROM, "--json")
+        made = json.loads(
+            self.command("credential", "add", "--name", "bench", "--scopes", SCOPES, "--json")
+        )
         self.api_key = made["api_key"]
         secret = f"\0{made['username']}\0{made['password']}"
         self.credentials = base64.b64encode(secret.encode()).decode()
 
-    def _command(self, *arguments: str) -> str:
-        return _run(
-            [self._program, *arguments, "--config", str(self._template / "relevo.toml")], _COMMAND_S
-        )
+    def command(self, *arguments: str, text: str = "") -> str:
+        """What a command on the directory of this run writes; `text` is its input."""
+        config = str(self._directory / "relevo.toml")
+        return _run([self._program, *arguments, "--config", config], _COMMAND_S, text)
 
     def _configure(self, directory: Path, *, is_signed: bool) -> None:
-        port, monitor, console = free_port(), free_port(), free_port()
+        port, monitor, console, public = free_port(), free_port(), free_port(), free_port()
         self.target = f"127.0.0.1:{port}"
         self._monitor = f"127.0.0.1:{monitor}"
         self.console = f"127.0.0.1:{console}"
+        self.public = f"127.0.0.1:{public}"
         keys = "dkim_keys" if is_signed else "no_keys"
         (directory / keys).mkdir(exist_ok=True)
         (directory / "relevo.toml").write_text(
@@ -148,6 +160,7 @@ class RelevoSubject:
 hostname = "relevo.test"
 data_dir = "queue"
 dkim_dir = "{keys}"
+public_url = "http://{self.public}"
 
 [store]
 min_free_percent = 1
@@ -166,7 +179,10 @@ nameservers = ["{self._ground.nameserver}"]
 allow_private_addresses = true
 
 [console]
-listen = "127.0.0.1:{console}"
+listen = "{self.console}"
+
+[public]
+listen = "{self.public}"
 
 [metrics]
 listen = "{self._monitor}"
@@ -174,9 +190,11 @@ listen = "{self._monitor}"
         )
 
 
-def _run(command: list[str], deadline_s: float) -> str:
+def _run(command: list[str], deadline_s: float, text: str = "") -> str:
     """What a command writes. Raises `SubjectError` when it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=deadline_s)
+    done = subprocess.run(
+        command, capture_output=True, input=text, text=True, check=False, timeout=deadline_s
+    )
     if done.returncode:
         raise SubjectError(f"{' '.join(command)}\n{done.stderr}{done.stdout}")
     return done.stdout

@@ -3,9 +3,13 @@
  * Listens on COUNT addresses from --address on one port. A copy is known by the X-Load-Id field of
  * msrc and by its recipient: missing, double, foreign and damaged ones are counted, and the time
  * since it was sent goes into a histogram. --stream RUN:MESSAGES:RECIPIENTS says what to expect, once
- * for each sender. Every line on standard input is answered by one line of JSON on standard output;
+ * for each sender. With --personal MARK the mail is a campaign's, made by the relay itself: a copy is
+ * known by its recipient, and MARK in its subject has to be followed by the recipient's number; of two in
+ * five of them the picture that tells of an open is written to --opens, a line each. Every line on standard input is answered by one line of JSON on standard output;
  * the end of input ends the program. */
 #include "wire.h"
+
+#include <ctype.h>
 
 typedef struct {
     uint32_t run;
@@ -32,7 +36,8 @@ typedef struct server {
 #define MAX_SITES 250
 #define EVENTS 512
 
-static const char *base = "127.0.1.1", *certificate, *private_key;
+static const char *base = "127.0.1.1", *certificate, *private_key, *mark;
+static FILE *opens;
 static int port, site_count = 1, delay_ms, reply_delay_ms, hides_pipelining;
 static stream_t streams[MAX_STREAMS];
 static int stream_count, listeners[MAX_SITES];
@@ -92,6 +97,37 @@ static void count_copy(stream_t *s, const copy_t *copy, uint64_t number, int64_t
     latencies_add(&s->delivery, now - sent_ns);
 }
 
+/* The path of the picture in a quoted-printable body, its soft line breaks taken out. */
+static void note_open(const char *body, const char *end) {
+    char path[300] = "/o/";
+    size_t n = 3;
+    const char *at = memmem(body, end - body, "/o/", 3);
+    if (!at) return;
+    for (at += 3; at < end && n < sizeof path - 1; at++) {
+        if (*at == '=' && end - at > 2 && at[1] == '\r') at += 2;
+        else if (isalnum((unsigned char)*at) || strchr("-_.", *at)) path[n++] = *at;
+        else break;
+    }
+    path[n] = 0;
+    fprintf(opens, "%s\n", path);
+}
+
+/* A mail that the relay made for one recipient. */
+static void account_personal(server_t *c, char *message, size_t length, int64_t now) {
+    unsigned long long number;
+    char *subject = field(message, length, "Subject:"), *body = memmem(message, length, "\r\n\r\n", 4);
+    char *line_end = subject ? memchr(subject, '\r', message + length - subject) : NULL;
+    char *at = line_end ? memmem(subject, line_end - subject, mark, strlen(mark)) : NULL;
+    if (!at || !body || c->copy_count != 1 || c->copies[0].message >= streams[0].messages) {
+        foreign++;
+        return;
+    }
+    if (sscanf(at + strlen(mark), "%llu", &number) != 1 || number != c->copies[0].message) corrupt++;
+    uint64_t unique = streams[0].unique;
+    count_copy(&streams[0], &c->copies[0], c->copies[0].message, now, now);
+    if (opens && unique != streams[0].unique && c->copies[0].message % 5 < 2) note_open(body, message + length);
+}
+
 static void account(server_t *c, char *message, size_t length) {
     int64_t now = now_ns();
     unsigned run, crc, body_length;
@@ -102,6 +138,10 @@ static void account(server_t *c, char *message, size_t length) {
     encrypted_count += c->wire.tls == ENCRYPTED;
     length = remove_dots(message, length);
     signed_count += field(message, length, "DKIM-Signature:") != NULL;
+    if (mark) {
+        account_personal(c, message, length, now);
+        return;
+    }
     char *body = memmem(message, length, "\r\n\r\n", 4);
     char *id = field(message, length, "X-Load-Id:");
     stream_t *stream = NULL;
@@ -135,6 +175,7 @@ static void report(void) {
                (long long)s->first_ns, (long long)s->last_ns, spread);
     }
     printf("]}\n");
+    if (opens) fflush(opens);
     fflush(stdout);
 }
 
@@ -378,7 +419,8 @@ static void read_options(int argc, char **argv) {
     static const struct option names[] = {
         {"address", 1, 0, 'a'},     {"count", 1, 0, 'k'}, {"port", 1, 0, 'p'},
         {"stream", 1, 0, 's'},      {"delay", 1, 0, 'd'}, {"reply-delay", 1, 0, 'r'},
-        {"certificate", 1, 0, 'c'}, {"key", 1, 0, 'K'},   {"no-pipelining", 0, 0, 'N'},
+        {"personal", 1, 0, 'P'},    {"opens", 1, 0, 'o'}, {"no-pipelining", 0, 0, 'N'},
+        {"certificate", 1, 0, 'c'}, {"key", 1, 0, 'K'},
         {0, 0, 0, 0}};
     int option;
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) switch (option) {
@@ -388,6 +430,11 @@ static void read_options(int argc, char **argv) {
         case 's': expect(optarg); break;
         case 'd': delay_ms = atoi(optarg); break;       /* before every reply: a far away peer */
         case 'r': reply_delay_ms = atoi(optarg); break; /* before the reply to the end of a message */
+        case 'P': mark = optarg; break;
+        case 'o':
+            opens = fopen(optarg, "we");
+            if (!opens) die("msink: cannot write --opens");
+            break;
         case 'c': certificate = optarg; break;
         case 'K': private_key = optarg; break;
         case 'N': hides_pipelining = 1; break;
