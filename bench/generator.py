@@ -39,7 +39,11 @@ class Sink:
     """All receivers, one process; a context manager."""
 
     def __init__(
-        self, ground: Ground, receivers: Receivers, streams: list[Stream], options: Sequence[str] = ()
+        self,
+        ground: Ground,
+        receivers: Receivers,
+        streams: list[Stream],
+        options: Sequence[str] = (),
     ) -> None:
         command = [str(program("msink")), "--address", FIRST_RECEIVER]
         command += ["--count", str(receivers.count), "--port", str(ground.mx_port)]

@@ -53,7 +53,7 @@ class Person:
         token = _found(_TOKEN, await self._page("GET", "/campaigns/new"))
         form = aiohttp.FormData()
         form.add_field("csrf", token)
-        form.add_field("file", file.open("rb"), filename=file.name)  # noqa: ASYNC230
+        form.add_field("file", file.open("rb"), filename=file.name)
         async with self._session.post(self._base + "/campaigns/upload", data=form) as answer:
             page, address = await answer.text(), answer.url
         if answer.status != 200 or "/file" not in address.path:

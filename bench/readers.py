@@ -9,6 +9,7 @@ import multiprocessing
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Self
 
 from bench.hits import AGENTS, send_all
 
@@ -25,7 +26,7 @@ class Readers:
         self._pipe, far = context.Pipe()
         self._process = context.Process(target=_read, args=(far, opens, target), daemon=True)
 
-    def __enter__(self) -> "Readers":
+    def __enter__(self) -> Self:
         self._process.start()
         return self
 
