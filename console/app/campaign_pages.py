@@ -24,7 +24,7 @@ def campaign_area(services: Services) -> Area:
         # Their paths have more words than `/campaigns/{id}/{action}`, which comes last.
         templates = services.areas.templates
         CampaignWizardPages(
-            renderer, campaigns.service, partial(design_of, templates.service)
+            renderer, campaigns.service, partial(design_of, templates.service), templates.media
         ).add_routes(app)
         CampaignDesignPages(
             renderer, campaigns.service, templates.service, templates.public_url

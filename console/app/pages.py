@@ -82,7 +82,7 @@ def page_areas(services: Services, settings: Settings) -> Sequence[Area]:
         url = parts.public_url
         TemplateListPages(renderer, parts.service, url).add_routes(app)
         MediaLibraryPages(renderer, parts.media, url).add_routes(app)
-        TemplateEditorPages(renderer, parts.service, url, parts.mailer).add_routes(app)
+        TemplateEditorPages(renderer, parts.service, parts.media, url, parts.mailer).add_routes(app)
 
     return (
         support,

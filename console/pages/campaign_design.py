@@ -19,6 +19,7 @@ from console.pages.forms import id_of, text_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
 from console.pages.template_frame import frame, sample_values
+from console.pages.template_parts import files_of
 from console.templates.composing import CompiledDraft
 from console.templates.designs import MAX_SLOT, Design
 from console.templates.service import TemplateService
@@ -94,6 +95,7 @@ class CampaignDesignPages:
             is_commercial=bool(form.get("is_commercial")),
             track_opens=bool(form.get("track_opens")),
             track_clicks=bool(form.get("track_clicks")),
+            files=files_of(form, campaign.content.files),
         )
         draft = Draft(
             design.kind, text_of(form, "subject", 500), design.key, "", slots, content.files

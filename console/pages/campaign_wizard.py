@@ -4,13 +4,14 @@ Each step is a page that works by itself, so one can come back to any of them; w
 already is passed over: a clone with a new file goes straight to the last step.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
+from console.accounts.actor import Actor, NotPermitted, NotVisible
 from console.accounts.permissions import Permission
 from console.campaigns.service import CampaignService
 from console.campaigns.values import Campaign, Content
@@ -19,7 +20,10 @@ from console.pages.campaign_words import TONES, campaign_of
 from console.pages.forms import number_of, refusal, text_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
+from console.pages.template_parts import files_of
 from console.templates.designs import Design
+from console.templates.media import MediaService
+from console.templates.values import Media
 
 DesignOf = Callable[[Content], Design | None]
 TYPED_ABOVE = 10_000  # from here on the number has to be typed to confirm
@@ -30,8 +34,15 @@ MAX_TEXT = 60_000
 class CampaignWizardPages:
     """For those who may edit campaigns; sending asks for more, and the service checks again."""
 
-    def __init__(self, renderer: Renderer, campaigns: CampaignService, design_of: DesignOf) -> None:
-        """`design_of` gives the design whose slots a content has."""
+    def __init__(
+        self,
+        renderer: Renderer,
+        campaigns: CampaignService,
+        design_of: DesignOf,
+        media: MediaService,
+    ) -> None:
+        """`design_of` gives the design whose slots a content has; `media`: what is attached."""
+        self._media = media
         self._renderer = renderer
         self._campaigns = campaigns
         self._design_of = design_of
@@ -83,6 +94,7 @@ class CampaignWizardPages:
             is_commercial=bool(form.get("is_commercial")),
             track_opens=bool(form.get("track_opens")),
             track_clicks=bool(form.get("track_clicks")),
+            files=files_of(form, campaign.content.files),
         )
         content = _with_source(content, form)
         problem = await refusal(
@@ -157,6 +169,7 @@ class CampaignWizardPages:
         values = {
             **self._frame(campaign, "content"),
             "problem": problem,
+            "files": await self._files(session_of(request).actor, campaign),
             "design": None if request.query.get("write") else self._design_of(campaign.content),
         }
         return self._renderer.page(request, "campaign_content.html", values, status=status)
@@ -182,6 +195,15 @@ class CampaignWizardPages:
             "findings": [(one.severity.value, one.text(language)) for one in report.findings],
         }
         return self._renderer.page(request, "campaign_send.html", values, status=status)
+
+    async def _files(self, actor: Actor, campaign: Campaign) -> Sequence[Media]:
+        """What is attached; who may not see the library sees nothing of it."""
+        if not campaign.content.files:
+            return ()
+        try:
+            return await self._media.named(actor, campaign.account, campaign.content.files)
+        except (NotPermitted, NotVisible):
+            return ()
 
     @staticmethod
     def _frame(campaign: Campaign, step: str) -> dict[str, Any]:

@@ -15,10 +15,18 @@ from console.pages.forms import id_of, text_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
 from console.pages.template_frame import LINKS, frame, sample_values
-from console.pages.template_parts import account_of, open_template, refused_to_http, said
+from console.pages.template_parts import (
+    account_of,
+    files_of,
+    open_template,
+    refused_to_http,
+    said,
+)
 from console.templates.composing import CompiledDraft
 from console.templates.designs import MAX_SLOT
-from console.templates.service import MAX_NAME, MAX_SOURCE, TemplateService
+from console.templates.differences import differences
+from console.templates.media import MediaService
+from console.templates.service import MAX_NAME, MAX_SOURCE, SavedMeanwhile, TemplateService
 from console.templates.values import Draft, Template, Version
 from mta.model.errors import PermanentError, RelevoError
 
@@ -30,11 +38,17 @@ class TemplateEditorPages:
     """For those who see campaigns; who edits templates changes them."""
 
     def __init__(
-        self, renderer: Renderer, service: TemplateService, public_url: str, mailer: Mailer | None
+        self,
+        renderer: Renderer,
+        service: TemplateService,
+        media: MediaService,
+        public_url: str,
+        mailer: Mailer | None,
     ) -> None:
         """`mailer` sends tests; None when no server runs."""
         self._renderer = renderer
         self._service = service
+        self._media = media
         self._public_url = public_url
         self._mailer = mailer
 
@@ -47,6 +61,7 @@ class TemplateEditorPages:
         add.add_get(r"/templates/{id:\d+}/preview", self.show)
         add.add_get(r"/templates/{id:\d+}/frame", self.show_frame)
         add.add_get(r"/templates/{id:\d+}/versions", self.versions)
+        add.add_get(r"/templates/{id:\d+}/diff", self.diff)
         add.add_post(r"/templates/{id:\d+}/restore", self.restore)
         add.add_post(r"/templates/{id:\d+}/source", self.to_source)
         add.add_post(r"/templates/{id:\d+}/discard", self.discard)
@@ -62,21 +77,22 @@ class TemplateEditorPages:
         """A version, or only a look at it."""
         session, form = session_of(request), await request.post()
         template = await open_template(self._service, request)
-        draft = await self._written(request, template)
+        draft, base = await self._written(request, template)
         try:
-            if form.get("do") == "look":
-                await self._service.keep_draft(session.actor, template.id, draft)
+            if form.get("do") in ("look", "test"):
+                await self._service.keep_draft(session.actor, template.id, draft, base)
+                if form.get("do") == "test":
+                    await self._test(request, template)
                 raise web.HTTPSeeOther(f"/templates/{template.id}")
             await self._service.save(
                 session.actor, template.id, draft, note=text_of(form, "note", 200),
-                name=text_of(form, "name", MAX_NAME),
+                name=text_of(form, "name", MAX_NAME), base=base,
             )  # fmt: skip
         except PermanentError as error:
             with refused_to_http():
-                await self._service.keep_draft(session.actor, template.id, draft)
-            return await self._page(
-                request, template, Version(template.id, 0, draft, "", "", 0), error
-            )
+                await self._service.keep_draft(session.actor, template.id, draft, base)
+            version = await self._service.draft(session.actor, template.id)
+            return await self._page(request, template, version, error)
         session.tell(self._renderer.texts(request)("templates.saved"))
         raise web.HTTPSeeOther(f"/templates/{template.id}")
 
@@ -84,10 +100,11 @@ class TemplateEditorPages:
         """Keep the draft, and answer what is to be seen of it."""
         session = session_of(request)
         template = await open_template(self._service, request)
-        draft = await self._written(request, template)
+        draft, base = await self._written(request, template)
         with refused_to_http():
-            await self._service.keep_draft(session.actor, template.id, draft)
-        values = await self._values(request, template, Version(template.id, 0, draft, "", "", 0))
+            await self._service.keep_draft(session.actor, template.id, draft, base)
+        version = await self._service.draft(session.actor, template.id)
+        values = await self._values(request, template, version)
         return self._renderer.page(request, "template_side.html", values)
 
     async def show(self, request: web.Request) -> web.Response:
@@ -128,6 +145,22 @@ class TemplateEditorPages:
         values = {"template": template, "versions": found, "may_edit": self._may_edit(request)}
         return self._renderer.page(request, "template_versions.html", values)
 
+    async def diff(self, request: web.Request) -> web.Response:
+        """What changed from one version to another, or to what is being written."""
+        actor, template = session_of(request).actor, await open_template(self._service, request)
+        first, second = (id_of(request.query.get(name, "")) for name in ("from", "to"))
+        with refused_to_http():
+            before = await self._service.version(actor, template.id, first)
+            after = await (
+                self._service.version(actor, template.id, second)
+                if second
+                else self._service.draft(actor, template.id)
+            )
+        design = self._service.gallery.find(after.draft.design)
+        found = differences(before.draft, after.draft, design.defaults if design else None)
+        values = {"template": template, "found": found, "first": first, "second": second}
+        return self._renderer.page(request, "template_diff.html", values)
+
     async def restore(self, request: web.Request) -> web.StreamResponse:
         """What it was, as a new version."""
         session, form = session_of(request), await request.post()
@@ -154,8 +187,12 @@ class TemplateEditorPages:
 
     async def test(self, request: web.Request) -> web.StreamResponse:
         """One mail to oneself; it costs nothing."""
-        session, texts = session_of(request), self._renderer.texts(request)
         template = await open_template(self._service, request)
+        await self._test(request, template)
+        raise web.HTTPSeeOther(f"/templates/{template.id}")
+
+    async def _test(self, request: web.Request, template: Template) -> None:
+        session, texts = session_of(request), self._renderer.texts(request)
         if not session.actor.may(Permission.CAMPAIGN_TEST, template.account):
             raise web.HTTPForbidden
         version = await self._service.draft(session.actor, template.id)
@@ -166,7 +203,6 @@ class TemplateEditorPages:
         except RelevoError as error:
             problem = said(texts, error)[0] if isinstance(error, PermanentError) else str(error)
             session.tell(texts("templates.not_tested", why=problem), tone="bad")
-        raise web.HTTPSeeOther(f"/templates/{template.id}")
 
     async def _send(self, to: str, language: str, mark: str, compiled: CompiledDraft) -> None:
         if self._mailer is None:
@@ -180,10 +216,11 @@ class TemplateEditorPages:
             SystemMail(to, language, subject[:MAX_SUBJECT], text, html, kind="template-test")
         )
 
-    async def _written(self, request: web.Request, template: Template) -> Draft:
-        """What the form says; a design stays what it is."""
+    async def _written(self, request: web.Request, template: Template) -> tuple[Draft, int]:
+        """What the form says, and the version it began with; a design stays what it is."""
         form = await request.post()
-        before = (await self._service.draft(session_of(request).actor, template.id)).draft
+        version = await self._service.draft(session_of(request).actor, template.id)
+        before, base = version.draft, id_of(text_of(form, "over") or text_of(form, "base"))
         subject = text_of(form, "subject", MAX_SUBJECT)
         slots = {
             key.removeprefix("slot."): str(value)[:MAX_SLOT]
@@ -193,7 +230,11 @@ class TemplateEditorPages:
         source = form.get("source", before.source)
         text = source if isinstance(source, str) else before.source
         text = text.replace("\r\n", "\n")[: MAX_SOURCE + 1]
-        return Draft(before.kind, subject, before.design, text, slots, before.files)
+        part = form.get("text", before.text)
+        own = part.replace("\r\n", "\n")[: MAX_SOURCE + 1] if isinstance(part, str) else ""
+        files = files_of(form, before.files)
+        draft = Draft(before.kind, subject, before.design, text, slots, files, own.strip("\n"))
+        return draft, base or version.base
 
     async def _page(
         self,
@@ -220,7 +261,16 @@ class TemplateEditorPages:
         except PermanentError as mistake:
             error = error or mistake
         problem, line = said(texts, error) if error is not None else ("", 0)
+        actor = session_of(request).actor
+        newer = None
+        if version.is_draft and version.base and version.base < template.version:
+            newer = (await self._service.versions(actor, template.id))[0]
+            problem = "" if isinstance(error, SavedMeanwhile) else problem
+        with refused_to_http():
+            files = await self._media.named(actor, template.account, version.draft.files)
         return {
+            "newer": newer,
+            "files": files,
             "template": template,
             "version": version,
             "draft": version.draft,

@@ -17,7 +17,7 @@ from console.templates.values import Draft
 
 _BLANK = (
     "<mjml>\n  <mj-body>\n    <mj-section>\n      <mj-column>\n        <mj-text>Hola {{ nombre | "
-    'default: "" }}:</mj-text>\n      </mj-column>\n    </mj-section>\n  </mj-body>\n</mjml>\n'
+    'default: "estimado/a" }}:</mj-text>\n      </mj-column>\n    </mj-section>\n  </mj-body>\n</mjml>\n'
 )
 
 
@@ -45,12 +45,19 @@ class TemplateListPages:
         """The account's own, what was changed last first."""
         session, account = session_of(request), account_of(request)
         search = request.query.get("q", "").strip()[:MAX_NAME]
+        state = "archived" if request.query.get("state") == "archived" else "active"
+        place = [id_of(part) for part in request.query.get("before", "").split("-")]
+        before = {"before": (place[0], place[1])} if len(place) == 2 else {}
         with refused_to_http():
-            found = await self._service.list(session.actor, account, search=search, limit=PAGE)
+            found = await self._service.list(
+                session.actor, account, search=search, state=state, limit=PAGE + 1, **before
+            )
             archived = id_of(request.query.get("archived", ""))
             gone = await self._service.get(session.actor, archived) if archived else None
         values = {
-            "templates": found, "search": search, "may_edit": self._may_edit(request),
+            "templates": found[:PAGE], "search": search, "state": state,
+            "older": f"{found[PAGE - 1].changed_ms}-{found[PAGE - 1].id}" if found[PAGE:] else "",
+            "may_edit": self._may_edit(request),
             "gone": gone if gone and gone.state == "archived" else None,
         }  # fmt: skip
         return self._renderer.page(request, "template_list.html", values)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from aiohttp import web
+from multidict import MultiMapping
 
 from console.accounts.actor import NotPermitted, NotVisible
 from console.content.errors import TemplateError
@@ -11,7 +13,7 @@ from console.pages.account_switch import current_account
 from console.pages.forms import id_of
 from console.pages.sessions import session_of
 from console.pages.texts import Texts
-from console.templates.service import MAX_SOURCE, TemplateService
+from console.templates.service import MAX_FILES, MAX_SOURCE, TemplateService
 from console.templates.values import Template
 from mta.model.errors import PermanentError
 
@@ -44,6 +46,14 @@ async def open_template(service: TemplateService, request: web.Request) -> Templ
     """The template of the path. Raises `HTTPNotFound`."""
     with refused_to_http():
         return await service.get(session_of(request).actor, id_of(request.match_info["id"]))
+
+
+def files_of(form: MultiMapping[Any], before: tuple[int, ...]) -> tuple[int, ...]:
+    """The ids of attachments that a form names; those from before where it has no place for them."""
+    if "has_files" not in form:
+        return before
+    ids = [id_of(value) for value in form.getall("files", []) if isinstance(value, str)]
+    return tuple(dict.fromkeys(one for one in ids if one))[:MAX_FILES]
 
 
 def said(texts: Texts, error: PermanentError) -> tuple[str, int]:

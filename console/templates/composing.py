@@ -24,7 +24,7 @@ class CompiledDraft:
     @property
     def fields(self) -> tuple[FieldUse, ...]:
         """Those of the subject and the body together."""
-        return fields_of(self.subject, self.body.html, self.body.text if not self.body.html else "")
+        return fields_of(self.subject, self.body.html, self.body.text)
 
 
 async def compile_draft(draft: Draft, gallery: Gallery, brand: Brand) -> CompiledDraft:
@@ -44,6 +44,9 @@ def compiled(draft: Draft, gallery: Gallery, brand: Brand) -> CompiledDraft:
         body = compile_source(draft.kind, draft.source)
     else:
         body = compile_source(draft.kind, draft.source, brand.places())
+    if draft.text.strip() and body.html:
+        parse(draft.text, "text")
+        body = replace(body, text=draft.text)
     return CompiledDraft(draft.subject, body)
 
 

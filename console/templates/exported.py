@@ -9,8 +9,8 @@ TABLES = (
     ),
     table(
         "template_version",
-        "template:id number kind design subject source slots:json files:json note author at:time",
-        start=(0, -1),  # the draft has the number 0
+        "template:id number kind design subject source slots:json files:json text note author at:time",
+        start=(0, -(1 << 63)),  # drafts have numbers below 1
         page=50,
     ),
     table("brand", "account:id fields:json changed_at:time"),

@@ -7,7 +7,7 @@ is: mails that were sent still show it.
 import asyncio
 import base64
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 
 from console.accounts.actor import Actor, NotVisible
@@ -65,6 +65,13 @@ class MediaService:
             raise NotVisible(f"there is no image or file {media}")
         see(actor, rows[0][1])
         return Media(*rows[0])
+
+    async def named(self, actor: Actor, account: int, ids: Iterable[int]) -> Sequence[Media]:
+        """Those of the ids that are files of the account, in the same order."""
+        see(actor, account)
+        found = [await self._store.read("media_get", media=one) for one in ids]
+        known = [Media(*rows[0]) for rows in found if rows]
+        return [one for one in known if one.account == account and one.kind == "file"]
 
     async def add_image(self, actor: Actor, account: int, name: str, data: bytes) -> Media:
         """Keep an image, drawn anew. Raises `ImageRefused`."""

@@ -1,6 +1,7 @@
 """Keeps templates: each save is a version, what is being written is a draft, nothing is lost.
 
-Who sees campaigns of an account sees its templates; who edits templates changes them. Every save is
+Everybody has a draft of their own, under the number of their id below 0, so that no two people who
+write at the same time lose anything; who saves is told when there is a newer version. Who sees campaigns of an account sees its templates; who edits templates changes them. Every save is
 durable when the call returns.
 """
 
@@ -32,6 +33,14 @@ MAX_VERSIONS_SHOWN = 100
 _LAST = (1 << 62, 1 << 62)
 
 
+class SavedMeanwhile(PermanentError):
+    """There is a version that whoever saves has not seen."""
+
+    def __init__(self, version: VersionLine) -> None:
+        super().__init__(f"{version.author} has saved version {version.number} meanwhile")
+        self.version = version
+
+
 class TemplateService:
     """Saved templates, their versions and drafts, and the account's look."""
 
@@ -57,14 +66,18 @@ class TemplateService:
         account: int,
         *,
         search: str = "",
+        state: str = "active",
         before: tuple[int, int] = _LAST,
         limit: int = PAGE,
     ) -> list[Template]:
-        """Those of the account, what was changed last first; `before`: changed_ms and id."""
+        """Those of the account, what was changed last first; `before`: changed_ms and id.
+
+        `state`: active or archived.
+        """
         see(actor, account)
         literal = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         rows = await self._store.read(
-            "template_page", account=account, search=f"%{literal}%",
+            "template_page", account=account, search=f"%{literal}%", state=state,
             before_ms=before[0], before=before[1], count=limit,
         )  # fmt: skip
         return [Template.of(row) for row in rows]
@@ -80,14 +93,14 @@ class TemplateService:
         """A version; None: the newest. Raises `NotVisible`."""
         found = await self.get(actor, template)
         version = await self._version(template, found.version if number is None else number)
-        if version is None or version.number == 0:
+        if version is None or version.is_draft:
             raise NotVisible(f"template {template} has no version {number}")
         return version
 
     async def draft(self, actor: Actor, template: int) -> Version:
-        """What is being written: the draft, or the newest version where there is none."""
+        """What the actor is writing, or the newest version where they write nothing."""
         await self.get(actor, template)
-        draft = await self._version(template, 0)
+        draft = await self._version(template, -actor.id)
         return draft or await self.version(actor, template)
 
     async def versions(self, actor: Actor, template: int) -> Sequence[VersionLine]:
@@ -135,10 +148,23 @@ class TemplateService:
         return await self.get(actor, identifier)
 
     async def save(
-        self, actor: Actor, template: int, draft: Draft, *, note: str = "", name: str = ""
+        self,
+        actor: Actor,
+        template: int,
+        draft: Draft,
+        *,
+        note: str = "",
+        name: str = "",
+        base: int = 0,
     ) -> Template:
-        """A new version; the draft is gone. Raises `PermanentError`, `TemplateError`."""
+        """A new version; the actor's draft is gone. `base`: the version it was made of.
+
+        Raises `SavedMeanwhile` when that is not the newest any more, `PermanentError`,
+        `TemplateError`.
+        """
         found = await self._editable(actor, template)
+        if base and base != found.version:
+            raise SavedMeanwhile((await self.versions(actor, template))[0])
         draft = self._checked(draft)
         await self.compile(found.account, draft)
         number, now_ms = found.version + 1, self._clock.now_ms()
@@ -152,7 +178,7 @@ class TemplateService:
                 [
                     Rows("template_change", [change], expect=1),
                     Rows("template_version_put", [version], expect=1),
-                    Rows("template_draft_drop", [(template,)]),
+                    Rows("template_draft_drop", [(template, -actor.id)]),
                     audit,
                 ]
             )
@@ -160,16 +186,17 @@ class TemplateService:
             raise PermanentError("somebody else has saved it just now: look again") from None
         return await self.get(actor, template)
 
-    async def keep_draft(self, actor: Actor, template: int, draft: Draft) -> None:
-        """Keep what is being written, mistakes and all."""
-        await self._editable(actor, template)
-        row = _row(template, 0, self._checked(draft), "", actor.name, self._clock.now_ms())
+    async def keep_draft(self, actor: Actor, template: int, draft: Draft, base: int = 0) -> None:
+        """Keep what the actor is writing, mistakes and all; `base`: the version it began with."""
+        found = await self._editable(actor, template)
+        now_ms, begun = self._clock.now_ms(), str(base or found.version)
+        row = _row(template, -actor.id, self._checked(draft), begun, actor.name, now_ms)
         await self._store.submit([Rows("template_version_put", [row])])
 
     async def drop_draft(self, actor: Actor, template: int) -> None:
         """Go back to what was saved."""
         await self._editable(actor, template)
-        await self._store.submit([Rows("template_draft_drop", [(template,)])])
+        await self._store.submit([Rows("template_draft_drop", [(template, -actor.id)])])
 
     async def restore(self, actor: Actor, template: int, number: int) -> Template:
         """An earlier version becomes the newest, as a version of its own."""
@@ -222,7 +249,7 @@ class TemplateService:
 
     def _checked(self, draft: Draft) -> Draft:
         """A draft within its bounds. Raises `PermanentError`."""
-        if len(draft.source) > MAX_SOURCE or len(draft.slots) > MAX_SLOTS:
+        if max(len(draft.source), len(draft.text)) > MAX_SOURCE or len(draft.slots) > MAX_SLOTS:
             raise TemplateError("html: too long", code="too_long")
         if any(len(text) > MAX_SLOT for text in draft.slots.values()):
             raise TemplateError(f"html: more than {MAX_SLOT} characters", code="too_long")
@@ -289,5 +316,5 @@ def _row(
     return (
         template, number, draft.kind.value, draft.design, draft.subject, draft.source,
         orjson.dumps(dict(draft.slots)).decode(), orjson.dumps(draft.files).decode(),
-        note[:200], author, at_ms,
+        note[:200], author, at_ms, draft.text,
     )  # fmt: skip

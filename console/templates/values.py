@@ -44,11 +44,12 @@ class Draft:
     source: str = ""
     slots: Mapping[str, str] = field(default_factory=dict)
     files: tuple[int, ...] = ()  # media that are attached
+    text: str = ""  # of the text part; empty: made of the HTML
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a template was at some time; the number 0 is a draft."""
+    """What a template was at some time; a number below 1 is somebody's draft."""
 
     template: int
     number: int
@@ -57,15 +58,27 @@ class Version:
     author: str
     at_ms: int
 
+    @property
+    def is_draft(self) -> bool:
+        """Whether it is being written."""
+        return self.number <= 0
+
+    @property
+    def base(self) -> int:
+        """The version that a draft began with; of a version its own number."""
+        if not self.is_draft:
+            return self.number
+        return int(self.note) if self.note.isdigit() else 0
+
     @classmethod
     def of(cls, row: Sequence[Any]) -> Self:
         """From a row of `template_version_get`."""
-        template, number, kind, design, subject, source, slots, files, note, author, at_ms = row
+        template, number, kind, design, subject, source, slots, files, *rest, text = row
         draft = Draft(
             SourceKind(kind), subject, design, source, orjson.loads(slots),
-            tuple(orjson.loads(files)),
+            tuple(orjson.loads(files)), text,
         )  # fmt: skip
-        return cls(template, number, draft, note, author, at_ms)
+        return cls(template, number, draft, *rest)
 
 
 @dataclass(frozen=True, slots=True)

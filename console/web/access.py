@@ -14,6 +14,7 @@ from console.accounts.signin.sessions import Session, Sessions
 from console.api.application import DOCUMENT
 from console.api.bearer import BearerCheck
 from console.pages.forms import has_token, is_from_here
+from console.pages.media import CHOOSE
 from console.pages.media import MAX_BODY as MAX_MEDIA
 from console.pages.media import UPLOAD as MEDIA
 from console.pages.sandbox import FRAGMENT_HEADER
@@ -37,7 +38,12 @@ _PUBLIC = (
 )  # behind the links in mail: their tokens decide
 # Larger forms, for who is signed in: uploads, and code.
 LARGE_BODIES = MappingProxyType(
-    {MEDIA: MAX_MEDIA, "/templates/{id}": MAX_CODE, "/templates/{id}/draft": MAX_CODE}
+    {
+        MEDIA: MAX_MEDIA,
+        CHOOSE: MAX_MEDIA,
+        "/templates/{id}": MAX_CODE,
+        "/templates/{id}/draft": MAX_CODE,
+    }
 )
 _SAFE = frozenset(("GET", "HEAD"))
 # An open page must not keep a session alive for ever.

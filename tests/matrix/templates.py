@@ -103,6 +103,11 @@ ROWS = (
         "MediaService.get", Permission.CAMPAIGN_VIEW, _media("get"), make=_uploaded,
         also=Permission.TEMPLATE_EDIT,
     ),
+    Row(
+        "MediaService.named", Permission.CAMPAIGN_VIEW,
+        lambda s, a, n, made: s.services.areas.templates.media.named(a, n, (made,)),
+        make=_uploaded, also=Permission.TEMPLATE_EDIT,
+    ),
     *(
         Row(f"MediaService.{verb}", Permission.TEMPLATE_EDIT, _media(verb), make=_uploaded)
         for verb in ("remove", "put_back")

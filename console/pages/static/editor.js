@@ -21,4 +21,26 @@
       follow();
     }
   }
+
+  // Whether what was written is kept: said while it goes, when it arrived, and when it did not.
+  const editor = document.getElementById("editor");
+  if (!editor?.hasAttribute("hx-post")) return;
+  let isDirty = false;
+  const tell = (key) => {
+    const state = document.querySelector("[data-save-state]");
+    if (!state) return;
+    state.textContent = state.dataset[key];
+    state.classList.toggle("is-bad", key === "failed");
+  };
+  editor.addEventListener("input", () => { isDirty = true; tell("saving"); });
+  editor.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful) isDirty = false;
+    else tell("failed");
+  });
+  editor.addEventListener("submit", () => { isDirty = false; });
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "hidden" && isDirty) {
+      navigator.sendBeacon(editor.getAttribute("hx-post"), new FormData(editor));
+    }
+  });
 })();

@@ -10,7 +10,7 @@ ORDER BY t.id LIMIT :count;
 
 -- name: export_template_version
 SELECT v.template, v.number,
-       v.template, v.number, v.kind, v.design, v.subject, v.source, v.slots, v.files, v.note, v.author,
+       v.template, v.number, v.kind, v.design, v.subject, v.source, v.slots, v.files, v.text, v.note, v.author,
        v.at_ms
 FROM template_version AS v CROSS JOIN template AS t ON t.id = v.template
 WHERE (v.template, v.number) > (:after, :after_2)

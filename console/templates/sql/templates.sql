@@ -21,12 +21,12 @@ ORDER BY t.id DESC LIMIT 1;
 SELECT t.id, t.account, t.name, t.version, t.state, t.created_ms, t.changed_ms,
        v.kind, v.design, v.subject
 FROM template t JOIN template_version v ON v.template = t.id AND v.number = t.version
-WHERE t.account = :account AND t.state = 'active' AND t.name LIKE :search ESCAPE '\'
+WHERE t.account = :account AND t.state = :state AND t.name LIKE :search ESCAPE '\'
   AND (t.changed_ms, t.id) < (:before_ms, :before)
 ORDER BY t.changed_ms DESC, t.id DESC LIMIT :count;
 
 -- name: template_version_get
-SELECT template, number, kind, design, subject, source, slots, files, note, author, at_ms
+SELECT template, number, kind, design, subject, source, slots, files, note, author, at_ms, text
 FROM template_version WHERE template = :template AND number = :number;
 
 -- name: template_version_list
@@ -52,23 +52,24 @@ WHERE template.id = v.id AND template.version = v.was;
 
 -- name: template_version_put
 -- order: 142
--- rows: template, number, kind, design, subject, source, slots, files, note, author, at_ms
+-- rows: template, number, kind, design, subject, source, slots, files, note, author, at_ms, text
 INSERT INTO template_version (template, number, kind, design, subject, source, slots, files, note,
-                              author, at_ms)
+                              author, at_ms, text)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
-       value->>8, value->>9, value->>10
+       value->>8, value->>9, value->>10, value->>11
 FROM json_each(:rows) WHERE true
 ON CONFLICT (template, number) DO UPDATE SET
     kind = excluded.kind, design = excluded.design, subject = excluded.subject,
     source = excluded.source, slots = excluded.slots, files = excluded.files,
-    note = excluded.note, author = excluded.author, at_ms = excluded.at_ms
-WHERE excluded.number = 0;
+    note = excluded.note, author = excluded.author, at_ms = excluded.at_ms, text = excluded.text
+WHERE excluded.number <= 0;
 
 -- name: template_draft_drop
 -- order: 143
--- rows: template
+-- rows: template, number (of somebody's draft: 0 or less)
 DELETE FROM template_version
-WHERE number = 0 AND template IN (SELECT value->>0 FROM json_each(:rows));
+WHERE number <= 0
+  AND (template, number) IN (SELECT value->>0, value->>1 FROM json_each(:rows));
 
 -- name: brand_get
 SELECT fields FROM brand WHERE account = :account;
