@@ -8,7 +8,7 @@ from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
 from console.pages.template_parts import account_of, refused_to_http
 from console.templates.images import MAX_UPLOAD, ImageRefused
-from console.templates.media import MAX_FILE, PAGE, MediaService
+from console.templates.media import LAST, MAX_FILE, PAGE, MediaService
 from console.templates.values import Media
 
 UPLOAD = "/templates/media"
@@ -113,8 +113,9 @@ class MediaLibraryPages:
         session, account = session_of(request), account_of(request)
         with refused_to_http():
             before = id_of(request.query.get("before", ""))
-            more = {"before": before} if before else {}
-            found = await self._media.list(session.actor, account, limit=PAGE + 1, **more)
+            found = await self._media.list(
+                session.actor, account, before=before or LAST, limit=PAGE + 1
+            )
             older = found[PAGE - 1].id if found[PAGE:] else 0
             found = found[:PAGE]
             removed = id_of(request.query.get("removed", ""))

@@ -272,7 +272,7 @@ class TemplateEditorPages:
             "newer": newer,
             "files": files,
             "template": template,
-            "version": version,
+            "seen": version,
             "draft": version.draft,
             "design": self._service.gallery.find(version.draft.design),
             "compiled": compiled,

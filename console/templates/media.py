@@ -28,7 +28,7 @@ MAX_ACCOUNT = 2 * 1024 * 1024 * 1024  # of all an account has uploaded
 MAX_ATTACHED = 5 * 1024 * 1024  # of a mail's attachments together
 PAGE = 60
 PART = 192 * 1024  # octets of a row: what the writer is kept busy with
-_LAST = (1 << 63) - 1
+LAST = (1 << 63) - 1
 # By their first octets: what is called a PDF is one.
 _KINDS = (
     (b"%PDF-", ".pdf", "application/pdf"),
@@ -49,7 +49,7 @@ class MediaService:
         self._trail = trail
 
     async def list(
-        self, actor: Actor, account: int, *, kind: str = "", before: int = _LAST, limit: int = PAGE
+        self, actor: Actor, account: int, *, kind: str = "", before: int = LAST, limit: int = PAGE
     ) -> list[Media]:
         """Images and files, the newest first."""
         see(actor, account)

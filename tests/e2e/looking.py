@@ -25,9 +25,13 @@ class Look:
 
     async def page(self, path: str) -> list[str]:
         """What is wrong with a page."""
-        found = []
         await self.browser.resize(*DESKTOP)
         await self.browser.open(self.whole.url.rstrip("/") + path)
+        return await self.here(path)
+
+    async def here(self, path: str) -> list[str]:
+        """What is wrong with the page that is open; `path` is what it is called."""
+        found = []
         for width, height in (DESKTOP, PHONE):
             await self.browser.resize(width, height)
             excess = await self.browser.run(

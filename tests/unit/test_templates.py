@@ -44,7 +44,7 @@ def test_T_h_a_design_is_a_good_mail_as_it_comes(design):
     assert mail.body.findings == ()
     assert mail.body.size < 60_000
     assert "enlace_baja" in mail.body.html + mail.body.text
-    assert not any(use.is_bare and use.name not in ("enlace_baja", "nombre", "ver_en_navegador",
+    assert not any(use.is_bare and use.name not in ("enlace_baja", "ver_en_navegador",
                    "enlace_preferencias") for use in mail.fields)  # fmt: skip
     if design.kind is SourceKind.MJML:
         assert "#123456" in mail.body.html
