@@ -7,15 +7,14 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
-from console.accounts.incidents.values import Category
 from console.accounts.permissions import PERMISSIONS
 from console.accounts.values import Limits, Role, Scope
 from console.app.server import Server
 from mta.model.errors import PermanentError
-from mta.store.work import Rows
 from tests.accounts_world import OPERATOR
-from tests.matrix import automations, routes_api, routes_pages, routes_templates, templates
+from tests.matrix import routes_api, routes_pages, routes_templates
 from tests.matrix.routes import Asks, RouteRow
+from tests.matrix.things import made_for
 from tests.web_world import sign_in, token_of
 from tests.whole_server import run_server, url_of
 
@@ -36,59 +35,16 @@ class Site:
 
     async def things(self, row: RouteRow, place: str) -> dict[str, str]:
         """What the row names, in that account; new where calls use it up."""
-        services, account = self.server.services, self.accounts[place]
-        areas, named = services.areas, f"{row.url} {row.form}"
         number = self._number = self._number + 1
-        things = {
+        named, account = f"{row.url} {row.form}", self.accounts[place]
+        return {
             "account": str(account),
             "sub": str(self.subs[place]),
             "user": str(self.users[place]),
             "domain": f"{place}.example.org",
             "number": str(number),
+            **await made_for(named, self.server.services, account, number),
         }
-        if "{hook}" in named:
-            for old in await areas.webhooks.service.all(OPERATOR, account):
-                await areas.webhooks.service.remove(OPERATOR, old.id)
-            new = await areas.webhooks.service.add(OPERATOR, account, "https://h.example.org/")
-            things["hook"] = str(new.webhook.id)
-        if "{incident}" in named:
-            new = await areas.incidents.open(OPERATOR, account, Category.OTHER, "x", "x", "x")
-            things["incident"] = str(new.number)
-        if "{lone_domain}" in named:
-            things["lone_domain"] = f"lone{number}.example.org"
-            await areas.domains.service.add(OPERATOR, things["lone_domain"], account)
-        if "{refund}" in named:
-            books = services.quota.books
-            things["refund"] = str(books.ids.new())
-            asked = (int(things["refund"]), account, "{}", "all", 0, "why", 1, "ana")
-            await books.store.submit([Rows("quota_refund_insert", [asked])])
-        if "{automation}" in named:
-            made = await services.automations.service.create(
-                OPERATOR, account, f"a{number}", automations.DEFINITION, sender="a@own.example.org"
-            )
-            things["automation"] = str(made.id)
-        if "{contact}" in named:
-            new = await services.contacts.contacts.put(
-                OPERATOR, account, f"c{number}@example.org", {}
-            )
-            things["contact"] = str(new.id)
-        if "{list}" in named:
-            new = await services.contacts.contacts.add_list(OPERATOR, account, f"l{number}")
-            things["list"] = str(new.id)
-        if "{upload}" in named:
-            new = await services.contacts.uploads.receive(OPERATOR, account, "x.csv", _rows())
-            things["upload"] = str(new.id)
-        if "{template}" in named:
-            things["template"] = str(await templates.made(services, account))
-        if "{media}" in named:
-            things["media"] = str(await templates.uploaded(services, account))
-        if "{campaign}" in named:
-            new = await services.campaigns.service.create(OPERATOR, account, f"c{number}")
-            things["campaign"] = str(new.id)
-        if "{credential}" in named:
-            new = await services.accounts.credentials.add(OPERATOR, account, "ERP")
-            things["credential"] = str(new.credential.id)
-        return things
 
     @asynccontextmanager
     async def browser(self) -> AsyncIterator[aiohttp.ClientSession]:
@@ -105,10 +61,6 @@ class Site:
             assert response.status == 303
             async with browser.get("/profile") as page:
                 yield browser, token_of(await page.text())
-
-
-async def _rows() -> AsyncIterator[bytes]:
-    yield b"correo\na@example.com\n"
 
 
 async def _refuse(*_: object) -> None:
