@@ -208,6 +208,7 @@ class CampaignProgress(BaseModel):
     started: Time | None
     finished: Time | None
     expected: Time | None
+    trouble: str = Field(description="Why it does not get on just now; it is tried again.")
 
 
 class CampaignRecipient(BaseModel):

@@ -23,15 +23,29 @@ class _Samples:
 
 
 class Pace:
-    """Mails a minute at present, of campaigns that are looked at; in memory only."""
+    """How campaigns that are looked at get on at present; in memory only."""
 
     def __init__(self) -> None:
         self._of: dict[int, _Samples] = {}
+        self._troubles: dict[int, str] = {}
 
     def keep(self, campaigns: Collection[int]) -> None:
         """Forget all others."""
-        for gone in self._of.keys() - set(campaigns):
-            del self._of[gone]
+        for known in (self._of, self._troubles):
+            for gone in known.keys() - set(campaigns):
+                del known[gone]
+
+    def fail(self, campaign: int, why: str) -> None:
+        """It could not be gone on with; that is tried again."""
+        self._troubles[campaign] = why
+
+    def succeed(self, campaign: int) -> None:
+        """It was gone on with."""
+        self._troubles.pop(campaign, None)
+
+    def trouble(self, campaign: int) -> str:
+        """Why it does not get on, in words; empty: it does. A full disk cannot be told in the store."""
+        return self._troubles.get(campaign, "")
 
     def note(self, campaign: int, now_s: float, delivered: int) -> None:
         """So many were delivered until now."""

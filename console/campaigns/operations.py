@@ -137,6 +137,7 @@ def progress_json(progress: Progress) -> dict[str, object]:
     return {
         **{name: getattr(progress, name) for name in counted},
         "status": progress.status.value,
+        "trouble": progress.trouble,
         "per_minute": round(progress.per_minute, 1),
         "percent": round(progress.percent, 1),
         "started": time_of(progress.started_ms),

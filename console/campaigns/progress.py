@@ -1,7 +1,7 @@
 """How far a campaign is, how fast it goes and when it will be done (T-d)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from console.campaigns.book import CampaignBook
 from console.campaigns.figures import HOUR_MS, Pace, hourly, sending_time_ms
@@ -43,6 +43,7 @@ class Progress:
     t90_ms: int
     t99_ms: int
     providers: Sequence[ProviderProgress]
+    trouble: str = ""  # why it does not get on; that is tried again
 
     @property
     def done(self) -> int:
@@ -79,7 +80,8 @@ class ProgressReader:
         held_ms = 0 if flow is None else now_ms - flow.time_ms(now_ms)
         providers = await self._providers.of(campaign) if with_providers else ()
         pace = self._pace.per_minute(campaign.id)
-        return progress_of(campaign, counts, held_ms, now_ms, pace, providers)
+        progress = progress_of(campaign, counts, held_ms, now_ms, pace, providers)
+        return replace(progress, trouble=self._pace.trouble(campaign.id))
 
 
 def progress_of(

@@ -88,7 +88,11 @@ class CampaignRunner:
             except JobRefused:
                 self.wake()  # a person was faster
             except (TransientError, PermanentError) as error:
+                self.pace.fail(campaign.id, str(error))
                 self._log.warning("campaign waits", campaign=str(campaign.id), error=str(error))
+            else:
+                if campaign.id not in self._rests:
+                    self.pace.succeed(campaign.id)
 
     async def _look_at(self, campaign: Campaign) -> None:
         match campaign.status:
@@ -221,12 +225,14 @@ class CampaignRunner:
     async def _guarded(self, campaign: Campaign, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
+            self._rests.pop(campaign.id, None)
         except CannotSend as cannot:
             await self._cannot(campaign, cannot)
         except StoreFailed:
             return
         except TransientError as error:
             self._rests[campaign.id] = asyncio.get_running_loop().time() + RETRY_S
+            self.pace.fail(campaign.id, str(error))
             self._log.warning(
                 "campaign is tried again", campaign=str(campaign.id), error=str(error)
             )
