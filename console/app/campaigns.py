@@ -1,5 +1,8 @@
 """Puts the campaigns together: the service always, the runner when a server runs."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from console.accounts.approvals.service import ApprovalService
 from console.accounts.arguments import OPERATOR
 from console.accounts.audit import AuditTrail
@@ -14,6 +17,7 @@ from console.campaigns.composing import ContentCompiler, FilesOf
 from console.campaigns.figures import Pace
 from console.campaigns.ports import Audiences, Compiler, News, nobody
 from console.campaigns.preflight.service import Preflight, PreflightTools
+from console.campaigns.preflight.spam_filter import FilterCheck
 from console.campaigns.preparing import Tools
 from console.campaigns.progress import ProgressReader
 from console.campaigns.providers import ProviderFigures
@@ -22,6 +26,7 @@ from console.campaigns.service import CampaignService
 from console.campaigns.steering import Steering
 from console.campaigns.stopping import FOLLOWER, TYPES, StopRules, tally
 from console.campaigns.testing import TestMails, TestTools
+from console.campaigns.values import Campaign
 from console.tracking.accounts import OptionsOf
 from mta.engine.engine import Engine
 from mta.engine.foundation import Foundation
@@ -67,6 +72,9 @@ class CampaignParts:
         providers = ProviderFigures(store, clock, foundation.sites, port)
         self._rules = StopRules(store, providers)
         self._tally: EventFollower | None = None
+        self._filter = FilterCheck(
+            foundation.loaded.settings.campaigns.spam_filter or "", self._row_of, clock
+        )
         self.service = CampaignService(
             self.book, self.steering, self._account_of, self._timezone, approvals,
             ProgressReader(self.book, self.steering, self.pace, providers),
@@ -74,6 +82,7 @@ class CampaignParts:
                 PreflightTools(
                     lambda: self.audiences, lambda: self.compiler, domains, self._identity_of,
                     quota.meter, clock, self._shaping_now, lambda: self._has_unsubscribe,
+                    self._filter,
                 )
             ),
         )  # fmt: skip
@@ -94,6 +103,7 @@ class CampaignParts:
         )  # fmt: skip
         self._has_unsubscribe = engine.unsubscribe is not None
         self._shaping = engine.delivery.shaping
+        self._filter.renderer = renderer
         self.service.tests = TestMails(
             TestTools(
                 engine.intake, renderer, self.compiler, self.audiences, self._identity_of,
@@ -120,6 +130,9 @@ class CampaignParts:
         if self._shaping is None:
             self._shaping = Shaping.load()
         return self._shaping
+
+    async def _row_of(self, campaign: Campaign, n: int) -> Mapping[str, Any]:
+        return await self.audiences.row(campaign.audience, campaign.account, n)
 
     async def _account_of(self, number: int) -> Account:
         return await self._accounts.get(OPERATOR, str(number))

@@ -16,6 +16,7 @@ from mta.settings.values import (
     Network,
     OptionalAddress,
     OptionalDestination,
+    OptionalFilterUrl,
     OptionalListen,
     OptionalPath,
     OptionalSecretUrl,
@@ -104,6 +105,16 @@ class Webhooks(Table):
         False,
         "Let webhooks go to loopback and private addresses and over plain HTTP (tests, intranets); "
         "whoever may add a webhook then reaches what this machine reaches.",
+    )
+
+
+class Campaigns(Table):
+    """What campaigns are held to."""
+
+    spam_filter: OptionalFilterUrl = setting(
+        "",
+        "SpamAssassin (spamd://127.0.0.1:783) or rspamd (http://127.0.0.1:11333) that the preflight "
+        "shows the mail to, with the values of the first recipient. Empty: none.",
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import model_validator
 
 from mta.settings.console_schema import (
     Alerts,
+    Campaigns,
     Console,
     Log,
     Metrics,
@@ -193,6 +194,7 @@ class Settings(Table):
     console: Console = table("Admin pages and API.")
     public: Public = table("A listener of its own for what the public reaches.")
     webhooks: Webhooks = table("Events that are POSTed to applications.")
+    campaigns: Campaigns = table("What campaigns are held to.")
     retention: Retention = table("How long personal data is kept.")
     alerts: Alerts = table("Who is told when something is wrong.")
     support: Support = table("What the support page of the console shows.")

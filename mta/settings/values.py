@@ -244,6 +244,20 @@ def read_url(value: object) -> str:
     return value.rstrip("/")
 
 
+def read_filter(value: object) -> str:
+    """A spam filter: `spamd://HOST:PORT` (SpamAssassin) or the URL of an rspamd worker."""
+    if not isinstance(value, str) or not value.startswith("spamd://"):
+        return read_url(value)
+    try:
+        parts = urlsplit(value)
+        valid = parts.hostname and parts.port and not parts.path.strip("/")
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError("expected spamd://HOST:PORT or a URL such as http://127.0.0.1:11333")
+    return value.rstrip("/")
+
+
 def read_store(value: object) -> str:
     """`sqlite` or a PostgreSQL URL."""
     if value == "sqlite":
@@ -302,6 +316,7 @@ IPAddress = Annotated[str, BeforeValidator(read_ip), Kind("IP address")]
 Timezone = Annotated[str, BeforeValidator(read_timezone), Kind("IANA time zone")]
 Url = Annotated[str, BeforeValidator(read_url), Kind("URL")]
 SecretUrl = Annotated[str, BeforeValidator(read_url), Kind("URL", hide="all")]
+FilterUrl = Annotated[str, BeforeValidator(read_filter), Kind("spamd://HOST:PORT or URL")]
 StoreUrl = Annotated[str, BeforeValidator(read_store), Kind("sqlite or URL", hide="password")]
 FilePath = Annotated[Path, BeforeValidator(read_path), Kind("path")]
 OptionalListen = Annotated[Listen | None, BeforeValidator(_or_none)]
@@ -309,5 +324,6 @@ OptionalDestination = Annotated[Destination | None, BeforeValidator(_or_none)]
 OptionalDomain = Annotated[Domain | None, BeforeValidator(_or_none)]
 OptionalAddress = Annotated[MailAddress | None, BeforeValidator(_or_none)]
 OptionalPath = Annotated[FilePath | None, BeforeValidator(_or_none)]
+OptionalFilterUrl = Annotated[FilterUrl | None, BeforeValidator(_or_none)]
 OptionalSecretUrl = Annotated[SecretUrl | None, BeforeValidator(_or_none)]
 AsTuple = BeforeValidator(_tuple)

@@ -19,6 +19,8 @@ from mta.model.clock import Clock
 from mta.model.errors import PermanentError
 from mta.shaping.rules import OTHER, Shaping
 
+# Gives the findings of a spam filter about a compiled mail with the values of a first recipient.
+SpamCheck = Callable[[Campaign, bytes], Awaitable[Sequence[Finding]]]
 SAMPLE = 5_000  # rows whose domains stand for all
 HEAVY = 512 * 1024  # octets of a mail, from which on it is told
 _PAGE = 500
@@ -57,6 +59,7 @@ class PreflightTools:
     clock: Clock
     shaping: Callable[[], Shaping]
     has_unsubscribe: Callable[[], bool]
+    spam_check: SpamCheck
 
 
 class Preflight:
@@ -139,7 +142,8 @@ class Preflight:
             compiled = await self._tools.compiler().compile(campaign.account, content, 0, filling)
             html, text = await texts_of(content)
             heavy = [] if len(compiled) < HEAVY else [Finding("size.heavy", _kib(compiled))]
-            return [*check_content(content, html, text, columns), *heavy]
+            filtered = await self._tools.spam_check(campaign, compiled)
+            return [*check_content(content, html, text, columns), *heavy, *filtered]
         except PermanentError as error:
             return [Finding("content.broken", {"problem": str(error)[:300]})]
 

@@ -219,6 +219,21 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             "Palabras que los filtros conocen del spam: {words}. Dígalo de otra manera.",
             "Words that filters know from spam: {words}. Say it in another way.",
         ),
+        "filter.spam": (
+            "W",
+            "{filter} lo toma por spam: {score} puntos (límite {limit}); reglas: {rules}.",
+            "{filter} takes it for spam: {score} points (limit {limit}); rules: {rules}.",
+        ),
+        "filter.passed": (
+            "I",
+            "{filter} lo deja pasar: {score} puntos (límite {limit}).",
+            "{filter} lets it pass: {score} points (limit {limit}).",
+        ),
+        "filter.silent": (
+            "I",
+            "El filtro de spam no respondió, así que no opina: {problem}.",
+            "The spam filter did not answer, so it has no say: {problem}.",
+        ),
         "spam.hidden": (
             "W",
             "Hay texto invisible (mismo color o tamaño 0): quítelo.",
