@@ -41,6 +41,9 @@ class CampaignContent(_Taken):
     is_commercial: Annotated[bool, Field(strict=True)] | None = None
     track_opens: Annotated[bool, Field(strict=True)] | None = None
     track_clicks: Annotated[bool, Field(strict=True)] | None = None
+    track_totals: Annotated[bool, Field(strict=True)] | None = Field(
+        None, description="Counts without knowing whose opens and clicks they are."
+    )
 
 
 class CampaignAudience(_Taken):

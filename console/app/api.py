@@ -22,6 +22,7 @@ from console.api.routes import Call
 from console.api.sandbox import SandboxEndpoints
 from console.api.suppressions import SuppressionEndpoints
 from console.api.templates import TemplateEndpoints
+from console.api.tracking import TrackingEndpoints
 from console.api.usage import UsageEndpoints
 from console.api.users import UserEndpoints
 from console.api.webhooks import WebhookEndpoints
@@ -100,6 +101,7 @@ def build_api(engine: Engine, services: Services, simulated: SimulatedMail | Non
         TemplateEndpoints(services.areas.templates.service, actor_of),
         ContactEndpoints(services.contacts.contacts, actor_of),
         DomainEndpoints(services.areas.domains.service, actor_of),
+        TrackingEndpoints(services.areas.tracking.service, actor_of),
         QueueEndpoints(reader, log, services.queue.operations["queue.why"]),
         SandboxEndpoints(simulated, actor_of),
     ]

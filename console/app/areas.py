@@ -82,7 +82,7 @@ class Areas:
         await self.webhooks.start(mails.webhook_disabled, metrics)
         await self.reports.start(metrics)
         self.templates.start(mailer)
-        await self.tracking.start(metrics)
+        await self.tracking.start(metrics, mails.tracking_changed)
         await self.domains.start(on_key, mails.domain_changed, hosts)
 
     async def close(self) -> None:

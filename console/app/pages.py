@@ -22,6 +22,7 @@ from console.pages.support import SupportPages
 from console.pages.suppressions import SuppressionPages
 from console.pages.template_editor import TemplateEditorPages
 from console.pages.template_list import TemplateListPages
+from console.pages.tracking import TrackingSettingsPages
 from console.pages.webhooks import WebhookPages
 from console.search.service import SearchService
 from console.web.application import Area
@@ -69,6 +70,7 @@ def page_areas(services: Services, settings: Settings) -> Sequence[Area]:
         WebhookPages(renderer, services.areas.webhooks.service).add_routes(app)
         SuppressionPages(renderer, services.areas.suppressions.service).add_routes(app)
         DomainPages(renderer, services.areas.domains.service).add_routes(app)
+        TrackingSettingsPages(renderer, services.areas.tracking.service).add_routes(app)
 
     def automations(app: web.Application, renderer: Renderer) -> None:
         parts = services.automations

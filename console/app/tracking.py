@@ -1,5 +1,7 @@
 """Puts the tracking together: tokens and links always, what takes hits when a server runs."""
 
+import asyncio
+import ssl
 from urllib.parse import urlsplit
 
 from console.accounts.audit import AuditTrail
@@ -10,7 +12,8 @@ from console.tracking.ingest import HitIngest, IngestMetrics
 from console.tracking.links import LinkBook
 from console.tracking.merging import MergeValues
 from console.tracking.operations import AccountFinder, TrackingOperations
-from console.tracking.service import AliasOf, TrackingService
+from console.tracking.recheck import TrackingRecheck
+from console.tracking.service import AliasOf, Told, TrackingService
 from console.tracking.settling import Settler
 from console.tracking.tidying import tidy_links
 from console.tracking.tokens import Purpose, Target, TrackingTokens
@@ -20,6 +23,8 @@ from mta.intake.unsubscribe_links import UnsubscribeLinks
 from mta.model.errors import TransientError
 from mta.settings.schema import EXAMPLE_PUBLIC_URL, Settings
 
+HTTPS = 443
+TLS_TIMEOUT_S = 10.0
 FIRST_KEY = 1  # number of the installation's key among those of tokens
 
 
@@ -38,8 +43,11 @@ class TrackingParts:
         settings = foundation.loaded.settings
         self.service = TrackingService(
             store, trail, self.accounts, alias_finder(Lookup(settings.delivery.nameservers)),
-            urlsplit(self._base).hostname or "",
+            answers_with_tls, urlsplit(self._base).hostname or "", foundation.clock,
         )  # fmt: skip
+        self._recheck = TrackingRecheck(self.service, foundation.clock)
+        self._is_sandbox = settings.delivery.mode == "sandbox"
+        self._task: asyncio.Task[None] | None = None
         self.operations = TrackingOperations(self.service, find_account).operations()
         self.links = LinkBook(store)
         self.merges = MergeValues(store)
@@ -56,9 +64,16 @@ class TrackingParts:
 
         return OwnLinks((lambda _: "") if unsubscribe is None else unsubscribe.url, view)
 
-    async def start(self, metrics: IngestMetrics) -> None:
-        """Take hits."""
+    async def start(self, metrics: IngestMetrics, tell: Told) -> None:
+        """Take hits; look at domains again and again, save in sandbox mode, which asks no DNS.
+
+        `tell` hears of a domain that breaks, and when it works again.
+        """
         base = self._foundation
+        self.service.tell = tell
+        if not self._is_sandbox:
+            loop = asyncio.get_running_loop()
+            self._task = loop.create_task(self._recheck.run(), name="tracking domains")
         self.ingest = HitIngest(base.store, base.clock, Classifier(), metrics)
         await self.ingest.start()
         self._settler = Settler(self.ingest, base.clock)
@@ -70,6 +85,9 @@ class TrackingParts:
 
     async def close(self) -> None:
         """Write what has come, and end."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
         if self._settler is not None:
             await self._settler.stop()
         if self.ingest is not None:
@@ -80,6 +98,19 @@ def default_base(settings: Settings) -> str:
     """Where links of accounts without a tracking domain lead; empty while the URL is an example."""
     url = str(settings.server.public_url)
     return "" if url == EXAMPLE_PUBLIC_URL else url.rstrip("/")
+
+
+async def answers_with_tls(name: str) -> bool:
+    """Whether port 443 of that name has a certificate for it that browsers take."""
+    try:
+        async with asyncio.timeout(TLS_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(
+                name, HTTPS, ssl=ssl.create_default_context(), server_hostname=name
+            )
+            writer.close()
+    except (OSError, TimeoutError):  # ssl.SSLError is an OSError
+        return False
+    return True
 
 
 def alias_finder(lookup: Lookup) -> AliasOf:

@@ -1,7 +1,7 @@
 """Makes the template message of a campaign's content (`Compiler`)."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 
 from console.campaigns.values import Content
@@ -51,6 +51,8 @@ class ContentCompiler:
         tracking = None
         if campaign:
             tracking = self._options_of(account, content.track_opens, content.track_clicks)
+            if tracking is not None and content.track_totals:  # less than the account, never more
+                tracking = replace(tracking, is_anonymous=True)
         html, text = await texts_of(content)
         files = await self._files_of(account, content.files) if content.files else ()
         constants = {n: t for n, t in filling.constants.items() if n not in filling.columns}

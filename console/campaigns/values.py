@@ -53,6 +53,7 @@ class Content(_Stored):
     is_commercial: bool = False
     track_opens: bool = True
     track_clicks: bool = True
+    track_totals: bool = False  # opens and clicks are counted without knowing whose they are
 
     @property
     def is_complete(self) -> bool:

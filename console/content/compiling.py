@@ -109,6 +109,8 @@ class _Words:
 
     def link(self, url: str) -> str:
         """A tracked link with the fields' other names; it has no conditions."""
+        if not self._names and not self._quoted:
+            return url
         return "".join(
             [
                 f'{{{{ {p.name} | default: "{p.default}" }}}}' if isinstance(p, Field) else str(p)

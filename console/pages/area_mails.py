@@ -10,6 +10,7 @@ from console.accounts.ports import Mailer, SystemMail
 from console.accounts.sending.values import DomainStatus, RecordState
 from console.campaigns.values import Campaign
 from console.pages.texts import Texts, load_texts
+from console.tracking.accounts import TrackingAccount
 from console.webhooks.values import Webhook
 from mta.model.address import parse_address
 from mta.model.errors import AddressSyntaxError, RelevoError
@@ -67,6 +68,21 @@ class AreaMails:
             return texts("area_mail.domain", domain=name), text
 
         rows = await self._store.read("sending_domain_people", account=status.domain.account)
+        await self._send(rows, written, "domain")
+
+    async def tracking_changed(self, chosen: TrackingAccount) -> None:
+        """To owners and administrators, when a domain of links broke and when it works again."""
+        link, name = f"{self._url}/tracking", chosen.domain
+
+        def written(texts: Texts) -> tuple[str, str]:
+            if not chosen.problem:
+                text = texts("area_mail.tracking_back_text", domain=name, link=link)
+                return texts("area_mail.tracking_back", domain=name), text
+            why = texts(f"tracking.problems.{chosen.problem}")
+            text = texts("area_mail.tracking_text", domain=name, why=why, link=link)
+            return texts("area_mail.tracking", domain=name), text
+
+        rows = await self._store.read("sending_domain_people", account=chosen.account)
         await self._send(rows, written, "domain")
 
     async def incident_news(self, incident: Incident, news: str) -> None:

@@ -95,6 +95,7 @@ class CampaignDesignPages:
             is_commercial=bool(form.get("is_commercial")),
             track_opens=bool(form.get("track_opens")),
             track_clicks=bool(form.get("track_clicks")),
+            track_totals=bool(form.get("track_totals")),
             files=files_of(form, campaign.content.files),
         )
         draft = Draft(

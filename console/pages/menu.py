@@ -93,7 +93,10 @@ SECTIONS = (
     ),
     MenuSection(
         "deliverability",
-        (MenuItem("domains", "/domains", "world", "domain.view"),),
+        (
+            MenuItem("domains", "/domains", "world", "domain.view"),
+            MenuItem("tracking", "/tracking", "eye", "domain.view"),
+        ),
     ),
     MenuSection(
         "accounts",

@@ -1,6 +1,6 @@
 """What each account tracks and by which address: its mode and its own domain, in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -20,13 +20,24 @@ class TrackingMode(StrEnum):
     OFF = "off"  # nothing, whatever a message asks for
 
 
+class Problem(StrEnum):
+    """Why a domain is not used; stored."""
+
+    NO_CNAME = "no_cname"  # there is none
+    OTHER_CNAME = "other_cname"  # it points elsewhere
+    NO_TLS = "no_tls"  # nobody answers there with a certificate for that name
+
+
 class TrackingAccount(NamedTuple):
     """An account's choice."""
 
     account: int
     mode: TrackingMode = TrackingMode.FULL
     domain: str = ""  # '': the address of the installation
-    is_verified: bool = False  # the domain's CNAME was seen: links are made with it
+    is_verified: bool = False  # the domain leads to us: links are made with it
+    checked_ms: int = 0  # when that was last looked at; 0: never
+    failing_ms: int = 0  # since when it leads here no more, although it did; 0: it does
+    problem: str = ""  # why it is not verified: `Problem`
 
 
 class TrackingAccounts:
@@ -42,8 +53,8 @@ class TrackingAccounts:
         """Read them. Raises `StoreError`."""
         rows = await self._store.read("tracking_accounts")
         self._by_account = {
-            account: TrackingAccount(account, TrackingMode(mode), domain, bool(verified))
-            for account, mode, domain, verified in rows
+            account: TrackingAccount(account, TrackingMode(mode), domain, bool(verified), *seen)
+            for account, mode, domain, verified, *seen in rows
         }
 
     def of(self, account: int) -> TrackingAccount:
@@ -58,8 +69,14 @@ class TrackingAccounts:
             return None
         return TrackingOptions(base, opens, clicks, chosen.mode is TrackingMode.ANONYMOUS)
 
+    def all(self) -> Sequence[TrackingAccount]:
+        """Those that have chosen something."""
+        return list(self._by_account.values())
+
     async def put(self, chosen: TrackingAccount, *joined: Rows) -> None:
         """Keep a choice, together with other rows. Raises `StoreError`."""
-        row = (chosen.account, str(chosen.mode), chosen.domain, int(chosen.is_verified))
+        row = (
+            chosen.account, str(chosen.mode), chosen.domain, int(chosen.is_verified), *chosen[4:]
+        )  # fmt: skip
         await self._store.submit([Rows("tracking_account_put", [row]), *joined])
         self._by_account[chosen.account] = chosen

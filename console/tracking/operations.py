@@ -62,6 +62,7 @@ def _json(status: TrackingStatus) -> dict[str, object]:
         "mode": str(chosen.mode),
         "domain": chosen.domain,
         "is_verified": chosen.is_verified,
+        "problem": chosen.problem,
         "target": status.target,
         "found": status.found,
     }

@@ -108,6 +108,9 @@ ROWS = (
         "POST", f"{_V1}/webhooks/{{id}}/deliveries/{{delivery}}/replay", Scope.WEBHOOK_MANAGE,
         url=f"{_V1}/webhooks/{{hook}}/deliveries/1/replay",
     ),
+    RouteRow("GET", f"{_V1}/tracking", Scope.DOMAIN_VIEW, also=Scope.DOMAIN_MANAGE),
+    RouteRow("PATCH", f"{_V1}/tracking", Scope.DOMAIN_MANAGE, json={"mode": "full"}),
+    RouteRow("POST", f"{_V1}/tracking/check", Scope.DOMAIN_VIEW, also=Scope.DOMAIN_MANAGE),
     RouteRow("GET", f"{_V1}/domains", Scope.DOMAIN_VIEW, also=Scope.DOMAIN_MANAGE),
     RouteRow("POST", f"{_V1}/domains", Scope.DOMAIN_MANAGE, json={"domain": "y.example.net"}),
     RouteRow(

@@ -3,6 +3,11 @@
 import re
 from email import message_from_bytes, policy
 
+import orjson
+import pytest
+
+from console.campaigns.composing import ContentCompiler
+from console.campaigns.values import Content
 from console.content.compiling import MessageTemplate, compile_template
 from console.content.rendering import Renderer
 from console.tracking.instrumenting import TrackingOptions
@@ -82,3 +87,17 @@ def test_without_tracking_a_template_has_no_companions():
     template = Renderer(TOKENS).load(plain)
     assert template.companions(3) == ()
     assert "a.example" in html_of(template)
+
+
+@pytest.mark.parametrize(
+    ("account", "wanted", "told"), [(False, False, False), (False, True, True), (True, False, True)]
+)
+async def test_a_campaign_learns_no_more_than_its_account_and_may_learn_less(account, wanted, told):
+    options = TrackingOptions("https://t.example.org", is_anonymous=account)
+    made = ContentCompiler(lambda _account, _opens, _clicks: options)
+    content = Content(
+        from_address="a@sender.test", subject="s", source='<a href="https://x.test">x</a>',
+        track_totals=wanted,
+    )  # fmt: skip
+    document = orjson.loads(await made.compile(7, content, 1))
+    assert document["tracking"]["anonymous"] is told

@@ -1,5 +1,7 @@
 """What an account tracks and by which domain: chosen by who may, proved by the DNS, written down."""
 
+import json
+
 import pytest
 
 from console.accounts.actor import Actor, ActorKind, NotPermitted, NotVisible
@@ -9,6 +11,7 @@ from console.accounts.permissions import PERMISSIONS
 from console.accounts.values import Role
 from console.tracking.accounts import TrackingAccounts, TrackingMode
 from console.tracking.instrumenting import TrackingOptions
+from console.tracking.recheck import TrackingRecheck
 from console.tracking.service import TrackingService
 from mta.model.clock import ManualClock
 from mta.model.errors import PermanentError, TransientError
@@ -23,6 +26,8 @@ SETUP = """
 -- order: 5
 INSERT INTO sending_domain (domain, account, shared, state, created_ms)
 SELECT value->>0, value->>1, 1, value->>2, 1 FROM json_each(:rows);
+-- name: test_events
+SELECT data FROM event ORDER BY id;
 """
 
 
@@ -42,8 +47,18 @@ class World:
         self.accounts = TrackingAccounts(store, BASE)
         trail = AuditTrail(store, ids, clock, ChainKey(bytes(32)))
         self.service = TrackingService(
-            store, trail, self.accounts, self.alias, "correo.example.org"
+            store, trail, self.accounts, self.alias, self.has_tls, "correo.example.org", clock
         )
+        self.service.tell = self.note
+        self.told: list[tuple[str, str]] = []
+        self.clock = clock
+        self.without_tls: set[str] = set()
+
+    async def has_tls(self, name: str) -> bool:
+        return name not in self.without_tls
+
+    async def note(self, chosen) -> None:
+        self.told.append((chosen.domain, chosen.problem))
 
     async def alias(self, name: str) -> str | None:
         if self.is_dns_down:
@@ -93,6 +108,41 @@ async def test_a_domain_is_used_once_it_points_at_us(world):
     assert (status.chosen.is_verified, status.found) == (False, "elsewhere.example")
     await world.service.set_domain(OWNER, 7, "")
     assert (await world.service.get(OWNER, 7)).chosen.domain == ""
+
+
+async def test_a_domain_that_breaks_is_told_once_and_its_links_are_ours_until_it_is_back(world):
+    name, target = "t.entidad.example", "correo.example.org"
+    await world.service.set_domain(OWNER, 7, name)
+    recheck = TrackingRecheck(world.service, world.clock)
+    assert await recheck.look() == 0  # looked at just now
+    world.clock.advance(600)
+    world.aliases[name] = target
+    assert await recheck.look() == 1
+    assert world.told == []  # it never worked before
+    assert world.accounts.options(7, True, True).base == f"https://{name}"
+    world.clock.advance(3_600)
+    world.without_tls.add(name)
+    assert await recheck.look() == 1
+    assert world.accounts.options(7, True, True).base == BASE
+    assert (await world.service.get(OWNER, 7)).chosen.failing_ms == world.clock.now_ms()
+    world.clock.advance(600)
+    assert await recheck.look() == 1  # often, while it is broken
+    world.without_tls.clear()
+    world.clock.advance(600)
+    await recheck.look()
+    assert world.accounts.options(7, True, True).base == f"https://{name}"
+    assert world.told == [(name, "no_tls"), (name, "")]
+    rows = await world.store.read("test_events")
+    assert [json.loads(data)["state"] for (data,) in rows] == ["failing", "verified"]
+
+
+async def test_a_look_without_an_answer_leaves_the_others_to_be_looked_at(world):
+    world.aliases["t.entidad.example"] = "correo.example.org"
+    await world.service.set_domain(OWNER, 7, "t.entidad.example")
+    world.is_dns_down = True
+    world.clock.advance(3_600)
+    assert await TrackingRecheck(world.service, world.clock).look() == 1
+    assert world.accounts.options(7, True, True).base == "https://t.entidad.example"
 
 
 async def test_without_an_answer_of_the_dns_what_was_known_stays(world):

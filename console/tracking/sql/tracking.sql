@@ -89,15 +89,18 @@ SELECT address, merge FROM delivery WHERE id = :delivery;
 SELECT flow, hour, kind, class, n, firsts, firsts_any, again FROM engagement_hour;
 
 -- name: tracking_accounts
-SELECT account, mode, domain, is_verified FROM tracking_account;
+SELECT account, mode, domain, is_verified, checked_ms, failing_ms, problem FROM tracking_account;
 
 -- name: tracking_account_put
 -- order: 85
--- rows: account, mode, domain, is_verified
-INSERT INTO tracking_account (account, mode, domain, is_verified)
-SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(:rows) WHERE true
+-- rows: account, mode, domain, is_verified, checked_ms, failing_ms, problem
+INSERT INTO tracking_account (account, mode, domain, is_verified, checked_ms, failing_ms, problem)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6
+FROM json_each(:rows) WHERE true
 ON CONFLICT (account) DO UPDATE SET
-    mode = excluded.mode, domain = excluded.domain, is_verified = excluded.is_verified;
+    mode = excluded.mode, domain = excluded.domain, is_verified = excluded.is_verified,
+    checked_ms = excluded.checked_ms, failing_ms = excluded.failing_ms,
+    problem = excluded.problem;
 
 -- name: tracked_view
 -- A recipient's copy: what it is made of.
