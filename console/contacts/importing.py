@@ -1,22 +1,24 @@
-"""Reads uploads in the background: a process judges the rows, jobs of rows store them.
+"""Reads uploads in the background: a process judges the rows, jobs of pages store them meanwhile.
 
-What is stored and how far is one transaction, so a restart goes on behind the last page; a file
-that was being judged is judged again, which gives the same.
+A reading that was interrupted begins again: what it stored belongs to an audience that was never
+ready, and is erased first. The loop only passes pages on; it looks at addresses a slice at a time.
 """
 
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import orjson
 import structlog
 
-from console.contacts.files.child import ACCEPTED, REJECTED, Job
+from console.contacts.files.child import Job
 from console.contacts.files.judging import Reason
+from console.contacts.files.pages import Page, read_pages
 from console.contacts.uploads import UploadService, kind_of
 from console.contacts.values import ColumnMapping, ContactList, Upload, UploadState
 from mta.model.clock import Clock
@@ -27,7 +29,9 @@ from mta.store.base import MAX_JOB_ROWS, Store
 from mta.store.standing import StandingTask
 from mta.store.work import Rows
 
-PAGE = MAX_JOB_ROWS - 50  # lines of one job
+PAGE = MAX_JOB_ROWS - 50  # rows of one job
+SLICE = 200  # addresses that are looked up before others have the loop
+PIPE = 1 << 18  # octets of pages that wait
 PAGE_WITH_LIST = 600  # where a good row is a contact and a membership, too
 READ_DEADLINE_S = 900.0
 UNSUBSCRIBE = "unsubscribe"  # what the lists call it
@@ -67,7 +71,7 @@ class Importer:
         """Read whatever was confirmed. Raises `StoreError`."""
         while opened := await self._store.read("uploads_open"):
             for (number,) in opened:
-                upload = Upload.of((await self._store.read("upload_by_id", upload=number))[0])
+                upload = await self._of(number)
                 try:
                     await self._read(upload)
                 except StoreError:
@@ -77,39 +81,66 @@ class Importer:
                     await self._fail(number, "internal")
 
     async def _read(self, upload: Upload) -> None:
-        if upload.state is UploadState.READING:
-            found = await self._judge(upload)
-            if "unreadable" in found:
-                await self._fail(upload.id, found["unreadable"])
-                return
-            await self._begin_storing(upload, found)
-        await self._store_rows(
-            Upload.of((await self._store.read("upload_by_id", upload=upload.id))[0])
+        if upload.state is UploadState.STORING:
+            await self._clear(upload)
+        await self._clear_rejects(upload.id)
+        upload = await self._begin(upload)
+        ended = await self._judge(upload)
+        upload = await self._of(upload.id)
+        if "counts" in ended:
+            await self._finish(upload, ended)
+            return
+        await self._clear(upload)
+        await self._fail(upload.id, ended.get("unreadable", "reader_ended"))
+
+    async def _of(self, number: int) -> Upload:
+        return Upload.of((await self._store.read("upload_by_id", upload=number))[0])
+
+    async def _begin(self, upload: Upload) -> Upload:
+        """An audience for its rows."""
+        audience, now_ms = self._ids.new(), self._clock.now_ms()
+        source = json.dumps({"upload": str(upload.id)})
+        await self._store.submit(
+            [
+                Rows("upload_begin", [(upload.id, upload.state.value, audience, now_ms)], expect=1),
+                Rows(
+                    "audience_insert",
+                    [(audience, upload.account, upload.name, "building", source, now_ms)],
+                ),
+            ]
         )
-        await self._finish(upload.id)
+        return await self._of(upload.id)
+
+    async def _clear(self, upload: Upload) -> None:
+        """Erase what an interrupted reading stored."""
+        await self._store.submit([Rows("audience_erase", [(upload.audience,)])])
+        for first in range(0, upload.stored, PAGE):
+            row = (upload.audience, first, first + PAGE)
+            await self._store.submit([Rows("audience_rows_erase", [row])], bulk=True)
+
+    async def _clear_rejects(self, upload: int) -> None:
+        """Erase what an earlier reading left out: other columns may be chosen this time."""
+        while rows := await self._store.read("upload_rejects", upload=upload, after=0, count=PAGE):
+            last = (upload, rows[-1][0])
+            await self._store.submit([Rows("upload_reject_erase", [last])], bulk=True)
 
     # -- judging -------------------------------------------------------------------------------
 
     async def _judge(self, upload: Upload) -> Mapping[str, Any]:
-        """What the process says at its end."""
-        folder, mapping = self._uploads.folder_of(upload.id), ColumnMapping(**upload.options)
-        kind = kind_of(upload)
-        job = Job(
-            path=str(folder / "file"), out=str(folder), is_workbook=kind.is_workbook,
-            encoding=kind.encoding, separator=kind.separator, sheet=mapping.sheet,
-            has_header=mapping.has_header, email=mapping.email, fields=dict(mapping.fields),
-            keep=mapping.keep, skip_roles=mapping.skip_roles, skip_typos=mapping.skip_typos,
-        )  # fmt: skip
+        """Store what the process finds; what it says at its end."""
+        folder = self._uploads.folder_of(upload.id)
         order = folder / "job.json"
-        await asyncio.to_thread(order.write_text, json.dumps(asdict(job)), "utf-8")
+        mapping = ColumnMapping(**upload.options)
+        document = json.dumps(asdict(_job(upload, mapping, folder)))
+        await asyncio.to_thread(order.write_text, document, "utf-8")
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "console.contacts.files.child", str(order),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE, limit=PIPE,
         )  # fmt: skip
         try:
             async with asyncio.timeout(READ_DEADLINE_S):
-                return await self._listen(upload.id, process)
+                return await self._listen(upload, mapping, process)
         except TimeoutError:
             return {"unreadable": "too_slow"}
         finally:
@@ -117,136 +148,119 @@ class Importer:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+            await asyncio.to_thread(order.unlink, missing_ok=True)
 
-    async def _listen(self, upload: int, process: asyncio.subprocess.Process) -> Mapping[str, Any]:
+    async def _listen(
+        self, upload: Upload, mapping: ColumnMapping, process: asyncio.subprocess.Process
+    ) -> Mapping[str, Any]:
         assert process.stdout is not None
         assert process.stderr is not None
-        last: Mapping[str, Any] = {}
-        async for line in process.stdout:
-            last = json.loads(line)
-            self.rows_read[upload] = last.get("rows", 0)
+        ended: dict[str, Any] = {}
+        async with aclosing(read_pages(process.stdout, ended)) as pages:
+            await self._store_pages(upload, mapping, pages)
         complaint = await process.stderr.read(4_000)
         status = await process.wait()
-        if status == 0 and "counts" in last:
-            return last
-        if "unreadable" in last:
-            return last
-        self._log.error("reader_ended", upload=upload, status=status, said=complaint.decode())
-        return {"unreadable": "reader_ended"}
-
-    async def _begin_storing(self, upload: Upload, found: Mapping[str, Any]) -> None:
-        audience, now_ms = self._ids.new(), self._clock.now_ms()
-        source = json.dumps({"upload": str(upload.id)})
-        row = (
-            upload.id, UploadState.READING.value, UploadState.STORING.value, "",
-            json.dumps(dict(upload.options)), json.dumps(found["counts"]),
-            json.dumps(found["columns"]), audience, now_ms,
-        )  # fmt: skip
-        await self._store.submit(
-            [
-                Rows("upload_state", [row], expect=1),
-                Rows(
-                    "audience_insert",
-                    [(audience, upload.account, upload.name, "building", source, now_ms)],
-                ),
-            ]
-        )
+        if (status == 0 and "counts" in ended) or "unreadable" in ended:
+            return ended
+        self._log.error("reader_ended", upload=upload.id, status=status, said=complaint.decode())
+        return {}
 
     # -- storing -------------------------------------------------------------------------------
 
-    async def _store_rows(self, upload: Upload) -> None:
-        """All pages that are not stored yet; the next one is read while one is committed."""
-        mapping = ColumnMapping(**upload.options)
+    async def _store_pages(
+        self, upload: Upload, mapping: ColumnMapping, pages: AsyncGenerator[Page]
+    ) -> None:
+        """Each page is a job; the next one is prepared while one is committed."""
         status = await self._status(mapping.save_as_list)
-        folder = self._uploads.folder_of(upload.id)
-        count = PAGE_WITH_LIST if mapping.save_as_list else PAGE
-        page = await asyncio.to_thread(_page, folder, upload.place, upload.bad_place, count)
-        while page.good or page.bad:
-            stored, work = self._work(upload, mapping, page, status)
-            commit = self._store.submit(work, bulk=True)
-            following = await asyncio.to_thread(_page, folder, page.place, page.bad_place, count)
-            await commit
-            upload = replace(upload, place=page.place, bad_place=page.bad_place, stored=stored)
-            page = following
+        stored = 0
+        commit: asyncio.Future[None] | None = None
+        try:
+            async for page in pages:
+                self.rows_read[upload.id] = page.rows
+                kept, work = await self._work(upload, mapping, page, stored, status)
+                if commit is not None:
+                    await commit
+                commit = self._store.submit(work, bulk=True)
+                stored += kept
+        finally:
+            if commit is not None:
+                await commit
 
     async def _status(self, number: int) -> str:
         """How those are on a list who come from a file: who has to confirm has not done so."""
         rows = await self._store.read("list_by_id", list=number)
         return "unconfirmed" if rows and ContactList(*rows[0]).optin == "double" else "confirmed"
 
-    def _work(
-        self, upload: Upload, mapping: ColumnMapping, page: "_Page", status: str
+    async def _work(
+        self, upload: Upload, mapping: ColumnMapping, page: Page, stored: int, status: str
     ) -> tuple[int, list[Rows]]:
-        """How many rows are stored after this page, and the job that stores it."""
-        rejects = [(upload.id, *line[:5]) for line in page.bad]
-        kept = []
-        for row, address, key, merge in page.good:
-            if why := self._suppressed(upload.account, address, TrafficClass.CAMPAIGN):
-                reason = Reason.UNSUBSCRIBED if why == UNSUBSCRIBE else Reason.SUPPRESSED
-                rejects.append((upload.id, row, mapping.email + 1, address, reason.value, ""))
-            else:
-                kept.append((address, key, merge))
-        work = self._page_rows(upload, mapping, kept, status)
-        if rejects:
-            work.append(Rows("upload_reject_insert", rejects))
-        stored = upload.stored + len(kept)
-        cursor = (
-            upload.id, upload.place, upload.bad_place, page.place, page.bad_place, stored
-        )  # fmt: skip
-        work.append(Rows("upload_place", [cursor], expect=1))
-        return stored, work
-
-    def _page_rows(
-        self,
-        upload: Upload,
-        mapping: ColumnMapping,
-        kept: Sequence[tuple[str, str, str]],
-        status: str,
-    ) -> list[Rows]:
-        now_ms = self._clock.now_ms()
-        work = []
+        """How many rows of a page are kept, and the job that stores it."""
+        stopped = await self._stopped(upload.account, page.addresses)
+        good, kept = page.good, len(page.addresses) - len(stopped)
+        work = [
+            Rows("upload_stored", [(upload.id, upload.audience, stored, stored + kept)], expect=1)
+        ]
+        if page.bad != "[]":
+            work.append(Rows("upload_reject_insert", [(upload.id, page.bad)]))
+        if stopped or mapping.save_as_list:
+            lines = orjson.loads(good)
+            if stopped:
+                told = [_told(lines[n], mapping.email + 1, why) for n, why in stopped.items()]
+                work.append(
+                    Rows("upload_reject_insert", [(upload.id, orjson.dumps(told).decode())])
+                )
+                lines = [line for n, line in enumerate(lines) if n not in stopped]
+                good = orjson.dumps(lines).decode()
+            if mapping.save_as_list and lines:
+                work += self._contacts(upload, mapping.save_as_list, lines, status)
         if kept:
-            rows = [
-                (upload.audience, upload.stored + n, address, key, merge, None)
-                for n, (address, key, merge) in enumerate(kept)
-            ]
-            work.append(Rows("audience_row_insert", rows, expect=len(rows)))
-        if kept and mapping.save_as_list:
-            first = self._ids.block(len(kept))[0]
-            source = f"upload {upload.id}"
-            contacts = [
-                (first + n, upload.account, address, key, _attrs(merge), source, now_ms)
-                for n, (address, key, merge) in enumerate(kept)
-            ]
-            members = [
-                (mapping.save_as_list, upload.account, key, status, now_ms) for _, key, _ in kept
-            ]
-            work.append(Rows("contact_put", contacts))
-            work.append(Rows("list_member_put_by_key", members))
-        return work
+            work.append(
+                Rows("audience_page_insert", [(upload.audience, stored, good)], expect=kept)
+            )
+        return kept, work
 
-    async def _finish(self, number: int) -> None:
-        upload = Upload.of((await self._store.read("upload_by_id", upload=number))[0])
-        refused = dict(await self._store.read("upload_reject_counts", upload=number))
-        counts = {**upload.counts, "accepted": upload.stored, **refused}
-        columns = json.dumps([asdict(column) for column in upload.columns])
+    async def _stopped(self, account: int, addresses: Sequence[str]) -> Mapping[int, str]:
+        """Which of them get no mail, and why."""
+        found: dict[int, str] = {}
+        for first in range(0, len(addresses), SLICE):
+            for n, address in enumerate(addresses[first : first + SLICE], start=first):
+                if why := self._suppressed(account, address, TrafficClass.CAMPAIGN):
+                    found[n] = why
+            await asyncio.sleep(0)
+        return found
+
+    def _contacts(
+        self, upload: Upload, on_list: int, lines: Sequence[Sequence[Any]], status: str
+    ) -> list[Rows]:
+        """The same rows as contacts and members of a list."""
+        now_ms, source = self._clock.now_ms(), f"upload {upload.id}"
+        first = self._ids.block(len(lines))[0]
+        contacts = [
+            (first + n, upload.account, address, key, _attrs(merge), source, now_ms)
+            for n, (_, address, key, merge) in enumerate(lines)
+        ]
+        members = [(on_list, upload.account, key, status, now_ms) for _, _, key, _ in lines]
+        return [Rows("contact_put", contacts), Rows("list_member_put_by_key", members)]
+
+    async def _finish(self, upload: Upload, ended: Mapping[str, Any]) -> None:
+        refused = dict(await self._store.read("upload_reject_counts", upload=upload.id))
+        counts = json.dumps({**ended["counts"], "accepted": upload.stored, **refused})
+        columns = json.dumps(ended["columns"])
         state = (
-            number, UploadState.STORING.value, UploadState.READY.value, "",
-            json.dumps(dict(upload.options)), json.dumps(counts), columns, upload.audience,
+            upload.id, UploadState.STORING.value, UploadState.READY.value, "",
+            json.dumps(dict(upload.options)), counts, columns, upload.audience,
             self._clock.now_ms(),
         )  # fmt: skip
-        ready = (upload.audience, upload.stored, json.dumps(counts), columns)
+        ready = (upload.audience, upload.stored, counts, columns)
         await self._store.submit(
             [
                 Rows("upload_state", [state], expect=1),
                 Rows("audience_ready", [ready], expect=1),
             ]
         )
-        folder = self._uploads.folder_of(number)
-        await asyncio.to_thread(_remove, folder, (ACCEPTED, "job.json"))
 
     async def _fail(self, number: int, problem: str) -> None:
-        upload = Upload.of((await self._store.read("upload_by_id", upload=number))[0])
+        upload = await self._of(number)
         row = (
             number, upload.state.value, UploadState.FAILED.value, problem,
             json.dumps(dict(upload.options)), "{}", "[]", 0,
@@ -258,39 +272,26 @@ class Importer:
             raise InternalError(f"upload {number} changed while it was read") from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """Lines of both files, and the octets behind them."""
-
-    good: Sequence[Any]
-    place: int
-    bad: Sequence[Any]
-    bad_place: int
-
-
-def _page(folder: Path, place: int, bad_place: int, count: int) -> _Page:
-    """Up to `count` lines in all: good ones first, at least a few of the others."""
-    good, place = _lines(folder / ACCEPTED, place, count - count // 10)
-    bad, bad_place = _lines(folder / REJECTED, bad_place, count - len(good))
-    return _Page(good, place, bad, bad_place)
+def _job(upload: Upload, mapping: ColumnMapping, folder: Path) -> Job:
+    """What the process is told."""
+    kind = kind_of(upload)
+    return Job(
+        path=str(folder / "file"), out=str(folder),
+        page=PAGE_WITH_LIST if mapping.save_as_list else PAGE,
+        is_workbook=kind.is_workbook, encoding=kind.encoding, separator=kind.separator,
+        sheet=mapping.sheet, has_header=mapping.has_header, email=mapping.email,
+        fields=dict(mapping.fields), keep=mapping.keep, skip_roles=mapping.skip_roles,
+        skip_typos=mapping.skip_typos,
+    )  # fmt: skip
 
 
-def _lines(path: Path, place: int, count: int) -> tuple[list[Any], int]:
-    """Up to `count` lines from an octet on, and the octet behind them."""
-    found: list[Any] = []
-    with path.open("rb") as file:
-        file.seek(place)
-        while len(found) < count and (line := file.readline()):
-            found.append(orjson.loads(line))
-        return found, file.tell()
+def _told(line: Sequence[Any], column: int, why: str) -> tuple[int, int, str, str, str]:
+    """A good row whose address gets no mail, as one that is left out."""
+    reason = Reason.UNSUBSCRIBED if why == UNSUBSCRIBE else Reason.SUPPRESSED
+    return line[0], column, line[1], reason.value, ""
 
 
 def _attrs(merge: str) -> str:
     values = orjson.loads(merge)
     values.pop("email", None)
     return orjson.dumps(values).decode()
-
-
-def _remove(folder: Path, names: Sequence[str]) -> None:
-    for name in names:
-        (folder / name).unlink(missing_ok=True)

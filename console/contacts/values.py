@@ -57,8 +57,6 @@ class Upload:
     columns: Sequence[AudienceColumn]
     audience: int
     stored: int
-    place: int
-    bad_place: int
     created_by: str
     created_ms: int
     changed_ms: int

@@ -1,8 +1,9 @@
 """The process that reads an upload: `python -m console.contacts.files.child JOB.json`.
 
-It has limits of its own, opens no network, and writes what it finds beside the upload: good rows
-as JSON lines `[row, address, key, merge]`, others as `[row, column, value, reason, hint, cells]`.
-Lines of progress go to standard output, the last one with the counts.
+It has limits of its own and opens no network. What it finds goes to standard output as `Page`s
+(`pages.py`), so that rows are stored while the file is still being read; the last line has the
+counts. Rows that are left out are also kept beside the upload with all their cells, as JSON lines
+`[row, column, value, reason, hint, cells]`, for whoever corrects them.
 """
 
 import gc
@@ -13,11 +14,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import orjson
 
 from console.contacts.files.judging import Reason, is_role, judge, right_domain
+from console.contacts.files.pages import PageWriter, write_last
 from console.contacts.files.sniffing import FileKind, UnreadableFile
 from console.contacts.files.tables import rows
 from mta.model.address import Address
@@ -25,8 +27,7 @@ from mta.model.address import Address
 MAX_MEMORY = 3 << 30  # octets of address space
 MAX_CPU_S = 600
 MAX_MERGE = 4_000  # characters of the values of a row
-EVERY = 5_000  # rows between lines of progress
-ACCEPTED, REJECTED = "accepted.jsonl", "rejected.jsonl"
+REJECTED = "rejected.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Job:
 
     path: str
     out: str  # folder
+    page: int  # rows that are stored together
     is_workbook: bool
     encoding: str
     separator: str
@@ -52,10 +54,20 @@ class Reader:
 
     def __init__(self, job: Job) -> None:
         self._job = job
+        self._fields = tuple(job.fields.items())
+        self._width = max((job.email, *job.fields.values())) + 1
         self.counts: Counter[str] = Counter()
-        self.filled: Counter[str] = Counter()
-        self.samples: dict[str, str] = {}
+        self._missing: Counter[str] = Counter()  # most cells are filled: the others are counted
+        self._samples: dict[str, str] = {}
         self._seen: set[str] = set()
+
+    def columns(self) -> list[dict[str, Any]]:
+        """What the good rows have."""
+        good, missing = self.counts["accepted"], self._missing
+        return [
+            {"name": n, "filled": good - missing[n], "sample": self._samples.get(n, "")}
+            for n in ("email", *self._job.fields)
+        ]
 
     def read(self) -> Iterator[tuple[bool, Sequence[Any]]]:
         """(is good, line) for each row; with `keep="last"` good ones come at the end."""
@@ -65,6 +77,8 @@ class Reader:
         for number, row in enumerate(rows(Path(job.path), kind, job.sheet), start=1):
             if (job.has_header and number == 1) or not any(row):
                 continue
+            if len(row) < self._width:
+                row += [""] * (self._width - len(row))
             self.counts["rows"] += 1
             is_good, line = self._row(number, row)
             if is_good and job.keep == "last":
@@ -80,7 +94,7 @@ class Reader:
 
     def _row(self, number: int, row: Sequence[str]) -> tuple[bool, Sequence[Any]]:
         job = self._job
-        text = row[job.email] if job.email < len(row) else ""
+        text = row[job.email]
         address, reason = judge(text)
         if address is None:
             return False, self._rejected(number, text, reason or Reason.INVALID, row)
@@ -100,19 +114,23 @@ class Reader:
             if key in self._seen:
                 return False, self._rejected(number, text, Reason.DUPLICATED, row)
             self._seen.add(key)
-        values = {"email": str(address)}
-        for name, place in self._job.fields.items():
-            if place < len(row) and row[place]:
-                values[name] = row[place]
+        full = str(address)
+        values = {"email": full}
+        empty = []
+        for name, place in self._fields:
+            if value := row[place]:
+                values[name] = value
+            else:
+                empty.append(name)
         merge = orjson.dumps(values).decode()
         if len(merge) > MAX_MERGE:
             return False, self._rejected(number, text, Reason.TOO_LONG, row)
-        filled, samples = self.filled, self.samples
-        for name, value in values.items():
-            filled[name] += 1
-            if name not in samples:
-                samples[name] = value[:100]
-        return True, (number, str(address), key, merge)
+        if empty:
+            self._missing.update(empty)
+        if len(self._samples) <= len(self._fields):
+            for name, value in values.items():
+                self._samples.setdefault(name, value[:100])
+        return True, (number, full, key, merge)
 
     def _rejected(
         self, number: int, value: str, reason: Reason, row: Sequence[str], hint: str = ""
@@ -121,25 +139,20 @@ class Reader:
         return (number, self._job.email + 1, value[:320], reason.value, hint, row)
 
 
-def run(job: Job, progress: TextIO) -> None:
+def run(job: Job, out: BinaryIO) -> None:
     """Read all of it."""
-    reader, out = Reader(job), Path(job.out)
-    with (out / ACCEPTED).open("wb") as good, (out / REJECTED).open("wb") as bad:
+    reader, pages = Reader(job), PageWriter(out, job.page)
+    counts = reader.counts
+    with (Path(job.out) / REJECTED).open("wb") as left_out:
         for is_good, line in reader.read():
-            (good if is_good else bad).write(orjson.dumps(line) + b"\n")
-            reader.counts["accepted"] += is_good
-            if reader.counts["rows"] % EVERY == 0:
-                _tell(progress, {"rows": reader.counts["rows"]})
-    columns = [
-        {"name": name, "filled": reader.filled[name], "sample": reader.samples.get(name, "")}
-        for name in ("email", *job.fields)
-    ]
-    _tell(progress, {"counts": dict(reader.counts), "columns": columns})
-
-
-def _tell(progress: TextIO, what: Mapping[str, Any]) -> None:
-    progress.write(json.dumps(what) + "\n")
-    progress.flush()
+            if is_good:
+                counts["accepted"] += 1
+                pages.good(counts["rows"], line)
+            else:
+                left_out.write(orjson.dumps(line) + b"\n")
+                pages.bad(counts["rows"], line[:5])
+    pages.flush(counts["rows"])
+    write_last(out, {"counts": dict(counts), "columns": reader.columns()})
 
 
 def main() -> int:
@@ -148,12 +161,12 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_S, MAX_CPU_S))
     gc.disable()  # nothing here is a cycle; looking for some takes a fifth of the time
     try:
-        run(Job(**json.loads(Path(sys.argv[1]).read_text("utf-8"))), sys.stdout)
+        run(Job(**json.loads(Path(sys.argv[1]).read_text("utf-8"))), sys.stdout.buffer)
     except UnreadableFile as error:
-        _tell(sys.stdout, {"unreadable": str(error)})
+        write_last(sys.stdout.buffer, {"unreadable": str(error)})
         return 3
     except MemoryError:
-        _tell(sys.stdout, {"unreadable": "too_big_unpacked"})
+        write_last(sys.stdout.buffer, {"unreadable": "too_big_unpacked"})
         return 3
     return 0
 

@@ -7,12 +7,12 @@ SELECT max(coalesce((SELECT max(id) FROM contact), 0), coalesce((SELECT max(id) 
 
 -- name: upload_by_id
 SELECT id, account, name, size, sha256, state, problem, kind, options, counts, columns, audience,
-       stored, place, bad_place, created_by, created_ms, changed_ms
+       stored, created_by, created_ms, changed_ms
 FROM upload WHERE id = :upload;
 
 -- name: upload_page
 SELECT id, account, name, size, sha256, state, problem, kind, options, counts, columns, audience,
-       stored, place, bad_place, created_by, created_ms, changed_ms
+       stored, created_by, created_ms, changed_ms
 FROM upload
 WHERE id < :before
   AND (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
@@ -47,22 +47,40 @@ FROM (SELECT value->>0 AS id, value->>1 AS was, value->>2 AS state, value->>3 AS
              value->>7 AS audience, value->>8 AS now_ms FROM json_each(:rows)) AS v
 WHERE upload.id = v.id AND upload.state = v.was;
 
--- name: upload_place
+-- name: upload_begin
 -- order: 65
--- How far its rows are stored. rows: id, place before, bad place before, place, bad place, stored
-UPDATE upload SET place = v.place, bad_place = v.bad_place, stored = v.stored
-FROM (SELECT value->>0 AS id, value->>1 AS was, value->>2 AS bad_was, value->>3 AS place,
-             value->>4 AS bad_place, value->>5 AS stored FROM json_each(:rows)) AS v
-WHERE upload.id = v.id AND upload.place = v.was AND upload.bad_place = v.bad_was
+-- Its rows are stored from now on. rows: id, state before, audience, now_ms
+UPDATE upload
+SET state = 'storing', audience = v.audience, stored = 0, counts = '{}', changed_ms = v.now_ms
+FROM (SELECT value->>0 AS id, value->>1 AS was, value->>2 AS audience, value->>3 AS now_ms
+      FROM json_each(:rows)) AS v
+WHERE upload.id = v.id AND upload.state = v.was;
+
+-- name: upload_stored
+-- order: 65
+-- How many rows are stored. rows: id, audience, stored before, stored
+UPDATE upload SET stored = v.stored
+FROM (SELECT value->>0 AS id, value->>1 AS audience, value->>2 AS was, value->>3 AS stored
+      FROM json_each(:rows)) AS v
+WHERE upload.id = v.id AND upload.audience = v.audience AND upload.stored = v.was
   AND upload.state = 'storing';
 
 -- name: upload_reject_insert
 -- order: 66
--- rows: upload, row, col, value, reason, hint
+-- rows: upload, JSON array of [row, col, value, reason, hint]
+WITH v AS MATERIALIZED (SELECT value->>0 AS upload, value->>1 AS page FROM json_each(:rows))
 INSERT INTO upload_reject (upload, row, col, value, reason, hint)
-SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5
-FROM json_each(:rows) WHERE true
+SELECT v.upload, r.value->>0, r.value->>1, r.value->>2, r.value->>3, r.value->>4
+FROM v CROSS JOIN json_each(v.page) AS r WHERE true
 ON CONFLICT DO NOTHING;
+
+-- name: upload_reject_erase
+-- order: 65
+-- rows: upload, last row
+DELETE FROM upload_reject
+WHERE (upload, row) IN (
+    SELECT r.upload, r.row FROM json_each(:rows) AS v
+    CROSS JOIN upload_reject AS r ON r.upload = v.value->>0 AND r.row <= v.value->>1);
 
 -- name: audience_by_id
 SELECT id, account, name, state, total, counts, columns FROM audience WHERE id = :audience;
@@ -93,6 +111,16 @@ SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5
 FROM json_each(:rows) WHERE true
 ON CONFLICT DO NOTHING;
 
+-- name: audience_page_insert
+-- order: 66
+-- Rows of a file as they come from where they were judged.
+-- rows: audience, number of the first one, JSON array of [row, address, key, merge]
+WITH v AS MATERIALIZED ( -- or the whole page would be parsed again for each of its rows
+    SELECT value->>0 AS audience, value->>1 AS first, value->>2 AS page FROM json_each(:rows))
+INSERT INTO audience_row (audience, n, address, key, merge, contact)
+SELECT v.audience, v.first + r.key, r.value->>1, r.value->>2, r.value->>3, NULL
+FROM v CROSS JOIN json_each(v.page) AS r;
+
 -- name: audience_ready
 -- order: 67
 -- rows: id, total, counts, columns
@@ -119,6 +147,7 @@ WHERE id IN (SELECT value->>0 FROM json_each(:rows)) AND state <> 'erased';
 -- order: 68
 -- rows: audience, first n, n behind the last
 DELETE FROM audience_row
-WHERE EXISTS (SELECT 1 FROM json_each(:rows) AS v
-              WHERE audience_row.audience = v.value->>0 AND audience_row.n >= v.value->>1
-                AND audience_row.n < v.value->>2);
+WHERE (audience, n) IN (
+    SELECT r.audience, r.n FROM json_each(:rows) AS v
+    CROSS JOIN audience_row AS r
+    ON r.audience = v.value->>0 AND r.n >= v.value->>1 AND r.n < v.value->>2);
