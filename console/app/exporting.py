@@ -1,7 +1,7 @@
 """The complete export of an account, beside a running server or without one (T-t).
 
-A package whose tables are to be in it has a module `exported` with `TABLES` and their statements in
-`sql/export.sql`; it is joined here. A test fails for a table that is neither exported nor named below.
+A package whose tables are to be in it has a module `exported` that declares them as `TABLES`; it is
+joined here. A test fails for a table that is neither exported nor named below.
 """
 
 from collections.abc import Mapping

@@ -5,21 +5,26 @@ from console.accounts.exporting.columns import table
 TABLES = (
     table(
         "contact",
-        "id:id account:id email attributes:json status language source created_at:time "
-        "changed_at:time",
+        "contact AS c",
+        "id:id account:id email attributes=attrs:json status language source "
+        "created_at=created_ms:time changed_at=changed_ms:time",
     ),
     table(
         "contact_list",
-        "id:id account:id name kind optin description state members created_at:time "
-        "changed_at:time",
+        "contact_list AS l",
+        "id:id account:id name kind optin description state members created_at=created_ms:time "
+        "changed_at=changed_ms:time",
     ),
     table(
         "list_member",
-        "list:id contact:id status changed_at:time",
+        "list_member AS m CROSS JOIN contact_list AS l ON l.id = m.list",
+        "list:id contact:id status changed_at=changed_ms:time",
+        key=("list", "contact"),
         start=(0, 0),
     ),
     table(
         "consent",
-        "id:id account:id contact:id list:id what text_version address agent at:time",
+        "consent AS c",
+        "id:id account:id contact:id list:id what text_version address agent at=at_ms:time",
     ),
 )

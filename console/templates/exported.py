@@ -5,18 +5,37 @@ from console.accounts.exporting.columns import table
 TABLES = (
     table(
         "template",
-        "id:id account:id name version state created_at:time changed_at:time",
+        "template AS t",
+        "id:id account:id name version state created_at=created_ms:time changed_at=changed_ms:time",
     ),
     table(
         "template_version",
-        "template:id number kind design subject source slots:json files:json text note author at:time",
-        start=(0, -(1 << 63)),  # drafts have numbers below 1
+        "template_version AS v CROSS JOIN template AS t ON t.id = v.template",
+        "template:id number kind design subject source slots:json files:json text note author "
+        "at=at_ms:time",
+        key=("template", "number"),
+        start=(0, -9223372036854775808),
         page=50,
     ),
-    table("brand", "account:id fields:json changed_at:time"),
+    table(
+        "brand",
+        "brand AS b",
+        "account:id fields:json changed_at=changed_ms:time",
+        key=("account",),
+    ),
     table(
         "media",
-        "id:id account:id kind name media_type octets width height parts state author at:time",
+        "media AS m",
+        "id:id account:id kind name media_type octets=size width height parts state author "
+        "at=at_ms:time",
     ),
-    table("media_part", "media:id number base64", start=(0, -1), page=8),
+    # The images and files themselves, in base64.
+    table(
+        "media_part",
+        "media_part AS p CROSS JOIN media AS m ON m.id = p.media",
+        "media:id number base64=data",
+        key=("media", "number"),
+        start=(0, -1),
+        page=8,
+    ),
 )

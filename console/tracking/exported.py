@@ -5,12 +5,18 @@ from console.accounts.exporting.columns import table
 TABLES = (
     table(
         "link",
-        "message:id number flow:id url",
+        "campaign_link AS k CROSS JOIN flow AS f ON f.id = k.flow",
+        "message:id number=n flow:id url",
+        key=("message", "n"),
         start=(0, 0),
     ),
     table(
         "engagement",
-        "delivery:id message:id flow:id opened_at:time is_inferred:flag last_opened_at:time "
-        "opens automatic_opens clicked_at:time last_clicked_at:time clicks automatic_clicks",
+        "engagement AS g CROSS JOIN flow AS f ON f.id = g.flow",
+        "delivery:id message:id flow:id opened_at=opened_ms:time is_inferred:flag "
+        "last_opened_at=last_opened_ms:time opens automatic_opens=auto_opens "
+        "clicked_at=clicked_ms:time last_clicked_at=last_clicked_ms:time clicks "
+        "automatic_clicks=auto_clicks",
+        key=("delivery",),
     ),
 )

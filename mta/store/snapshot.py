@@ -88,8 +88,12 @@ class StoreSnapshot:
 
     def rows(self, statement: str, /, **params: object) -> list[tuple[Any, ...]]:
         """All rows of a named read statement. Raises `StoreError`."""
+        return self.select(self._catalogue.reads[statement].sql, **params)
+
+    def select(self, sql: str, /, **params: object) -> list[tuple[Any, ...]]:
+        """All rows of a query that is made of declarations. Raises `StoreError`."""
         with self._told():
-            return self._connection.execute(self._catalogue.reads[statement].sql, params).fetchall()
+            return self._connection.execute(sql, params).fetchall()
 
     def integrity(self) -> list[str]:
         """What SQLite finds wrong in the database's structure; reads all of it. Never raises."""

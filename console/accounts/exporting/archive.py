@@ -151,7 +151,7 @@ def _pages(source: Source, table: ExportTable) -> Any:
     names = ("after", "after_2")[: len(place)]
     while True:
         keys: Mapping[str, int | str] = dict(zip(names, place, strict=True))
-        rows = source.store.rows(table.statement, accounts=accounts, count=table.page, **keys)
+        rows = source.store.select(table.sql, accounts=accounts, count=table.page, **keys)
         if rows:
             yield rows
             place = rows[-1][: len(place)]

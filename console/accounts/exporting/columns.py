@@ -1,5 +1,6 @@
 """Tables of an export: their columns, and how a stored value is told to the world outside."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,6 +27,10 @@ class Kind(StrEnum):
     EVENT = "event"
 
 
+PLACES = (":after", ":after_2")
+ACCOUNTS = "(SELECT value FROM json_each(:accounts))"
+_SHORT = re.compile(r"\bAS (\w+)")
+
 _TOLD: Mapping[Kind, Callable[[Any], Any]] = MappingProxyType(
     {
         Kind.PLAIN: lambda value: value,
@@ -46,21 +51,30 @@ class Column:
 
     name: str
     kind: Kind
+    expression: str  # SQL
 
 
 @dataclass(frozen=True, slots=True)
 class ExportTable:
-    """One table: a read statement that is paged by key.
-
-    The statement takes `accounts` (a JSON array), `after` (and `after_2` with two keys) and
-    `count`; it gives the keys first and then the columns.
-    """
+    """One table: what is read of it, page by page by its key, of some accounts."""
 
     name: str  # of its files
-    statement: str
+    source: str  # what stands behind FROM
     columns: Sequence[Column]
-    start: Sequence[int | str] = (0,)  # before the first key
-    page: int = 1_000  # rows of a read: few where rows are large
+    key: Sequence[str]  # SQL, one or two; what comes first in a row of `sql`
+    owned: str  # SQL: whether a row is of the accounts
+    start: Sequence[int | str]  # before the first key
+    page: int  # rows of a read: few where rows are large
+
+    @property
+    def sql(self) -> str:
+        """Reads a page: takes `accounts` (a JSON array), `after` (and `after_2`) and `count`."""
+        keys, places = ", ".join(self.key), ", ".join(PLACES[: len(self.key)])
+        shown = ", ".join(column.expression for column in self.columns)
+        return (
+            f"SELECT {keys}, {shown} FROM {self.source} WHERE ({keys}) > ({places}) "  # noqa: S608
+            f"AND {self.owned} ORDER BY {keys} LIMIT :count"
+        )
 
     def told(self, row: Sequence[Any]) -> dict[str, Any]:
         """A row without its keys, as JSON has it."""
@@ -77,17 +91,40 @@ class ExportTable:
 
 def table(
     name: str,
+    source: str,
     columns: str,
     *,
+    key: Sequence[str] = ("id",),
     start: Sequence[int | str] = (0,),
     page: int = 1_000,
+    owned: str = "",
+    **expressions: str,
 ) -> ExportTable:
-    """`columns`: names with kinds, as in `"id:id name created_at:time"`."""
-    parsed = []
+    """A table of an export.
+
+    `source`: tables with their short names, as in `"list_member AS m CROSS JOIN contact_list AS l ON
+    l.id = m.list"`: columns and keys are of the first one, `account` is of the last one unless `owned`
+    says it in SQL. `columns`: names with columns (where they are called otherwise) and kinds, as in
+    `"id:id name created_at=created_ms:time"`; `expressions` holds SQL for those that are no columns.
+    """
+    short = _SHORT.findall(source)
+    found = []
     for word in columns.split():
-        told, _, kind = word.partition(":")
-        parsed.append(Column(told, Kind(kind)))
-    return ExportTable(name, f"export_{name}", tuple(parsed), start, page)
+        what, _, kind = word.partition(":")
+        told, _, stored = what.partition("=")
+        expression = expressions.get(told) or _column(short[0], stored or told)
+        found.append(Column(told, Kind(kind), expression))
+    keys = [expressions.get(one) or _column(short[0], one) for one in key]
+    # "+": by its key, not by an index of accounts and a sort of all that is theirs.
+    return ExportTable(
+        name, source, found, keys, owned or f"+{short[-1]}.account IN {ACCOUNTS}", start, page
+    )
+
+
+def _column(short: str, name: str) -> str:
+    """`name` may be of another table, as in `i.number`."""
+    table, _, column = name.rpartition(".")
+    return f'{table or short}."{column}"'
 
 
 def _cell(value: Any) -> Cell:
