@@ -31,6 +31,7 @@ class Page:
     is_quiet: bool = False
     choices: Sequence[tuple[str, str, bool]] = ()  # name, what is said, whether it is chosen
     reasons: Sequence[str] = ()  # names of texts: why, if one wants to say
+    again: str = ""  # where it can be changed once more
 
 
 class PublicRenderer:
@@ -77,6 +78,7 @@ class PublicRenderer:
             choices=page.choices,
             reasons=[(name, texts[f"reason_{name}"]) for name in page.reasons],
             texts=texts,
+            again=f"{page.again}?lang={code}" if page.again and is_chosen else page.again,
             other=self._other(request, code),
         )
 
@@ -87,7 +89,8 @@ class PublicRenderer:
         texts = self._texts[code]
         return self._response(
             code, status, title=texts["brand"], lines=[texts[kind]], action="", fields=(),
-            button="", note="", is_quiet=False, choices=(), reasons=(), texts=texts, other=None,
+            button="", note="", is_quiet=False, choices=(), reasons=(), texts=texts, again="",
+            other=None,
         )  # fmt: skip
 
     def _response(self, code: str, status: int, **values: object) -> web.Response:

@@ -110,7 +110,8 @@ class UnsubscribePages:
             return self._renderer.page(request, Page("gone", {}), 410)
         chosen = {int(one) for one in wanted if one.isascii() and one.isdigit() and len(one) < 20}
         await self._topics.choose(subject, chosen, _evidence(request))
-        return self._renderer.page(request, Page("saved", {"address": _masked(subject.address)}))
+        page = Page("saved", {"address": _masked(subject.address)}, again=request.path)
+        return self._renderer.page(request, page)
 
     async def undo(self, request: web.Request) -> web.Response:
         """Take it back, within the time."""

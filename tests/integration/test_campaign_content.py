@@ -87,3 +87,30 @@ async def test_T_l_a_field_finds_its_column_and_the_campaign_its_name_and_day(re
         assert "persona 0 · Aviso · " in shown
         assert " de 20" in shown  # 22 de noviembre de 2026
         assert " · sí" in shown
+
+
+async def test_who_unsubscribes_while_a_campaign_waits_gets_nothing_and_costs_nothing(
+    relay, receiver
+):
+    await relay.bag(10)
+    draft = await relay.draft(4, rate_per_hour=360_000)
+    claiming = relay.store.gate("delivery_claim")
+    await relay.campaigns.start(OPERATOR, draft.id)
+    await relay.until(lambda: relay.sql("SELECT count(*) FROM delivery")[0][0] == 4)
+    ((waiting,),) = relay.sql("SELECT id FROM delivery WHERE address LIKE 'u3@%'")
+    effects = relay.engine.feedback.effects
+    await effects.unsubscribed(await effects.find(waiting), "one-click", {"peer": "192.0.2.7"})
+    lists = relay.engine.foundation.suppression
+    await relay.until(lambda: len(lists))
+    claiming.set()
+    await relay.until_status(draft, S.FINISHED)
+    got = {address for mail in receiver.received for address in mail.recipients}
+    assert len(got) == 3
+    assert not any("u3@" in address for address in got)
+    progress = await relay.campaigns.progress(OPERATOR, draft.id)
+    assert (progress.delivered, progress.suppressed) == (3, 1)
+    page = await relay.campaigns.recipients(OPERATOR, draft.id, "suppressed")
+    assert [one.address for one in page.recipients] == ["u3@one.test"]
+    await relay.until_left(7)
+    rows = relay.sql("SELECT data FROM event WHERE delivery = ?", waiting)
+    assert any('"by":"one-click"' in data and "192.0.2.7" in data for (data,) in rows)

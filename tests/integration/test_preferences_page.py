@@ -122,6 +122,7 @@ async def test_a_reader_keeps_the_topics_that_are_ticked(world):
         path, [("how", "topics"), ("topic", "1"), ("topic", "3"), ("topic", "4"), ("topic", "x")]
     )
     assert "Guardado" in page
+    assert f'href="{path}' in page  # what was chosen can be changed again
     assert await world.statuses(subject.account) == {
         1: "confirmed",
         2: "unsubscribed",
