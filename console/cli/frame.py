@@ -24,6 +24,7 @@ from console.cli.mailqueue import queue, trace
 from console.cli.output import escape
 from console.cli.privacy import person
 from console.cli.quota import contract, quota, training
+from console.cli.selfbench import bench
 from console.cli.send import send
 from console.cli.server import check, init, sandbox, serve, version
 from console.cli.suppressions import suppression
@@ -97,6 +98,7 @@ for _command in (
     backup,
     restore,
     verify,
+    bench,
     version,
 ):
     relevo.add_command(_command)
