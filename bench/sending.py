@@ -131,7 +131,7 @@ class Sending:
                 await person.ask("PATCH", f"/campaigns/{campaign}", {"content": content()})
                 preflight = await person.ask("POST", f"/campaigns/{campaign}/preflight", {})
                 self.found["findings"] = [one["code"] for one in preflight["findings"]]
-                await person.ask("POST", f"/campaigns/{campaign}/start", {})
+                await person.ask("POST", f"/campaigns/{campaign}/start", {"accept": ["all"]})
                 spy = self._spy()
                 await self._watch(person, campaign, sink, readers, began_s)
                 self._note("finished_s", began_s)

@@ -12,6 +12,7 @@ from console.accounts.actor import Actor
 from console.accounts.values import State
 from console.app.quota import make_quota, make_releases
 from console.app.services import PACKAGES, Services
+from console.campaigns.accepting import ALL
 from console.campaigns.audiences import CampaignAudiences
 from console.campaigns.ports import Column, FrozenAudience
 from console.campaigns.states import CampaignStatus
@@ -35,6 +36,7 @@ CONTENT = Content(
     text="Estimado {{ nombre }}: aviso.",
 )
 DOMAIN = "one.test"
+ANY = (ALL,)  # warnings of the preflight, as a program accepts them
 
 
 @dataclass

@@ -90,10 +90,28 @@ class CampaignChange(_Taken):
     plan: CampaignPlan | None = None
 
 
-class CampaignHour(_Taken):
+class CampaignLaunch(_Taken):
+    """What somebody has looked at before it is sent."""
+
+    accept: Annotated[list[Short], Field(max_length=100)] = Field(
+        [],
+        description="Codes of the preflight's warnings that are accepted; `all`: any. It is kept "
+        "with the campaign who accepted them, until content or audience change.",
+    )
+
+
+class CampaignHour(CampaignLaunch):
     """When it is sent."""
 
     send_at: Moment
+
+
+class CampaignResume(CampaignLaunch):
+    """Let it go on."""
+
+    confirm: bool = Field(
+        False, description="Has to be true for what stopped by a rule: somebody has looked at it."
+    )
 
 
 class CampaignNote(_Taken):

@@ -1,6 +1,6 @@
 """The endpoints about campaigns."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from console.accounts.actor import NotPermitted, NotVisible
 from console.accounts.values import Scope
@@ -11,11 +11,13 @@ from console.api.campaign_schemas import (
     CampaignCopy,
     CampaignFilter,
     CampaignHour,
+    CampaignLaunch,
     CampaignNote,
     CampaignPage,
     CampaignProgress,
     CampaignRequest,
     CampaignResend,
+    CampaignResume,
     CampaignTest,
     PreflightReport,
     RecipientFilter,
@@ -28,12 +30,13 @@ from console.api.campaign_schemas import (
 from console.api.pagination import page, place_of
 from console.api.refusals import ApiRefusal, Violation, invalid
 from console.api.routes import Answer, Call, Route
+from console.campaigns.accepting import PreflightRefused
 from console.campaigns.checks import CampaignConflict
 from console.campaigns.operations import campaign_json, progress_json
-from console.campaigns.preflight.findings import Severity
 from console.campaigns.service import CampaignService
 from console.campaigns.states import Origin
 from console.campaigns.values import AudienceSpec, Content, Plan
+from console.campaigns.values import Campaign as CampaignRow
 from mta.events.record import rfc3339
 from mta.model.errors import PermanentError
 
@@ -98,12 +101,14 @@ class CampaignEndpoints:
             Route(
                 "POST", f"{_ONE}/schedule", "scheduleCampaign", "Send it at an hour",
                 self.schedule, _SEND, Campaign, CampaignHour, errors=errors, tag="campaigns",
-                description="Again: at another hour. Refused when the preflight finds errors.",
+                description="Again: at another hour. Refused when the preflight finds errors, or "
+                "warnings that are not accepted.",
             ),
             Route(
                 "POST", f"{_ONE}/start", "startCampaign", "Send it now", self.start, _SEND,
-                Campaign, errors=errors, tag="campaigns",
-                description="Refused when the preflight finds errors.",
+                Campaign, CampaignLaunch, errors=errors, tag="campaigns",
+                description="Refused when the preflight finds errors, or warnings that are not "
+                "accepted.",
             ),
             Route(
                 "POST", f"{_ONE}/pause", "pauseCampaign", "Begin no further mail of it",
@@ -111,7 +116,8 @@ class CampaignEndpoints:
             ),
             Route(
                 "POST", f"{_ONE}/resume", "resumeCampaign", "Let it go on", self.resume, _SEND,
-                Campaign, errors=errors, tag="campaigns",
+                Campaign, CampaignResume, errors=errors, tag="campaigns",
+                description="What missed its hour is looked at again, as at the start.",
             ),
             Route(
                 "POST", f"{_ONE}/cancel", "cancelCampaign", "Send no more of it, for good",
@@ -220,28 +226,18 @@ class CampaignEndpoints:
 
     async def schedule(self, call: Call) -> Answer:
         """`POST /campaigns/{id}/schedule`."""
-        send_at_ms = round(call.content(CampaignHour).send_at.timestamp() * 1000)
-        await self._looked(call)
-        work = self._service.schedule(self._actor_of(call), number_of(call), send_at_ms)
-        return Answer(campaign_json(await carried_out(work, "send_at")))
+        wanted = call.content(CampaignHour)
+        send_at_ms = round(wanted.send_at.timestamp() * 1000)
+        work = self._service.schedule(
+            self._actor_of(call), number_of(call), send_at_ms, wanted.accept
+        )
+        return Answer(campaign_json(await carried_out(_launched(work, call), "send_at")))
 
     async def start(self, call: Call) -> Answer:
         """`POST /campaigns/{id}/start`."""
-        await self._looked(call)
-        work = self._service.start(self._actor_of(call), number_of(call))
-        return Answer(campaign_json(await carried_out(work)))
-
-    async def _looked(self, call: Call) -> None:
-        """Refuse what the preflight has errors for."""
-        report = await carried_out(self._service.preflight(self._actor_of(call), number_of(call)))
-        errors = [one for one in report.findings if one.severity is Severity.ERROR]
-        if errors:
-            raise invalid(
-                *(
-                    Violation(one.code, "unusable_text", {"detail": one.text(call.language)})
-                    for one in errors
-                )
-            )
+        accept = call.content(CampaignLaunch).accept
+        work = self._service.start(self._actor_of(call), number_of(call), accept)
+        return Answer(campaign_json(await carried_out(_launched(work, call))))
 
     async def pause(self, call: Call) -> Answer:
         """`POST /campaigns/{id}/pause`."""
@@ -251,8 +247,11 @@ class CampaignEndpoints:
 
     async def resume(self, call: Call) -> Answer:
         """`POST /campaigns/{id}/resume`."""
-        work = self._service.resume(self._actor_of(call), number_of(call))
-        return Answer(campaign_json(await carried_out(work)))
+        wanted = call.content(CampaignResume)
+        work = self._service.resume(
+            self._actor_of(call), number_of(call), wanted.accept, is_confirmed=wanted.confirm
+        )
+        return Answer(campaign_json(await carried_out(_launched(work, call), "confirm")))
 
     async def cancel(self, call: Call) -> Answer:
         """`POST /campaigns/{id}/cancel`."""
@@ -311,3 +310,17 @@ class CampaignEndpoints:
             for one in found.recipients
         ]  # fmt: skip
         return Answer(page(items, (found.after,) if found.after else None))
+
+
+async def _launched(work: Awaitable[CampaignRow], call: Call) -> CampaignRow:
+    """Tell each finding of the preflight that stops it, by its code."""
+    try:
+        return await work
+    except PreflightRefused as refused:
+        code = "unusable_text" if refused.are_errors else "not_accepted"
+        raise invalid(
+            *(
+                Violation(one.code, code, {"detail": one.text(call.language)})
+                for one in refused.findings
+            )
+        ) from None

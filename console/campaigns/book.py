@@ -171,13 +171,15 @@ class CampaignBook:
             raise PermanentError(f"the campaign is {campaign.status}: it cannot become {status}")
         after = replace(campaign, status=status, reason=reason, note=note, **changes)
         now_ms = self.clock.now_ms()
+        told: dict[str, Any] = {"status": status.value, "reason": reason.value, "note": note[:200]}
+        if after.accepted != campaign.accepted:
+            told["accepted"] = list(after.accepted.codes)
         work = [
             Rows("campaign_put", [after.row(now_ms)], expect=1),
             _history(campaign.id, campaign.status, status, reason, note, actor, now_ms),
             self._trail.entry(
                 actor, f"campaign.{status.value}", campaign.account, campaign.id,
-                {"status": campaign.status.value},
-                {"status": status.value, "reason": reason.value, "note": note[:200]},
+                {"status": campaign.status.value}, told,
             ),
         ]  # fmt: skip
         event = _event_of(campaign, status, reason)
@@ -242,4 +244,5 @@ def _told(campaign: Campaign) -> dict[str, Any]:
         "content": content,
         "audience": orjson.loads(campaign.audience.dump()),
         "plan": orjson.loads(campaign.plan.dump()),
+        "accepted": list(campaign.accepted.codes),
     }

@@ -1,12 +1,13 @@
 """What people do with a campaign that is to be sent: each step is durable when it returns."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from console.accounts.actor import Actor, NotVisible
 from console.accounts.permissions import Permission
 from console.accounts.values import Account
+from console.campaigns.accepting import accepted
 from console.campaigns.book import LAST, CampaignBook
 from console.campaigns.checks import (
     MAX_AHEAD_MS,
@@ -14,9 +15,10 @@ from console.campaigns.checks import (
     require_sendable,
     zone_of,
 )
+from console.campaigns.preflight.service import Preflight
 from console.campaigns.states import RULES, CampaignStatus, Reason
 from console.campaigns.steering import GateRow, Steering
-from console.campaigns.values import Campaign
+from console.campaigns.values import Acceptance, Campaign
 from console.campaigns.windows import is_within
 from mta.model.errors import JobRefused, PermanentError
 from mta.model.traffic import Gate
@@ -28,6 +30,14 @@ _STOPPABLE = (_S.SCHEDULED, _S.PREPARING, _S.RUNNING)
 _PAGE = 500
 
 AccountOf = Callable[[int], Awaitable[Account]]
+
+
+class NotConfirmed(PermanentError):
+    """It stopped by a rule: who lets it go on has to say that it was looked at."""
+
+    def __init__(self, reason: Reason, note: str) -> None:
+        super().__init__(f"it stopped itself ({reason}: {note}): confirm that it shall go on")
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +55,30 @@ class CampaignLife:
     """Steps of campaigns, for people and for the runner; part of `CampaignService`."""
 
     def __init__(
-        self, book: CampaignBook, steering: Steering, account_of: AccountOf, timezone: str
+        self,
+        book: CampaignBook,
+        steering: Steering,
+        account_of: AccountOf,
+        timezone: str,
+        preflight: Preflight,
     ) -> None:
         """`timezone`: of the installation."""
         self._book = book
         self._steering = steering
         self._account_of = account_of
         self._timezone = timezone
+        self._preflight = preflight
         self.on_change: Callable[[], None] = lambda: None  # the runner's: look now
 
     # -- steps ---------------------------------------------------------------------------------
 
-    async def schedule(self, actor: Actor, campaign_id: int, send_at_ms: int) -> Campaign:
-        """Send it at that moment; again: at another one. Raises `PermanentError` for the past."""
+    async def schedule(
+        self, actor: Actor, campaign_id: int, send_at_ms: int, accept: Collection[str] = ()
+    ) -> Campaign:
+        """Send it at that moment; again: at another one; `accept` as in `start`.
+
+        Raises `PermanentError` for the past, `PreflightRefused`.
+        """
         await self._seen(actor, campaign_id, Permission.CAMPAIGN_SEND)
         now_ms = self._book.clock.now_ms()
         if not now_ms < send_at_ms <= now_ms + MAX_AHEAD_MS:
@@ -68,13 +89,15 @@ class CampaignLife:
             plan = replace(campaign.plan, send_at_ms=send_at_ms)
             if plan.end_ms and plan.end_ms <= send_at_ms:
                 raise PermanentError("the campaign would end before it begins")
+            after = replace(campaign, plan=plan)
+            after = replace(after, accepted=await self._checked(actor, after, accept))
             if campaign.status is _S.SCHEDULED:
-                after = replace(campaign, plan=plan)
                 await self._book.store.submit(
                     self._book.change(actor, campaign, after, "campaign.rescheduled")
                 )
                 return None
-            return Step(_S.SCHEDULED, Reason.USER, changes=(("plan", plan),))
+            changes = (("plan", plan), ("accepted", after.accepted))
+            return Step(_S.SCHEDULED, Reason.USER, changes=changes)
 
         return await self._step(actor, campaign_id, step)
 
@@ -90,13 +113,19 @@ class CampaignLife:
 
         return await self._step(actor, campaign_id, step)
 
-    async def start(self, actor: Actor, campaign_id: int) -> Campaign:
-        """Send it now: it is prepared and goes out as it is made ready."""
+    async def start(self, actor: Actor, campaign_id: int, accept: Collection[str] = ()) -> Campaign:
+        """Send it now: it is prepared and goes out as it is made ready.
+
+        `accept`: codes of the preflight's warnings that the actor accepts (`accepting.ALL`: any).
+        Raises `PreflightRefused` for its errors, and for warnings that nobody has accepted.
+        """
 
         async def step(campaign: Campaign) -> Step:
             await self._require_sendable(campaign)
             plan = replace(campaign.plan, send_at_ms=0)
-            return Step(_S.PREPARING, Reason.USER, changes=(("plan", plan),))
+            agreed = await self._checked(actor, replace(campaign, plan=plan), accept)
+            changes = (("plan", plan), ("accepted", agreed))
+            return Step(_S.PREPARING, Reason.USER, changes=changes)
 
         return await self._step(actor, campaign_id, step)
 
@@ -112,13 +141,30 @@ class CampaignLife:
 
         return await self._step(actor, campaign_id, step)
 
-    async def resume(self, actor: Actor, campaign_id: int) -> Campaign:
-        """It goes on where it stopped; outside of its sending hours when they begin."""
+    async def resume(
+        self,
+        actor: Actor,
+        campaign_id: int,
+        accept: Collection[str] = (),
+        *,
+        is_confirmed: bool = False,
+    ) -> Campaign:
+        """It goes on where it stopped; outside of its sending hours when they begin.
+
+        What stopped by a rule asks for `is_confirmed`; what missed its hour, or was not prepared
+        yet, is looked at again, `accept` as in `start`. Raises `PreflightRefused`.
+        """
 
         async def step(campaign: Campaign) -> Step:
             if campaign.status is not _S.PAUSED:
                 raise PermanentError(f"the campaign is {campaign.status}, not paused")
-            return self._resumed(campaign)
+            if campaign.reason in RULES and not is_confirmed:
+                raise NotConfirmed(campaign.reason, campaign.note)
+            resumed = self._resumed(campaign)
+            if campaign.reason is Reason.LATE or not campaign.frozen.messages:
+                agreed = await self._checked(actor, campaign, accept)
+                resumed = replace(resumed, changes=(*resumed.changes, ("accepted", agreed)))
+            return resumed
 
         return await self._step(actor, campaign_id, step)
 
@@ -195,6 +241,13 @@ class CampaignLife:
         if not is_within(plan, zone_of(plan, self._timezone), now_ms):
             return Step(_S.PAUSED, Reason.WINDOW, Gate.HELD, changes=changes)
         return Step(_S.RUNNING, Reason.USER, Gate.OPEN, changes=changes)
+
+    async def _checked(
+        self, actor: Actor, campaign: Campaign, codes: Collection[str]
+    ) -> Acceptance:
+        """What is kept of its preflight. Raises `PreflightRefused`."""
+        report = await self._preflight.look(campaign)
+        return accepted(campaign, report, codes, actor, self._book.clock.now_ms())
 
     async def _require_sendable(self, campaign: Campaign) -> None:
         account = await self._account_of(campaign.account)

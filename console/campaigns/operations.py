@@ -75,8 +75,13 @@ class CampaignOperations:
         return campaign_json(await self._service.pause(OPERATOR, _id_of(arguments), note))
 
     async def resume(self, arguments: Arguments) -> object:
-        """`id`."""
-        return campaign_json(await self._service.resume(OPERATOR, _id_of(arguments)))
+        """`id`; `accept`: warnings; `confirm`: it may go on though a rule stopped it."""
+        accept = [str(code) for code in arguments.get("accept") or ()]
+        return campaign_json(
+            await self._service.resume(
+                OPERATOR, _id_of(arguments), accept, is_confirmed=bool(arguments.get("confirm"))
+            )
+        )
 
     async def stop(self, arguments: Arguments) -> object:
         """Pause everything: of one `account`, or of all of them; `reason`."""
@@ -119,6 +124,7 @@ def campaign_json(campaign: Campaign) -> dict[str, object]:
             "end": time_of(plan.end_ms),
             "canary": plan.canary,
         },
+        "accepted": list(campaign.accepted.codes),
         "flow": str(campaign.frozen.flow) if campaign.frozen.flow else None,
         "parent": str(campaign.parent) if campaign.parent else None,
         "created": rfc3339(campaign.created_ms),

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from console.accounts.approvals.service import OPEN_S
 from console.campaigns.checks import zone_of
 from console.campaigns.figures import Pace, figured, finished_figures
 from console.campaigns.life import CampaignLife, Step
@@ -178,7 +179,10 @@ class CampaignRunner:
                 await self._life.apply(SYSTEM, campaign, step)
 
     async def _reviewed(self, campaign: Campaign) -> None:
-        """Nothing to do until somebody decided; see `CampaignService.reject`."""
+        """Nobody decided in time: its request has ended, so it can be changed and sent again."""
+        if self._now_ms >= campaign.changed_ms + round(OPEN_S * 1000):
+            step = Step(_S.DRAFT, Reason.LAPSED, changes=(("approval", 0),))
+            await self._tell(await self._life.apply(SYSTEM, campaign, step))
 
     async def _over(self, campaign: Campaign) -> None:
         """Give back what was reserved, keep the figures, and look no more."""

@@ -8,6 +8,7 @@ from console.accounts.actor import Actor
 from console.accounts.approvals.service import ApprovalService
 from console.accounts.approvals.values import Approval, ApprovalKind, KindRules
 from console.accounts.permissions import Permission
+from console.campaigns.accepting import still_accepted
 from console.campaigns.again import Again
 from console.campaigns.book import LAST, CampaignBook
 from console.campaigns.checks import (
@@ -45,10 +46,9 @@ class CampaignService(CampaignLife):
         preflight: Preflight,
     ) -> None:
         """`timezone`: of the installation. Registers what an approval does."""
-        super().__init__(book, steering, account_of, timezone)
+        super().__init__(book, steering, account_of, timezone, preflight)
         self._approvals = approvals
         self._progress = progress
-        self._preflight = preflight
         self.tests: TestMails | None = None  # the running server's
         ask, decide = Permission.CAMPAIGN_EDIT, Permission.CAMPAIGN_SEND
         effect = Reviewed(book, self)
@@ -162,6 +162,7 @@ class CampaignService(CampaignLife):
         )
         if after == campaign:
             return campaign
+        after = still_accepted(campaign, after)
         try:
             await self._book.store.submit(await self._edited(actor, campaign, after))
         except JobRefused:
@@ -191,7 +192,7 @@ class CampaignService(CampaignLife):
             after = replace(after, etag=campaign.etag, status=campaign.status, approval=0)
             if campaign.status is _S.DRAFT:
                 return self._book.change(actor, campaign, after)
-        fields = ("name", "content", "audience", "plan")
+        fields = ("name", "content", "audience", "plan", "accepted")
         changes = {name: getattr(after, name) for name in fields}
         return self._book.move(
             actor, campaign, _S.DRAFT, Reason.EDITED, approval=0, **changes

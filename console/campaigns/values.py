@@ -128,6 +128,17 @@ class Figures(_Stored):
 
 
 @dataclass(frozen=True, slots=True)
+class Acceptance(_Stored):
+    """Which warnings of the preflight somebody accepted; who did it last."""
+
+    codes: tuple[str, ...] = ()
+    actor_kind: str = ""
+    actor: int = 0
+    actor_name: str = ""
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """A row."""
 
@@ -152,17 +163,19 @@ class Campaign:
     created_by_name: str
     created_ms: int
     changed_ms: int
+    accepted: Acceptance
 
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> "Campaign":
         """From a row of `campaign_by_id`."""
         number, account, name, status, reason, note, etag, content, audience, plan = row[:10]
-        approval, parent, kind, frozen, figures, settled, actor_kind, *rest = row[10:]
+        approval, parent, kind, frozen, figures, settled, *made, agreed = row[10:]
+        by_kind, by, by_name, created_ms, changed_ms = made
         return cls(
             number, account, name, CampaignStatus(status), Reason(reason), note, etag,
             Content.load(content), AudienceSpec.load(audience), Plan.load(plan), approval, parent,
             Origin(kind), Frozen.load(frozen), Figures.load(figures), bool(settled),
-            ActorKind(actor_kind), *rest,
+            ActorKind(by_kind), by, by_name, created_ms, changed_ms, Acceptance.load(agreed),
         )  # fmt: skip
 
     @property
@@ -184,6 +197,7 @@ class Campaign:
         return (
             self.id, self.etag, self.name, self.status.value, self.reason.value, self.note,
             self.content.dump(), self.audience.dump(), self.plan.dump(), self.approval, now_ms,
+            self.accepted.dump(),
         )  # fmt: skip
 
 

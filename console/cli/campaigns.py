@@ -80,11 +80,18 @@ def pause(number: str, reason: str | None, as_json: bool, config: Path) -> None:
 
 @campaign.command("resume")
 @click.argument("number", metavar="ID")
+@click.option(
+    "--accept", multiple=True, metavar="CODE", help="A warning of the preflight; all: any."
+)
+@click.option("--confirm", is_flag=True, help="Let it go on though a rule stopped it.")
 @json_option
 @config_option
-def resume(number: str, as_json: bool, config: Path) -> None:
+def resume(
+    number: str, accept: tuple[str, ...], confirm: bool, as_json: bool, config: Path
+) -> None:
     """Let a paused campaign go on."""
-    _told(ask(config, "campaign.resume", {"id": number}), as_json)
+    wanted = {"id": number, "accept": list(accept), "confirm": confirm}
+    _told(ask(config, "campaign.resume", wanted), as_json)
 
 
 @campaign.command("stop")

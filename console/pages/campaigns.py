@@ -6,9 +6,12 @@ from typing import Any
 
 from aiohttp import web
 
-from console.accounts.actor import Actor
+from console.accounts.actor import Actor, NotPermitted, NotVisible
 from console.accounts.permissions import Permission
+from console.campaigns.accepting import PreflightRefused, by_code
 from console.campaigns.again import PICKS
+from console.campaigns.life import NotConfirmed
+from console.campaigns.preflight.findings import Finding
 from console.campaigns.service import CampaignService
 from console.campaigns.states import CampaignStatus, Origin
 from console.campaigns.values import Campaign
@@ -19,6 +22,7 @@ from console.pages.forms import id_of, refusal, text_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
 from console.reports.figures import FigureService
+from mta.model.errors import PermanentError
 from mta.model.traffic import DeliveryState
 
 PAGE = 25
@@ -39,6 +43,7 @@ AGAIN = ("resend", "remind")  # whom they go to is known, and what they say: the
 NEXT: Mapping[str, str] = MappingProxyType(
     {"clone": "/audience", "resend": "/send", "remind": "/send", "correct": "/template"}
 )
+TODO = frozenset(("late", "quota", "account", "canary", "bounces", "complaints", "policy"))
 
 
 class CampaignPages:
@@ -53,7 +58,6 @@ class CampaignPages:
         self._lines = CampaignLines(campaigns, figures)
         self._actions: Mapping[str, Callable[[Actor, int, str], Awaitable[Campaign]]] = {
             "pause": campaigns.pause,
-            "resume": lambda actor, number, _: campaigns.resume(actor, number),
             "cancel": campaigns.cancel,
             "unschedule": lambda actor, number, _: campaigns.unschedule(actor, number),
             "review": lambda actor, number, _: campaigns.submit_for_review(actor, number),
@@ -72,6 +76,7 @@ class CampaignPages:
         app.router.add_get("/campaigns/running", self.running)
         app.router.add_get("/campaigns/{id}", self.show)
         app.router.add_get("/campaigns/{id}/history", self.history)
+        app.router.add_post("/campaigns/{id}/resume", self.resume)
         app.router.add_post("/campaigns/{id}/{action}", self.act)
 
     async def show_all(self, request: web.Request) -> web.Response:
@@ -150,6 +155,32 @@ class CampaignPages:
             session.tell(f"{texts('page.refused')} {problem}", tone="bad")
         raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/{'send' if problem else 'live'}")
 
+    async def resume(self, request: web.Request) -> web.StreamResponse:
+        """Let it go on; warnings that nobody has accepted are asked about."""
+        session, texts = session_of(request), self._renderer.texts(request)
+        form, number = await request.post(), id_of(request.match_info["id"])
+        accept = [str(code) for code in form.getall("accept", [])]
+        problem, asked = "", {}
+        try:
+            await self._campaigns.resume(
+                session.actor, number, accept, is_confirmed=bool(form.get("confirm"))
+            )
+        except PreflightRefused as refused:
+            problem = refused.text(texts.language) if refused.are_errors else ""
+            asked = {} if refused.are_errors else by_code(refused.findings)
+        except NotConfirmed:
+            problem = texts("campaign.confirm_first")
+        except (NotPermitted, NotVisible):
+            raise
+        except PermanentError as error:
+            problem = str(error)
+        if problem or asked:
+            campaign = await campaign_of(request, self._campaigns)
+            return await self._show(request, campaign, problem=problem, asked=asked, status=422)
+        session.tell(texts("campaign.did.resume"))
+        where = "/live" if form.get("back") == "live" else ""
+        raise web.HTTPSeeOther(f"/campaigns/{number}{where}")
+
     async def stop_all(self, request: web.Request) -> web.StreamResponse:
         """Pause everything of the account at once."""
         session, texts = session_of(request), self._renderer.texts(request)
@@ -158,7 +189,13 @@ class CampaignPages:
         raise web.HTTPSeeOther("/campaigns?group=live")
 
     async def _show(
-        self, request: web.Request, campaign: Campaign, *, problem: str = "", status: int = 200
+        self,
+        request: web.Request,
+        campaign: Campaign,
+        *,
+        problem: str = "",
+        asked: Mapping[str, Sequence[Finding]] = MappingProxyType({}),
+        status: int = 200,
     ) -> web.Response:
         session, texts = session_of(request), self._renderer.texts(request)
         (line,) = await self._lines.of(session.actor, texts, [campaign])
@@ -176,6 +213,8 @@ class CampaignPages:
             "typed_above": TYPED_ABOVE,
             "tones": TONES,
             "problem": problem,
+            "asked": asked,
+            "todo": TODO,
             **_may(session.actor, campaign.account),
         }
         return self._renderer.page(request, "campaign.html", values, status=status)

@@ -132,7 +132,7 @@ class Mailing:
             if subject == BY_FILE:
                 change = {"audience": {"audience": str(audience)}}
                 assert self.api.ask("PATCH", path, change).status == 200
-            answer = self.api.ask("POST", f"{path}/start", {})
+            answer = self.api.ask("POST", f"{path}/start", {"accept": ["all"]})
             assert answer.status == 200, answer.body
 
     # -- the kills -----------------------------------------------------------------------------

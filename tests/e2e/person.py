@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.campaigns.accepting import ALL
 from console.campaigns.audiences import StoredAudiences
 from console.campaigns.states import CampaignStatus
 from console.campaigns.values import AudienceSpec, Campaign, Content, Plan
@@ -99,7 +100,7 @@ class Clicks:
 
     async def start(self, campaign: Campaign) -> None:
         """Send it."""
-        await self.whole.services.campaigns.service.start(OPERATOR, campaign.id)
+        await self.whole.services.campaigns.service.start(OPERATOR, campaign.id, (ALL,))
 
     async def status(self, campaign: Campaign) -> CampaignStatus:
         """As it stands."""

@@ -15,7 +15,15 @@ from console.accounts.sending.values import (
 )
 from console.accounts.values import Role, SendingDomain, State
 from console.campaigns.states import CampaignStatus, Origin, Reason
-from console.campaigns.values import AudienceSpec, Campaign, Content, Figures, Frozen, Plan
+from console.campaigns.values import (
+    Acceptance,
+    AudienceSpec,
+    Campaign,
+    Content,
+    Figures,
+    Frozen,
+    Plan,
+)
 from console.pages.area_mails import AreaMails
 from console.webhooks.values import Webhook, WebhookState
 from mta.model.errors import TransientError
@@ -96,7 +104,7 @@ async def test_who_sends_hears_of_a_campaign_that_stopped_by_itself(ground):
     campaign = Campaign(
         9, account, "Aviso", CampaignStatus.PAUSED, Reason.LATE, "two hours", 1, Content(),
         AudienceSpec(), Plan(), 0, 0, Origin.NONE, Frozen(), Figures(), False, ActorKind.USER, 1,
-        "ana", 0, 0,
+        "ana", 0, 0, Acceptance(),
     )  # fmt: skip
     await mails.campaign_stopped(campaign)
     (mail,) = outbox.mails

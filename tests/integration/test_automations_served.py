@@ -15,6 +15,7 @@ from console.tracking.hits import HitKind
 from console.tracking.ingest import RawHit
 from console.tracking.tokens import Purpose
 from tests.accounts_world import OPERATOR
+from tests.campaign_world import ANY
 from tests.whole_server import run_server
 
 WAIT_S = 30.0
@@ -108,7 +109,7 @@ async def test_T_j_who_opens_a_campaign_gets_the_next_mail(server):
         sender="hola@example.org",
     )
     await services.automations.service.activate(OPERATOR, automation.id)
-    await campaigns.start(OPERATOR, campaign.id)
+    await campaigns.start(OPERATOR, campaign.id, ANY)
     assert await received(server, 2) == ["ana@example.com: Boletín", "luis@example.com: Boletín"]
 
     (mail,) = [one for one in server.simulator.inbox.list() if one.rcpt_to[0].startswith("ana@")]

@@ -5,10 +5,11 @@ from email import message_from_bytes, policy
 
 import pytest
 
+from console.campaigns.accepting import PreflightRefused
 from console.campaigns.states import CampaignStatus as S
 from console.templates.media import MAX_ATTACHED
 from mta.model.errors import PermanentError
-from tests.campaign_world import CONTENT, OPERATOR, CampaignRelay
+from tests.campaign_world import ANY, CONTENT, OPERATOR, CampaignRelay
 from tests.integration.relay_network import Network
 
 PAPER = b"%PDF-1.4 bases integradas"
@@ -37,7 +38,7 @@ async def _sent(relay, receiver, content):
     draft = await relay.draft(1, content=content)
     report = await relay.campaigns.preflight(OPERATOR, draft.id)
     assert report.errors == 0, report.findings
-    await relay.campaigns.start(OPERATOR, draft.id)
+    await relay.campaigns.start(OPERATOR, draft.id, ANY)
     await relay.until_status(draft, S.FINISHED)
     return message_from_bytes(receiver.received[-1].content, policy=policy.default)
 
@@ -61,8 +62,8 @@ async def test_a_file_of_another_account_is_never_attached(relay, receiver):
     draft = await relay.draft(1, content=replace(CONTENT, files=(paper.id,)))
     report = await relay.campaigns.preflight(OPERATOR, draft.id)
     assert [one.code for one in report.findings if one.severity == "error"] == ["content.broken"]
-    await relay.campaigns.start(OPERATOR, draft.id)
-    await relay.until_status(draft, S.FAILED)
+    with pytest.raises(PreflightRefused, match="there is no file"):
+        await relay.campaigns.start(OPERATOR, draft.id, ANY)
     assert receiver.received == []
 
 

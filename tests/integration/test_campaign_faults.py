@@ -8,7 +8,7 @@ from console.campaigns import runner
 from console.campaigns.states import CampaignStatus as S
 from mta.model.errors import StoreError
 from tests.accounts_world import OPERATOR
-from tests.campaign_world import CampaignRelay
+from tests.campaign_world import ANY, CampaignRelay
 from tests.integration.relay_network import Network
 
 FULL = StoreError("database or disk is full")
@@ -64,7 +64,7 @@ async def test_each_thing_that_is_written_or_read_may_fail_and_is_done_all_the_s
 ):
     await relay.bag(TOTAL)
     draft = await relay.draft(TOTAL)
-    starting = relay.campaigns.start(OPERATOR, draft.id)
+    starting = relay.campaigns.start(OPERATOR, draft.id, ANY)
     for statement in WRITES:
         if statement not in {"campaign_put", "campaign_history_insert", "audit_insert"}:
             relay.store.fail(statement, FULL, 2)
@@ -85,7 +85,7 @@ async def test_a_campaign_that_does_not_get_on_says_why_and_goes_on(relay, recei
     await relay.bag(TOTAL)
     draft = await relay.draft(TOTAL)
     relay.store.fail(statement, FULL, 100_000)
-    await relay.campaigns.start(OPERATOR, draft.id)
+    await relay.campaigns.start(OPERATOR, draft.id, ANY)
     await relay.until(lambda: relay.services.campaigns.pace.trouble(draft.id))
     progress = await relay.campaigns.progress(OPERATOR, draft.id)
     assert "disk is full" in progress.trouble

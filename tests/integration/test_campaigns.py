@@ -10,10 +10,11 @@ from console.accounts.actor import Actor, ActorKind, NotPermitted
 from console.accounts.permissions import PERMISSIONS
 from console.accounts.values import Role
 from console.campaigns.checks import CampaignConflict
+from console.campaigns.life import NotConfirmed
 from console.campaigns.states import CampaignStatus as S
 from console.campaigns.states import Origin, Reason
 from mta.model.errors import PermanentError
-from tests.campaign_world import CONTENT, OPERATOR, CampaignRelay
+from tests.campaign_world import ANY, CONTENT, OPERATOR, CampaignRelay
 from tests.evil.behaviour import Behaviour
 from tests.integration.relay_network import Network
 
@@ -43,7 +44,7 @@ def recipients(receiver) -> Counter:
 
 async def test_T_a_a_campaign_goes_to_everybody_once_and_is_finished(relay, receiver):
     draft = await relay.draft(300)
-    await relay.campaigns.start(OPERATOR, draft.id)
+    await relay.campaigns.start(OPERATOR, draft.id, ANY)
     done = await relay.until_status(draft, S.FINISHED)
     got = recipients(receiver)
     assert len(got) == 300
@@ -55,7 +56,7 @@ async def test_T_a_a_campaign_goes_to_everybody_once_and_is_finished(relay, rece
 
 async def test_T_d_a_pause_holds_everything_and_resuming_repeats_nobody(relay, receiver):
     draft = await relay.draft(400, rate_per_hour=360_000)
-    await relay.campaigns.start(OPERATOR, draft.id)
+    await relay.campaigns.start(OPERATOR, draft.id, ANY)
     await relay.until(lambda: len(receiver.received) > 20)
     paused = await relay.campaigns.pause(OPERATOR, draft.id, "a typing error")
     assert (paused.status, paused.reason, paused.note) == (S.PAUSED, Reason.USER, "a typing error")
@@ -78,7 +79,7 @@ async def test_T_d_a_pause_holds_everything_and_resuming_repeats_nobody(relay, r
 async def test_a_cancelled_campaign_sends_no_more_and_gives_its_quota_back(relay, receiver):
     await relay.bag(1_000)
     draft = await relay.draft(400, rate_per_hour=72_000)
-    await relay.campaigns.start(OPERATOR, draft.id)
+    await relay.campaigns.start(OPERATOR, draft.id, ANY)
     await relay.until(lambda: len(receiver.received) > 10)
     await relay.campaigns.cancel(OPERATOR, draft.id, "not needed")
     done = await relay.settled(draft)
@@ -90,8 +91,11 @@ async def test_a_cancelled_campaign_sends_no_more_and_gives_its_quota_back(relay
 
 async def test_what_the_bag_cannot_pay_waits_for_more(relay, receiver):
     await relay.bag(100)
-    draft = await relay.draft(150)
-    await relay.campaigns.start(OPERATOR, draft.id)
+    draft = await relay.draft(50)
+    hour_ms = relay.clock.now_ms() + 3_600_000
+    await relay.campaigns.schedule(OPERATOR, draft.id, hour_ms, ANY)
+    relay.lists.rows[1].total = 150  # the list grew
+    relay.advance_campaigns(3_600)
     paused = await relay.until_status(draft, S.PAUSED)
     assert paused.reason is Reason.QUOTA
     assert receiver.received == []
@@ -101,7 +105,7 @@ async def test_what_the_bag_cannot_pay_waits_for_more(relay, receiver):
 async def test_T_m_a_campaign_goes_at_its_hour_prepared_before(relay, receiver):
     draft = await relay.draft(50)
     hour_ms = relay.clock.now_ms() + 300_000
-    await relay.campaigns.schedule(OPERATOR, draft.id, hour_ms)
+    await relay.campaigns.schedule(OPERATOR, draft.id, hour_ms, ANY)
     await relay.until_prepared(draft)
     assert relay.states()["ready"] == 50
     assert receiver.received == []
@@ -114,7 +118,7 @@ async def test_T_m_an_hour_missed_by_more_than_its_grace_waits_for_a_person(rela
     told = []
     relay.services.campaigns.runner.on_news = lambda campaign: _tell(told, campaign)
     draft = await relay.draft(50, grace_min=30)
-    await relay.campaigns.schedule(OPERATOR, draft.id, relay.clock.now_ms() + 3_600_000)
+    await relay.campaigns.schedule(OPERATOR, draft.id, relay.clock.now_ms() + 3_600_000, ANY)
     relay.advance_campaigns(2 * 3600)
     late = await relay.until_status(draft, S.PAUSED)
     assert late.reason is Reason.LATE
@@ -132,7 +136,7 @@ async def _tell(told: list, campaign) -> None:
 
 async def test_a_canary_is_sent_alone_and_the_rest_when_somebody_looked(relay, receiver):
     draft = await relay.draft(300, canary=20)
-    await relay.campaigns.start(OPERATOR, draft.id)
+    await relay.campaigns.start(OPERATOR, draft.id, ANY)
     paused = await relay.until_status(draft, S.PAUSED)
     assert paused.reason is Reason.CANARY
     assert set(recipients(receiver)) == {f"RCPT TO:<u{n}@one.test>" for n in range(20)}
@@ -144,9 +148,9 @@ async def test_a_canary_is_sent_alone_and_the_rest_when_somebody_looked(relay, r
 async def test_everything_stops_at_one_word(relay, receiver):
     first, second = [await relay.draft(400, rate_per_hour=36_000) for _ in range(2)]
     third = await relay.draft(5)
-    await relay.campaigns.schedule(OPERATOR, third.id, relay.clock.now_ms() + 86_400_000)
+    await relay.campaigns.schedule(OPERATOR, third.id, relay.clock.now_ms() + 86_400_000, ANY)
     for draft in (first, second):
-        await relay.campaigns.start(OPERATOR, draft.id)
+        await relay.campaigns.start(OPERATOR, draft.id, ANY)
         await relay.until_status(draft, S.RUNNING)
     stopped = await relay.campaigns.stop_all(OPERATOR, note="incident")
     assert {campaign.id for campaign in stopped} == {first.id, second.id, third.id}
@@ -161,7 +165,7 @@ async def test_everything_stops_at_one_word(relay, receiver):
 
 async def test_an_operator_who_holds_the_flow_pauses_the_campaign(relay, receiver):
     draft = await relay.draft(400, rate_per_hour=36_000)
-    await relay.campaigns.start(OPERATOR, draft.id)
+    await relay.campaigns.start(OPERATOR, draft.id, ANY)
     running = await relay.until_status(draft, S.RUNNING)
     await relay.until(lambda: receiver.received)
     await relay.queue["queue.hold"]({"campaign": str(running.frozen.flow), "reason": "look"})
@@ -194,7 +198,7 @@ async def test_a_campaign_in_mjml_has_html_with_its_slots_and_a_text_part(relay,
     )
     draft = await relay.draft(1, content=content)
     assert (await relay.campaigns.preflight(OPERATOR, draft.id)).errors == 0
-    await relay.campaigns.start(OPERATOR, draft.id)
+    await relay.campaigns.start(OPERATOR, draft.id, ANY)
     await relay.until_status(draft, S.FINISHED)
     mail = message_from_bytes(receiver.received[0].content, policy=policy.default)
     html, text = [mail.get_body((kind,)).get_content() for kind in ("html", "plain")]
@@ -207,31 +211,33 @@ async def test_a_campaign_in_mjml_has_html_with_its_slots_and_a_text_part(relay,
 async def test_a_second_wave_goes_to_those_who_were_not_reached(relay, receiver):
     receiver.behaviour = Behaviour(replies={"RCPT": b"550 5.7.1 not today\r\n"})
     draft = await relay.draft(5)
-    await relay.campaigns.start(OPERATOR, draft.id)
+    await relay.campaigns.start(OPERATOR, draft.id, ANY)
     done = await relay.settled(draft)
     assert done.figures.counts == {"bounced": 5}
     receiver.behaviour = Behaviour()
     receiver.drop()  # connections keep to what they were
     child = await relay.campaigns.resend(OPERATOR, draft.id, Origin.FAILED)
-    await relay.campaigns.start(OPERATOR, child.id)
+    await relay.campaigns.start(OPERATOR, child.id, ANY)
     done = await relay.settled(child)
     assert (done.frozen.total, done.parent) == (5, draft.id)
     assert sorted(recipients(receiver).values()) == [1] * 5
     again = await relay.campaigns.correct(OPERATOR, child.id)
-    await relay.campaigns.start(OPERATOR, again.id)
+    await relay.campaigns.start(OPERATOR, again.id, ANY)
     assert (await relay.until_status(again, S.FINISHED)).frozen.total == 5
 
 
 async def test_T_e_a_campaign_to_dead_addresses_stops_itself_until_somebody_looked(relay, receiver):
     receiver.behaviour = Behaviour(replies={"RCPT": b"550 5.1.1 no such user\r\n"})
     draft = await relay.draft(900, rate_per_hour=1_800_000)
-    await relay.campaigns.start(OPERATOR, draft.id)
+    await relay.campaigns.start(OPERATOR, draft.id, ANY)
     paused = await relay.until_status(draft, S.PAUSED)
     assert paused.reason is Reason.BOUNCES
     await relay.quiet()
     progress = await relay.campaigns.progress(OPERATOR, draft.id)
     assert 500 <= progress.bounced < 900
-    await relay.campaigns.resume(OPERATOR, draft.id)
+    with pytest.raises(NotConfirmed, match="confirm"):
+        await relay.campaigns.resume(OPERATOR, draft.id)
+    await relay.campaigns.resume(OPERATOR, draft.id, is_confirmed=True)
     await relay.until_status(draft, S.FINISHED)
 
 
@@ -240,7 +246,7 @@ async def test_a_second_person_approves_what_an_editor_asks_for(relay):
     await relay.services.accounts.change_settings(OPERATOR, relay.account, needs_approval=True)
     draft = await relay.draft(3)
     with pytest.raises(PermanentError, match="second person"):
-        await relay.campaigns.start(ben, draft.id)
+        await relay.campaigns.start(ben, draft.id, ANY)
     asked = await relay.campaigns.submit_for_review(ana, draft.id)
     assert asked.status is S.IN_REVIEW
     with pytest.raises(NotPermitted):
@@ -260,7 +266,7 @@ async def test_a_second_person_approves_what_an_editor_asks_for(relay):
     assert (changed.status, changed.reason) == (S.DRAFT, Reason.EDITED)
     await relay.campaigns.submit_for_review(ana, draft.id)
     await relay.campaigns.approve(ben, draft.id)
-    await relay.campaigns.start(ben, draft.id)
+    await relay.campaigns.start(ben, draft.id, ANY)
     await relay.until_status(draft, S.FINISHED)
 
 
@@ -284,7 +290,7 @@ async def test_T_d_killed_in_the_middle_nobody_is_lost_or_written_to_twice(
     lists = relay.lists
     async with relay:
         draft = await relay.draft(900)
-        await relay.campaigns.start(OPERATOR, draft.id)
+        await relay.campaigns.start(OPERATOR, draft.id, ANY)
         await relay.until(lambda: lists.rows[1].served >= 500)
         await relay.kill()
     async with relay:

@@ -1,6 +1,7 @@
 """Campaigns: drafts, review, sending."""
 
 from console.accounts.permissions import Permission
+from console.campaigns.states import CampaignStatus, Reason
 from console.campaigns.values import AudienceSpec, Campaign, Content
 from tests.accounts_world import OPERATOR
 from tests.matrix.stand import Row, Stand
@@ -60,7 +61,10 @@ async def _kept(stand: Stand, account: int) -> Campaign:
 
 
 async def _started(stand: Stand, account: int) -> Campaign:
-    return await _service(stand).start(OPERATOR, (await _draft(stand, account)).id)
+    """One past its preflight, which this one would not pass."""
+    book, draft = stand.services.campaigns.book, await _draft(stand, account)
+    await book.store.submit(book.move(OPERATOR, draft, CampaignStatus.PREPARING, Reason.USER))
+    return await book.get(draft.id)
 
 
 async def _paused(stand: Stand, account: int) -> Campaign:

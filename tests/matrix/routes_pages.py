@@ -330,6 +330,10 @@ ROWS = (
         "POST", "/campaigns/{id}/test", Permission.CAMPAIGN_TEST, url="/campaigns/{campaign}/test"
     ),
     RouteRow(
+        "POST", "/campaigns/{id}/resume", Permission.CAMPAIGN_SEND,
+        url="/campaigns/{campaign}/resume",
+    ),
+    RouteRow(
         "POST", "/campaigns/{id}/{action}", Permission.CAMPAIGN_EDIT,
         url="/campaigns/{campaign}/clone",
     ),

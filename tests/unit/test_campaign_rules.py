@@ -15,7 +15,15 @@ from console.campaigns.preflight.texts import TEXTS
 from console.campaigns.providers import ProviderProgress
 from console.campaigns.states import LIVE, TRANSITIONS, CampaignStatus, Origin, Reason
 from console.campaigns.stopping import Tally, stop_of
-from console.campaigns.values import AudienceSpec, Campaign, Content, Figures, Frozen, Plan
+from console.campaigns.values import (
+    Acceptance,
+    AudienceSpec,
+    Campaign,
+    Content,
+    Figures,
+    Frozen,
+    Plan,
+)
 from console.campaigns.windows import is_within, moment_ms, next_opening_ms
 from mta.model.traffic import DeliveryState
 from mta.shaping.rules import Shaping
@@ -224,4 +232,5 @@ def campaign():
     return Campaign(
         1, 1, "x", CampaignStatus.RUNNING, Reason.NONE, "", 1, Content(), AudienceSpec(), plain, 0,
         0, Origin.NONE, Frozen(total=100), started, False, ActorKind.USER, 1, "ana", 0, 0,
+        Acceptance(),
     )  # fmt: skip

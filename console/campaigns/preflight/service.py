@@ -72,7 +72,9 @@ class Preflight:
         """Everything there is to say."""
         audience, counts, columns = await self._audience(campaign)
         total = counts.get("accepted", campaign.audience.count)
-        found = [*audience, *self._quota(campaign, total)]
+        found = [*audience]
+        if not campaign.frozen.audience:  # else its part is kept already, or about to be
+            found += self._quota(campaign, total)
         found += await self._sender(campaign)
         found += await self._content(campaign, columns)
         expected = await self._forecast(campaign, total) if counts and total else None

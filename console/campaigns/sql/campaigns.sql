@@ -6,7 +6,7 @@ SELECT coalesce(max(id), 0) FROM campaign;
 -- name: campaign_by_id
 SELECT id, account, name, status, reason, note, etag, content, audience, plan, approval, parent,
        parent_kind, frozen, figures, is_settled, created_by_kind, created_by, created_by_name,
-       created_ms, changed_ms
+       created_ms, changed_ms, accepted
 FROM campaign WHERE id = :id;
 
 -- name: campaign_page
@@ -14,7 +14,7 @@ FROM campaign WHERE id = :id;
 -- JSON array (`[]`: any).
 SELECT id, account, name, status, reason, note, etag, content, audience, plan, approval, parent,
        parent_kind, frozen, figures, is_settled, created_by_kind, created_by, created_by_name,
-       created_ms, changed_ms
+       created_ms, changed_ms, accepted
 FROM campaign
 WHERE id < :before
   AND (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
@@ -25,7 +25,7 @@ ORDER BY id DESC LIMIT :count;
 -- What the runner looks after, in the order in which it was made.
 SELECT id, account, name, status, reason, note, etag, content, audience, plan, approval, parent,
        parent_kind, frozen, figures, is_settled, created_by_kind, created_by, created_by_name,
-       created_ms, changed_ms
+       created_ms, changed_ms, accepted
 FROM campaign
 WHERE is_settled = 0 AND status NOT IN ('draft', 'approved') AND id > :after
 ORDER BY id LIMIT :count;
@@ -48,14 +48,15 @@ ON CONFLICT DO NOTHING;
 -- name: campaign_put
 -- order: 121
 -- What people change, and the status; guarded by the etag that was seen. rows: id, etag, name,
--- status, reason, note, content, audience, plan, approval, changed_ms
+-- status, reason, note, content, audience, plan, approval, changed_ms, accepted
 UPDATE campaign
 SET etag = campaign.etag + 1, name = v.name, status = v.status, reason = v.reason, note = v.note,
     content = v.content, audience = v.audience, plan = v.plan, approval = v.approval,
-    changed_ms = v.at
+    changed_ms = v.at, accepted = v.accepted
 FROM (SELECT value->>0 AS id, value->>1 AS etag, value->>2 AS name, value->>3 AS status,
              value->>4 AS reason, value->>5 AS note, value->>6 AS content, value->>7 AS audience,
-             value->>8 AS plan, value->>9 AS approval, value->>10 AS at
+             value->>8 AS plan, value->>9 AS approval, value->>10 AS at,
+             value->>11 AS accepted
       FROM json_each(:rows)) AS v
 WHERE campaign.id = v.id AND campaign.etag = v.etag;
 
