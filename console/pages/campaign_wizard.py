@@ -4,7 +4,7 @@ Each step is a page that works by itself, so one can come back to any of them; w
 already is passed over: a clone with a new file goes straight to the last step.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,11 +13,12 @@ from aiohttp import web
 
 from console.accounts.actor import Actor, NotPermitted, NotVisible
 from console.accounts.permissions import Permission
-from console.campaigns.accepting import PreflightRefused, by_code
+from console.campaigns.accepting import by_code
 from console.campaigns.preflight.findings import Severity
 from console.campaigns.service import CampaignService
 from console.campaigns.values import Campaign, Content
 from console.pages.account_switch import current_account
+from console.pages.campaign_accepting import accepted_in, in_words
 from console.pages.campaign_words import TONES, campaign_of
 from console.pages.forms import number_of, refusal, text_of
 from console.pages.rendering import Renderer
@@ -26,7 +27,6 @@ from console.pages.template_parts import files_of
 from console.templates.designs import Design
 from console.templates.media import MediaService
 from console.templates.values import Media
-from mta.model.errors import PermanentError
 
 DesignOf = Callable[[Content], Design | None]
 TYPED_ABOVE = 10_000  # from here on the number has to be typed to confirm
@@ -127,7 +127,7 @@ class CampaignWizardPages:
         if count > TYPED_ABOVE and number_of(text_of(form, "typed")) != count:
             problem = texts("wizard.not_typed", n=texts.number(count))
             return await self._ready(request, campaign, problem=problem, status=422)
-        when, accept = text_of(form, "when"), [str(code) for code in form.getall("accept", [])]
+        when, accept = text_of(form, "when"), accepted_in(form)
         if form.get("do") == "review":
             work = self._campaigns.submit_for_review(session.actor, campaign.id)
         elif when == "later":
@@ -135,7 +135,7 @@ class CampaignWizardPages:
             work = self._campaigns.schedule(session.actor, campaign.id, at_ms, accept)
         else:
             work = self._campaigns.start(session.actor, campaign.id, accept)
-        if problem := await refusal(_in_words(work, texts.language)):
+        if problem := await refusal(in_words(work, texts.language)):
             return await self._ready(request, campaign, problem=problem, status=422)
         raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/live")
 
@@ -239,14 +239,6 @@ def _with_source(content: Content, form: Mapping[str, object]) -> Content:
     if "<" in source:
         return replace(content, kind="html", source=source, template=0, slots={})
     return replace(content, kind="text", source="", text=source, template=0, slots={})
-
-
-async def _in_words(work: Awaitable[object], language: str) -> None:
-    """What the preflight refuses is said in the reader's language."""
-    try:
-        await work
-    except PreflightRefused as refused:
-        raise PermanentError(refused.text(language)) from None
 
 
 def _missing(campaign: Campaign) -> tuple[str, ...]:

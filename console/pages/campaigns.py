@@ -16,6 +16,7 @@ from console.campaigns.service import CampaignService
 from console.campaigns.states import CampaignStatus, Origin
 from console.campaigns.values import Campaign
 from console.pages.account_switch import current_account
+from console.pages.campaign_accepting import accepted_in, in_words
 from console.pages.campaign_wizard import TYPED_ABOVE
 from console.pages.campaign_words import TONES, CampaignLines, campaign_of
 from console.pages.forms import id_of, refusal, text_of
@@ -140,17 +141,20 @@ class CampaignPages:
             campaign = await campaign_of(request, self._campaigns)
             return await self._show(request, campaign, problem=problem, status=422)
         if name in AGAIN and form.get("do") == "now":
-            await self._send_now(request, done[0])
+            await self._send_now(request, done[0], accepted_in(form))
         session.tell(texts(f"campaign.did.{name}"))
         where = NEXT.get(name, "/live" if form.get("back") == "live" else "")
         raise web.HTTPSeeOther(f"/campaigns/{done[0].id}{where}")
 
-    async def _send_now(self, request: web.Request, campaign: Campaign) -> None:
+    async def _send_now(
+        self, request: web.Request, campaign: Campaign, accept: Sequence[str]
+    ) -> None:
         """Start it at once; one that is too large or refused goes to its last step instead."""
         session, texts = session_of(request), self._renderer.texts(request)
         if campaign.audience.count > TYPED_ABOVE:
             raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/send")
-        problem = await refusal(self._campaigns.start(session.actor, campaign.id))
+        work = self._campaigns.start(session.actor, campaign.id, accept)
+        problem = await refusal(in_words(work, texts.language))
         if problem:
             session.tell(f"{texts('page.refused')} {problem}", tone="bad")
         raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/{'send' if problem else 'live'}")
@@ -159,7 +163,7 @@ class CampaignPages:
         """Let it go on; warnings that nobody has accepted are asked about."""
         session, texts = session_of(request), self._renderer.texts(request)
         form, number = await request.post(), id_of(request.match_info["id"])
-        accept = [str(code) for code in form.getall("accept", [])]
+        accept = accepted_in(form)
         problem, asked = "", {}
         try:
             await self._campaigns.resume(
