@@ -3,9 +3,19 @@
 import asyncio
 import contextlib
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import aiohttp
+from aiohttp import web
+
+from console.public.rendering import PublicRenderer
+from console.public.unsubscribe import UnsubscribePages
+from console.web.public_site import PublicSite
 from mta.bounces.classifier import Classifier
+from mta.engine.health import Health
 from mta.feedback.addresses import FeedbackAddresses
 from mta.feedback.effects import FeedbackEffects
 from mta.feedback.letters import FOLDER, Letters
@@ -14,6 +24,7 @@ from mta.feedback.session import FeedbackLimits
 from mta.intake.return_path import ReturnPathHosts, ReturnPaths
 from mta.intake.tokens import DeliveryTokens, Purpose
 from mta.model.traffic import DeliveryState
+from mta.settings.console_schema import Public
 from mta.settings.values import HostPort
 from tests.integration.queue_stand import Stand
 
@@ -113,3 +124,24 @@ class Wire:
         self.writer.close()
         with contextlib.suppress(ConnectionError):
             await self.writer.wait_closed()
+
+
+@asynccontextmanager
+async def public_pages(
+    stand: FeedbackStand, queue: Stand, *arguments: Any
+) -> AsyncIterator[tuple[PublicSite, aiohttp.ClientSession]]:
+    """The public site with the pages of unsubscribing, and a client; `arguments` are theirs."""
+    renderer = PublicRenderer("es")
+    pages = UnsubscribePages(renderer, stand.effects, stand.key, queue.clock, *arguments)
+
+    def add_routes(app: web.Application) -> None:
+        renderer.add_routes(app)
+        pages.add_routes(app)
+
+    site = PublicSite(Public(listen="127.0.0.1:0"), renderer, Health(), add_routes)
+    await site.start()
+    host, port = site.addresses[0]
+    async with aiohttp.ClientSession(f"http://{host}:{port}") as http:
+        yield site, http
+    await site.close()
+    await stand.server.close()

@@ -10,22 +10,8 @@ from console.campaigns.states import CampaignStatus as S
 from console.templates.media import MAX_ATTACHED
 from mta.model.errors import PermanentError
 from tests.campaign_world import ANY, CONTENT, OPERATOR, CampaignRelay
-from tests.integration.relay_network import Network
 
 PAPER = b"%PDF-1.4 bases integradas"
-
-
-@pytest.fixture
-async def network():
-    async with Network() as network:
-        yield network
-
-
-@pytest.fixture
-async def receiver(network):
-    receiver = await network.receiver(2)
-    network.domain("one.test", receiver)
-    return receiver
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from console.campaigns.states import CampaignStatus as S
 from mta.model.errors import StoreError
 from tests.accounts_world import OPERATOR
 from tests.campaign_world import ANY, CampaignRelay
-from tests.integration.relay_network import Network
 
 FULL = StoreError("database or disk is full")
 SLOW = StoreError("no reader within 5 s")
@@ -26,19 +25,6 @@ READS = (
     "campaign_unsettled", "flow_by_name", "quota_reservation_of", "expansion_of", "flow_states",
     "campaign_tallies",
 )  # fmt: skip
-
-
-@pytest.fixture
-async def receiver(network):
-    receiver = await network.receiver(2)
-    network.domain("one.test", receiver)
-    return receiver
-
-
-@pytest.fixture
-async def network():
-    async with Network() as network:
-        yield network
 
 
 @pytest.fixture

@@ -16,20 +16,6 @@ from console.campaigns.states import Origin, Reason
 from mta.model.errors import PermanentError
 from tests.campaign_world import ANY, CONTENT, OPERATOR, CampaignRelay
 from tests.evil.behaviour import Behaviour
-from tests.integration.relay_network import Network
-
-
-@pytest.fixture
-async def network():
-    async with Network() as network:
-        yield network
-
-
-@pytest.fixture
-async def receiver(network):
-    receiver = await network.receiver(2)
-    network.domain("one.test", receiver)
-    return receiver
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from mta.model.rendering import Occasion
 from mta.spool.flows import Flow
 from tests.evil.behaviour import Behaviour
 from tests.integration.relay import Relay
-from tests.integration.relay_network import Network
 
 ME = Identity(7, 1, "app", sender_domains=frozenset({"sender.test"}))
 TODAY = dt.date(2026, 11, 22)
@@ -102,12 +101,6 @@ class Listed:
 def template(**changes) -> TemplateSubmission:
     made = TemplateSubmission(ME, parse_address("bounces@sender.test"), COMPILED, "News", "news")
     return replace(made, **changes)
-
-
-@pytest.fixture
-async def network():
-    async with Network() as network:
-        yield network
 
 
 @pytest.fixture

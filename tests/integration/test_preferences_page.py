@@ -1,21 +1,15 @@
 """The page behind the unsubscribe link: topics, reasons, the other language; looking changes nothing."""
 
-import aiohttp
 import orjson
 import pytest
 
 from console.app.topics import ContactTopics
-from console.public.rendering import PublicRenderer
-from console.public.unsubscribe import UnsubscribePages
-from console.web.public_site import PublicSite
-from mta.engine.health import Health
 from mta.intake.unsubscribe_links import UnsubscribeLinks
-from mta.settings.console_schema import Public
 from mta.spool.rows import DeliveryFlag
 from mta.store.sqlite import SqliteStore
 from mta.store.statements import StatementPackage
 from mta.store.work import Rows
-from tests.integration.feedback_stand import FeedbackStand
+from tests.integration.feedback_stand import FeedbackStand, public_pages
 from tests.integration.queue_stand import Stand
 
 ADDRESS = "ana@example.com"
@@ -52,21 +46,9 @@ async def world(tmp_path):
     contacts = await SqliteStore.open(
         tmp_path / "contacts", [StatementPackage.of(n) for n in names]
     )
-    renderer = PublicRenderer("es")
     topics = ContactTopics(contacts, queue.ids, queue.clock)
-    pages = UnsubscribePages(renderer, stand.effects, stand.key, queue.clock, topics)
-
-    def add_routes(app) -> None:
-        renderer.add_routes(app)
-        pages.add_routes(app)
-
-    site = PublicSite(Public(listen="127.0.0.1:0"), renderer, Health(), add_routes)
-    await site.start()
-    host, port = site.addresses[0]
-    async with aiohttp.ClientSession(f"http://{host}:{port}") as http:
+    async with public_pages(stand, queue, topics) as (_, http):
         yield World(stand, contacts, http)
-    await site.close()
-    await stand.server.close()
     await contacts.close()
     await queue.store.close()
 

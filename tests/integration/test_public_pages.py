@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from console.public.rendering import PublicRenderer
-from console.public.unsubscribe import UNDO_MS, UnsubscribePages
+from console.public.unsubscribe import UNDO_MS
 from console.web.public_site import PublicSite
 from mta.engine.health import Health
 from mta.intake.tokens import DeliveryTokens, Purpose
@@ -16,7 +16,7 @@ from mta.intake.unsubscribe_links import UnsubscribeLinks
 from mta.model.errors import StoreError
 from mta.settings.console_schema import Public
 from mta.spool.rows import DeliveryFlag
-from tests.integration.feedback_stand import FeedbackStand
+from tests.integration.feedback_stand import FeedbackStand, public_pages
 from tests.integration.queue_stand import Stand
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -54,20 +54,8 @@ class World:
 async def world(tmp_path):
     queue = await Stand.open(tmp_path)
     stand = FeedbackStand(queue, tmp_path)
-    renderer = PublicRenderer("es")
-    pages = UnsubscribePages(renderer, stand.effects, stand.key, queue.clock)
-
-    def add_routes(app) -> None:
-        renderer.add_routes(app)
-        pages.add_routes(app)
-
-    site = PublicSite(Public(listen="127.0.0.1:0"), renderer, Health(), add_routes)
-    await site.start()
-    host, port = site.addresses[0]
-    async with aiohttp.ClientSession(f"http://{host}:{port}") as http:
+    async with public_pages(stand, queue) as (site, http):
         yield World(stand, site, http)
-    await site.close()
-    await stand.server.close()
     await queue.store.close()
 
 

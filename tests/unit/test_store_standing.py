@@ -104,20 +104,11 @@ async def test_after_a_failure_it_works_again_though_nobody_woke_it(error):
     await task.stop()
 
 
-async def test_after_a_failure_it_rests_even_when_it_is_woken(settle):
-    work = Work(StoreError("full"))
-    task = task_of(work, backoff_s=(3600.0, 3600.0))
-    task.start()
-    await work.reach(1)
-    task.wake()
-    await settle()
-    assert work.calls == 1
-    await task.stop()
-
-
-async def test_a_failed_disk_ends_it(settle):
-    work = Work(StoreFailed("EIO"))
-    task = task_of(work, backoff_s=(0.0, 0.0))
+@pytest.mark.parametrize("error", [StoreError("full"), StoreFailed("EIO")])
+async def test_after_a_failure_it_rests_and_after_a_failed_disk_for_ever(settle, error):
+    rest_s = 0.0 if isinstance(error, StoreFailed) else 3600.0
+    work = Work(error)
+    task = task_of(work, backoff_s=(rest_s, rest_s))
     task.start()
     await work.reach(1)
     task.wake()

@@ -50,11 +50,7 @@ class RefundLog:
             *counts, last = await self._books.store.read(
                 "quota_refundable_states",
                 accounts=self._below(account),
-                from_id=min(subject.from_ms * 1_000_000, _LAST),
-                until_id=min(subject.until_ms * 1_000_000, _LAST),
-                flow=subject.flow,
-                message=subject.message,
-                failed=int(scope is RefundScope.FAILED),
+                **subject.asked(scope),
                 after=after,
                 after_message=after_message,
                 count=PART,

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from mta.model.errors import PermanentError
 
 ALWAYS_MS = 2**53
+_LAST_ID = 2**63 - 1
 SYSTEM = "system"  # who proposes what Relevo found by itself
 
 
@@ -58,6 +59,16 @@ class Subject:
     def of(cls, text: str) -> "Subject":
         """From `text()`."""
         return cls(**{name: int(value) for name, value in json.loads(text).items()})
+
+    def asked(self, scope: RefundScope) -> dict[str, int]:
+        """Parameters of the statements that find what is refundable; ids of messages begin with time."""
+        return {
+            "from_id": min(self.from_ms * 1_000_000, _LAST_ID),
+            "until_id": min(self.until_ms * 1_000_000, _LAST_ID),
+            "flow": self.flow,
+            "message": self.message,
+            "failed": int(scope is RefundScope.FAILED),
+        }
 
     def check(self) -> None:
         """Raise `PermanentError` unless it says what it is about."""
