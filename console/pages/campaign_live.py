@@ -4,6 +4,7 @@ The page shows the same without JavaScript, when it is loaded again.
 """
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -15,13 +16,11 @@ from console.campaigns.service import CampaignService
 from console.campaigns.values import Campaign
 from console.pages.campaign_words import TONES, bar_of, campaign_of
 from console.pages.rendering import Renderer
-from console.pages.sessions import cookie_name, session_of
+from console.pages.sessions import session_of
+from console.pages.streams import EventStream, EventStreams
 from mta.model.traffic import DeliveryState
 
 PERIOD_S = 1.0
-MAX_STREAMS = 100
-RETRY_MS = 2_000
-WRITE_TIMEOUT_S = 10.0
 LIVE_PATH = "/campaigns/{id}/live/events"
 
 
@@ -36,8 +35,7 @@ class CampaignLivePages:
     ) -> None:
         self._renderer = renderer
         self._campaigns = campaigns
-        self._sessions = sessions
-        self._open = 0
+        self._streams = EventStreams(sessions)
         self._is_closed = False
 
     def add_routes(self, app: web.Application) -> None:
@@ -58,44 +56,21 @@ class CampaignLivePages:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """The part that changes, each second; `over` once nothing changes any more."""
-        if self._open >= MAX_STREAMS:
-            raise web.HTTPServiceUnavailable(headers={"Retry-After": "30"})
         campaign = await campaign_of(request, self._campaigns)
-        response = web.StreamResponse(
-            headers={
-                "Content-Type": "text/event-stream; charset=utf-8",
-                "Cache-Control": "no-store",
-                "X-Accel-Buffering": "no",  # nginx would hold events back
-            }
-        )
-        self._open += 1
-        try:
-            await response.prepare(request)
-            await _write(response, f"retry: {RETRY_MS}\n\n".encode())
-            await self._follow(request, response, campaign)
-        except (ConnectionError, TimeoutError):  # the browser is gone
-            pass
-        finally:
-            self._open -= 1
-        return response
+        return await self._streams.serve(request, partial(self._follow, request, campaign))
 
-    async def _follow(
-        self, request: web.Request, response: web.StreamResponse, campaign: Campaign
-    ) -> None:
-        identifier = request.cookies.get(cookie_name(request), "")
+    async def _follow(self, request: web.Request, campaign: Campaign, stream: EventStream) -> None:
         status = campaign.status
-        while not self._is_closed:
-            if await self._sessions.find(identifier, is_use=False) is None:
-                return
+        while not self._is_closed and await stream.is_signed_in():
             campaign = await campaign_of(request, self._campaigns)
             if campaign.status is not status:  # other buttons: the page is loaded again
-                await _write(response, _event("status", campaign.status.value))
+                await stream.send("status", campaign.status.value)
                 return
             values = await self._values(request, campaign)
             html = self._renderer.fragment(request, "campaign_live_part.html", values)
-            await _write(response, _event("progress", html))
+            await stream.send("progress", html)
             if campaign.status.is_over:
-                await _write(response, _event("over", ""))
+                await stream.send("over")
                 return
             await asyncio.sleep(PERIOD_S)
 
@@ -124,14 +99,3 @@ def _counts(progress: Progress) -> dict[DeliveryState, int]:
         DeliveryState.SCHEDULED: progress.deferred,
         DeliveryState.READY: progress.queued + progress.pending,
     }
-
-
-async def _write(response: web.StreamResponse, data: bytes) -> None:
-    async with asyncio.timeout(WRITE_TIMEOUT_S):
-        await response.write(data)
-
-
-def _event(name: str, text: str) -> bytes:
-    """One event; a line of text is a line of data (WHATWG HTML §9.2.6)."""
-    lines = "".join(f"data: {line}\n" for line in text.splitlines() or [""])
-    return f"event: {name}\n{lines}\n".encode()

@@ -7,11 +7,12 @@ session. A burst of a thousand mails is a few events, because the watcher rests 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 from aiohttp import web
 
 from console.accounts.signin.sessions import Sessions
-from console.pages.sessions import cookie_name
+from console.pages.streams import EventStream, EventStreams
 from mta.engine.health import Health
 from mta.model.clock import Clock
 from mta.sandbox.inbox import Inbox
@@ -20,9 +21,6 @@ REST_S = 0.4  # between two events; also how soon the check of a signature is lo
 SOON_LOOKS = 10  # for the check of the newest mail's signature, which takes milliseconds
 LOOK_S = 5.0  # what does not announce itself (health, a cleared list) is looked at this often
 KEEPALIVE_S = 15.0  # below the idle time-outs of proxies
-WRITE_TIMEOUT_S = 10.0
-MAX_STREAMS = 100
-_RETRY_MS = 2000
 
 
 class LiveFeed:
@@ -93,48 +91,23 @@ class LiveStreams:
 
     def __init__(self, feed: LiveFeed, sessions: Sessions) -> None:
         self._feed = feed
-        self._sessions = sessions
-        self._open = 0
+        self._streams = EventStreams(sessions)
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Say `change` after each change, until the browser, the session or the server ends it."""
-        if self._open >= MAX_STREAMS:
-            raise web.HTTPServiceUnavailable(headers={"Retry-After": "30"})
-        response = web.StreamResponse(
-            headers={
-                "Content-Type": "text/event-stream; charset=utf-8",
-                "Cache-Control": "no-store",
-                "X-Accel-Buffering": "no",  # nginx would hold events back
-            }
-        )
-        self._open += 1
-        try:
-            await response.prepare(request)
-            await self._write(response, f"retry: {_RETRY_MS}\n\n".encode())
-            await self._follow(request, response)
-        except (ConnectionError, TimeoutError):  # the browser is gone
-            pass
-        finally:
-            self._open -= 1
-        return response
-
-    async def _follow(self, request: web.Request, response: web.StreamResponse) -> None:
-        identifier = request.cookies.get(cookie_name(request), "")
         # What the page was made from: when something came since, the first event comes at once.
         version = request.query.get("version", "")
-        while not self._feed.is_closed:
-            message = b": still here\n\n"
-            try:
-                async with asyncio.timeout(KEEPALIVE_S):
-                    version = await self._feed.wait_change(version)
-                message = f"event: change\ndata: {version}\n\n".encode()
-            except TimeoutError:
-                pass
-            session = await self._sessions.find(identifier, is_use=False)
-            if self._feed.is_closed or session is None:
-                return
-            await self._write(response, message)
+        return await self._streams.serve(request, partial(self._follow, version))
 
-    async def _write(self, response: web.StreamResponse, data: bytes) -> None:
-        async with asyncio.timeout(WRITE_TIMEOUT_S):
-            await response.write(data)
+    async def _follow(self, version: str, stream: EventStream) -> None:
+        while not self._feed.is_closed:
+            changed = ""
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(KEEPALIVE_S):
+                    changed = version = await self._feed.wait_change(version)
+            if self._feed.is_closed or not await stream.is_signed_in():
+                return
+            if changed:
+                await stream.send("change", changed)
+            else:
+                await stream.write(b": still here\n\n")
