@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import uvloop
 import xlsxwriter
@@ -25,6 +26,7 @@ from console.accounts.audit.chain import ChainKey
 from console.accounts.audit.trail import AuditTrail
 from console.contacts.audiences import AudienceService
 from console.contacts.importing import Importer
+from console.contacts.segments.service import SegmentService
 from console.contacts.uploads import UploadService
 from console.contacts.values import ColumnMapping
 from mta.engine.engine import SWITCH_INTERVAL_S
@@ -33,7 +35,12 @@ from mta.model.ids import IdGenerator
 from mta.store.sqlite import SqliteStore
 from mta.store.statements import StatementPackage
 
-PACKAGES = ("console.accounts", "console.accounts.audit", "console.contacts")
+PACKAGES = (
+    "console.accounts",
+    "console.accounts.audit",
+    "console.contacts",
+    "console.contacts.segments",
+)
 PROBE_S = 0.005
 IDLE_S = 5.0
 CHUNK = 256 * 1024
@@ -99,7 +106,9 @@ async def measure(file: Path, folder: Path) -> dict[str, float]:
     ended = time.perf_counter()
     watching.cancel()
     upload = await uploads.get(actor, upload.id)
-    audience = await AudienceService(store, ids, clock).get(actor, upload.audience)
+    segments = SegmentService(store, ids, clock, trail, ZoneInfo("UTC"))
+    audiences = AudienceService(store, ids, clock, segments)
+    audience = await audiences.get(actor, upload.audience)
     await store.close()
     late.sort()
     return {

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import xlsxwriter
 
@@ -15,6 +16,7 @@ from console.accounts.audit.trail import AuditTrail
 from console.contacts.audiences import AudienceService
 from console.contacts.importing import Importer
 from console.contacts.lists import ContactService
+from console.contacts.segments.service import SegmentService
 from console.contacts.uploads import Preview, UploadService
 from console.contacts.values import ColumnMapping, Upload
 from mta.model.clock import ManualClock
@@ -24,7 +26,10 @@ from mta.store.statements import StatementPackage
 
 OPERATOR = Actor.command()
 ACCOUNT = 7
-PACKAGES = ("console.accounts", "console.accounts.audit", "console.contacts")
+PACKAGES = (
+    "mta.spool", "console.accounts", "console.accounts.audit", "console.contacts",
+    "console.contacts.segments", "console.tracking",
+)  # fmt: skip
 
 
 def workbook(*rows: Sequence[Any], hidden: Sequence[Sequence[Any]] = ()) -> bytes:
@@ -57,7 +62,8 @@ class ContactWorld:
         trail = AuditTrail(store, self.ids, self.clock, ChainKey(b"k" * 32))
         self.uploads = UploadService(store, self.ids, self.clock, trail, folder / "uploads")
         self.suppressed: set[str] = set()
-        self.audiences = AudienceService(store, self.ids, self.clock)
+        self.segments = SegmentService(store, self.ids, self.clock, trail, ZoneInfo("America/Lima"))
+        self.audiences = AudienceService(store, self.ids, self.clock, self.segments)
         self.contacts = ContactService(store, self.ids, self.clock, trail)
         self.restart()
 

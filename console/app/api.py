@@ -20,6 +20,7 @@ from console.api.quota import QuotaEndpoints
 from console.api.refunds import RefundEndpoints
 from console.api.routes import Call
 from console.api.sandbox import SandboxEndpoints
+from console.api.segments import SegmentEndpoints
 from console.api.suppressions import SuppressionEndpoints
 from console.api.templates import TemplateEndpoints
 from console.api.tracking import TrackingEndpoints
@@ -100,6 +101,7 @@ def build_api(engine: Engine, services: Services, simulated: SimulatedMail | Non
         CampaignEndpoints(services.campaigns.service, actor_of),
         TemplateEndpoints(services.areas.templates.service, actor_of),
         ContactEndpoints(services.contacts.contacts, actor_of),
+        SegmentEndpoints(services.contacts.segments, actor_of),
         DomainEndpoints(services.areas.domains.service, actor_of),
         TrackingEndpoints(services.areas.tracking.service, actor_of),
         QueueEndpoints(reader, log, services.queue.operations["queue.why"]),

@@ -7,6 +7,7 @@ from console.pages.campaign_audience import CampaignAudiencePages
 from console.pages.contacts import ContactPages
 from console.pages.imports import ImportPages
 from console.pages.rendering import Renderer
+from console.pages.segments import SegmentPages
 from console.web.application import Area
 
 
@@ -19,9 +20,11 @@ def contact_area(services: Services) -> Area:
             app
         )
         ContactPages(renderer, parts.contacts).add_routes(app)
+        SegmentPages(renderer, parts.segments, parts.contacts).add_routes(app)
         # Before `/campaigns/{id}/{action}`, which takes what is left.
         CampaignAudiencePages(
-            renderer, services.campaigns.service, parts.uploads, parts.audiences, parts.contacts
-        ).add_routes(app)
+            renderer, services.campaigns.service, parts.uploads, parts.audiences, parts.contacts,
+            parts.segments,
+        ).add_routes(app)  # fmt: skip
 
     return add

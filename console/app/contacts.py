@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from console.accounts.actor import Actor
 from console.accounts.arguments import OPERATOR
@@ -12,6 +13,7 @@ from console.campaigns.values import AudienceSpec, Campaign
 from console.contacts.audiences import AudienceService
 from console.contacts.importing import Importer
 from console.contacts.lists import ContactService
+from console.contacts.segments.service import SegmentService
 from console.contacts.uploads import UploadService
 from console.contacts.values import Audience
 from mta.engine.foundation import Foundation
@@ -29,9 +31,16 @@ class ContactParts:
         folder = foundation.loaded.settings.server.data_dir / FOLDER
         self.contacts = ContactService(store, ids, clock, trail)
         self.uploads = UploadService(store, ids, clock, trail, folder)
-        self.audiences = AudienceService(store, ids, clock)
+        zone = ZoneInfo(foundation.loaded.settings.server.timezone)
+        self.segments = SegmentService(store, ids, clock, trail, zone)
+        self.audiences = AudienceService(store, ids, clock, self.segments)
         self.for_campaigns = ContactAudiences(self.audiences)
         self.importer = Importer(store, ids, clock, self.uploads, foundation.suppression.reason_of)
+
+    async def observe_ids(self) -> None:
+        """Tell the id generator of the greatest ids on disk; once at start."""
+        await self.contacts.observe_ids()
+        await self.segments.observe_ids()
 
     async def start(self) -> None:
         """The server runs: read what is uploaded."""

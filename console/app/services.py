@@ -57,6 +57,7 @@ PACKAGES = (
     "console.automations",
     "console.campaigns",
     "console.contacts",
+    "console.contacts.segments",
     "console.maillog",
     "console.privacy",
     "console.public",
@@ -163,7 +164,7 @@ class Services:
         await self.areas.incidents.observe_ids()
         await self.areas.templates.service.observe_ids()
         await self.campaigns.book.observe_ids()
-        await self.contacts.contacts.observe_ids()
+        await self.contacts.observe_ids()
         await self.automations.service.observe_ids()
         await self.authenticator.refresh()
         await self.quota.load()

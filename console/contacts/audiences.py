@@ -3,10 +3,11 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from console.accounts.actor import Actor, NotVisible
 from console.accounts.permissions import Permission
+from console.contacts.segments.service import SegmentService
 from console.contacts.sources import AudienceSource
 from console.contacts.values import Audience, AudienceColumn
 from mta.model.clock import Clock
@@ -19,11 +20,20 @@ PAGE = 900  # contacts that one job looks at: each may become a row
 ERASED = 1_900  # rows that one job erases
 
 
+class _Members(NamedTuple):
+    rows: list[tuple[Any, ...]]  # id, email, key, attrs
+    place: int
+    is_over: bool
+
+
 class AudienceService:
     """Makes, shows and erases audiences."""
 
-    def __init__(self, store: Store, ids: IdGenerator, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, ids: IdGenerator, clock: Clock, segments: SegmentService
+    ) -> None:
         self._store = store
+        self._segments = segments
         self._ids = ids
         self._clock = clock
         self._lock = asyncio.Lock()  # one is made of lists at a time
@@ -59,16 +69,17 @@ class AudienceService:
         *,
         reference: str = "",
     ) -> Audience:
-        """The confirmed members of lists, without those of others and without blocked contacts.
+        """The confirmed members of lists and segments, without those of others; only active contacts.
 
         The same `reference` gives the same audience, also after a restart in the middle of making
-        it. Raises `PermanentError` for lists of nobody or somebody else.
+        it. Raises `PermanentError` for lists and segments of nobody or somebody else.
         """
         actor.require(Permission.CONTACT_VIEW, account)
         for one in (*include, *exclude):
             rows = await self._store.read("list_by_id", list=one)
-            if not rows or rows[0][1] != account:
-                raise PermanentError(f"there is no list {one}")
+            is_list = bool(rows) and rows[0][1] == account
+            if not is_list and not await self._segments.owned(account, one):
+                raise PermanentError(f"there is no list or segment {one}")
         source = json.dumps(
             {"lists": sorted(include), "without": sorted(exclude), "for": reference}
         )
@@ -88,29 +99,35 @@ class AudienceService:
         self, account: int, include: Sequence[int], exclude: Sequence[int] = ()
     ) -> int:
         """How many an audience of these lists would have now; read page by page."""
-        total, after = 0, 0
-        while rows := await self._members(account, include, exclude, after):
-            total, after = total + len(rows), rows[-1][0]
+        total, after, is_over = 0, 0, False
+        while not is_over:
+            rows, after, is_over = await self._members(account, include, exclude, after)
+            total += len(rows)
         return total
 
     async def nth_of_lists(
         self, account: int, include: Sequence[int], exclude: Sequence[int], n: int
     ) -> str:
         """The merge values of one of them as JSON, from 0; "" when there is none."""
-        after = 0
-        while rows := await self._members(account, include, exclude, after):
+        after, is_over = 0, False
+        while not is_over:
+            rows, after, is_over = await self._members(account, include, exclude, after)
             if n < len(rows):
                 return _merge(rows[n][1], rows[n][3])
-            n, after = n - len(rows), rows[-1][0]
+            n -= len(rows)
         return ""
 
     async def _members(
         self, account: int, include: Sequence[int], exclude: Sequence[int], after: int
-    ) -> list[tuple[Any, ...]]:
-        return await self._store.read(
+    ) -> _Members:
+        programs = await self._segments.programs(account, include, exclude)
+        if programs is not None:
+            return _Members(*await self._segments.members(account, programs, after, PAGE))
+        rows = await self._store.read(
             "audience_members", include=json.dumps(list(include)),
             exclude=json.dumps(list(exclude)), after=after, account=account, count=PAGE,
         )  # fmt: skip
+        return _Members(rows, rows[-1][0] if rows else after, len(rows) < PAGE)
 
     async def _extend(self, audience: int, include: list[int], exclude: list[int]) -> bool:
         """One more page; False when it is complete. Durable page by page."""
@@ -118,14 +135,14 @@ class AudienceService:
         if state != "building":
             return False
         ((_, place, total),) = await self._store.read("audience_source", audience=audience)
-        rows = await self._members(account, include, exclude, place)
+        rows, reached, is_over = await self._members(account, include, exclude, place)
         made = [
             (audience, total + n, email, key, _merge(email, attrs), contact)
             for n, (contact, email, key, attrs) in enumerate(rows)
         ]
         work = [Rows("audience_row_insert", made)] if made else []
-        if len(rows) == PAGE:
-            cursor = (audience, place, rows[-1][0], total + len(made))
+        if not is_over:
+            cursor = (audience, place, reached, total + len(made))
             work.append(Rows("audience_place", [cursor], expect=1))
         else:
             total += len(made)
@@ -133,7 +150,7 @@ class AudienceService:
             counts = json.dumps({"rows": total, "accepted": total})
             work.append(Rows("audience_ready", [(audience, total, counts, columns)], expect=1))
         await self._store.submit(work, bulk=True)
-        return len(rows) == PAGE
+        return not is_over
 
     async def _columns_of_lists(self, audience: int, last: Sequence[tuple[Any, ...]]) -> str:
         """The fields of the rows, counted page by page."""

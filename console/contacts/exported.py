@@ -22,6 +22,7 @@ TABLES = (
         key=("list", "contact"),
         start=(0, 0),
     ),
+    table("contact_segment", "id:id account:id name filter:json created_at:time changed_at:time"),
     table(
         "consent",
         "consent AS c",

@@ -1,14 +1,16 @@
-"""`/campaigns/{id}/audience`: the step of a draft that says who gets it: a file, or lists."""
+"""`/campaigns/{id}/audience`: the step of a draft that says who gets it: a file, or lists and segments."""
 
 from collections.abc import Mapping
 
 from aiohttp import web
 
+from console.accounts.actor import NotVisible
 from console.accounts.permissions import Permission
 from console.campaigns.service import CampaignService
 from console.campaigns.values import AudienceSpec, Campaign
 from console.contacts.audiences import AudienceService
 from console.contacts.lists import ContactService
+from console.contacts.segments.service import SegmentService
 from console.contacts.uploads import UploadService
 from console.contacts.values import UploadState
 from console.pages.campaign_wizard import STEPS
@@ -31,12 +33,14 @@ class CampaignAudiencePages:
         uploads: UploadService,
         audiences: AudienceService,
         contacts: ContactService,
+        segments: SegmentService,
     ) -> None:
         self._renderer = renderer
         self._campaigns = campaigns
         self._uploads = uploads
         self._audiences = audiences
         self._contacts = contacts
+        self._segments = segments
 
     def add_routes(self, app: web.Application) -> None:
         """Both of them."""
@@ -44,11 +48,11 @@ class CampaignAudiencePages:
         app.router.add_post("/campaigns/{id}/audience", self.choose)
 
     async def show(self, request: web.Request) -> web.Response:
-        """A field for a file, the latest files, and the lists."""
+        """A field for a file, the latest files, lists and segments."""
         return await self._page(request, await campaign_of(request, self._campaigns))
 
     async def choose(self, request: web.Request) -> web.StreamResponse:
-        """Take a file that was read, or lists; on with the content."""
+        """Take a file that was read, or lists and segments; on with the content."""
         session, form = session_of(request), await request.post()
         campaign = await campaign_of(request, self._campaigns)
         session.actor.require(Permission.CAMPAIGN_EDIT, campaign.account)
@@ -75,11 +79,12 @@ class CampaignAudiencePages:
         post = await request.post()
         include = tuple(id_of(str(one)) for one in post.getall("include", []))
         exclude = tuple(id_of(str(one)) for one in post.getall("exclude", []))
-        for one in (*include, *exclude):
-            if (await self._contacts.list(actor, one)).account != campaign.account:
-                raise PermanentError("the list is not of this account")
+        known = {one.id for one in await self._contacts.lists(actor, campaign.account)}
+        known |= {one.id for one in await self._segments.list(actor, campaign.account)}
+        if not known.issuperset((*include, *exclude)):
+            raise NotVisible("the list or segment is not of this account")
         if not include:
-            raise PermanentError("choose a file or a list")
+            raise PermanentError("choose a file, a list or a segment")
         count = await self._audiences.count_of_lists(campaign.account, include, exclude)
         return AudienceSpec(include=include, exclude=exclude, count=count)
 
@@ -88,13 +93,14 @@ class CampaignAudiencePages:
     ) -> web.Response:
         actor = session_of(request).actor
         found = []
-        lists = []
+        lists, segments = [], []
         if actor.may(Permission.CONTACT_VIEW, campaign.account):
             found = await self._uploads.list(actor, campaign.account, count=SHOWN_UPLOADS)
             lists = await self._contacts.lists(actor, campaign.account)
+            segments = await self._segments.list(actor, campaign.account)
         values = {
             "campaign": campaign, "tones": TONES, "steps": STEPS, "step": "audience",
-            "problem": problem, "lists": lists,
+            "problem": problem, "lists": lists, "segments": segments,
             "uploads": [one for one in found if one.state is UploadState.READY],
             "may_upload": actor.may(Permission.CONTACT_EDIT, campaign.account),
         }  # fmt: skip

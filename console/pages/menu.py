@@ -79,6 +79,7 @@ SECTIONS = (
         (
             MenuItem("contacts", "/contacts", "user", "contact.view"),
             MenuItem("lists", "/lists", "list", "contact.view"),
+            MenuItem("segments", "/segments", "adjustments", "contact.view"),
             MenuItem("imports", "/imports", "upload", "contact.view"),
             MenuItem("suppressions", "/suppressions", "ban", "suppression.view"),
         ),

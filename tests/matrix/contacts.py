@@ -3,12 +3,17 @@
 from collections.abc import AsyncIterator
 
 from console.accounts.permissions import Permission
+from console.contacts.segments.values import Segment
 from console.contacts.values import ColumnMapping, Contact, ContactList, Upload
 from tests.accounts_world import OPERATOR
 from tests.matrix.stand import Row, Stand
 
 WITHOUT_ACTOR = {
     "ContactService.observe_ids": "at the start, gives nothing away",
+    "SegmentService.observe_ids": "at the start, gives nothing away",
+    "SegmentService.owned": "for audiences, of the account that they are made for",
+    "SegmentService.programs": "for audiences, of the account that they are made for",
+    "SegmentService.members": "for audiences, of the account that they are made for",
     "AudienceService.count_of_lists": "a number for the campaign's own account",
     "AudienceService.nth_of_lists": "for campaigns: their service asks",
     "ContactAudiences.counts": "for campaigns: their service asks, the account is compared",
@@ -17,6 +22,8 @@ WITHOUT_ACTOR = {
 }
 
 INSIDE = {"ContactAudiences.freeze": "for the runner"}
+
+_FILTER = {"field": "email", "op": "filled"}
 
 
 async def _file() -> AsyncIterator[bytes]:
@@ -53,6 +60,10 @@ async def _list(stand: Stand, account: int) -> ContactList:
         return await _parts(stand).contacts.add_list(OPERATOR, account, "x")
 
     return await stand.once(f"list {account}", make)
+
+
+async def _segment(stand: Stand, account: int) -> Segment:
+    return await _parts(stand).segments.add(OPERATOR, account, stand.name(), _FILTER)
 
 
 async def _both(stand: Stand, account: int) -> tuple[int, list[int]]:
@@ -139,6 +150,32 @@ ROWS = (
     ),
     Row(
         "ContactService.enlist", _EDIT, lambda s, a, _, m: _parts(s).contacts.enlist(a, *m), _both
+    ),
+    Row("SegmentService.list", _VIEW, lambda s, a, n, _: _parts(s).segments.list(a, n)),
+    Row("SegmentService.get", _VIEW, lambda s, a, _, m: _parts(s).segments.get(a, m.id), _segment),
+    Row(
+        "SegmentService.add", _EDIT,
+        lambda s, a, n, _: _parts(s).segments.add(a, n, s.name(), _FILTER),
+    ),
+    Row(
+        "SegmentService.change", _EDIT,
+        lambda s, a, _, m: _parts(s).segments.change(a, m.id, m.name, _FILTER), _segment,
+    ),
+    Row(
+        "SegmentService.remove", _EDIT, lambda s, a, _, m: _parts(s).segments.remove(a, m.id),
+        _segment,
+    ),
+    Row(
+        "SegmentService.count", _VIEW, lambda s, a, _, m: _parts(s).segments.count(a, m.id),
+        _segment,
+    ),
+    Row(
+        "SegmentService.count_of", _VIEW,
+        lambda s, a, n, _: _parts(s).segments.count_of(a, n, _FILTER),
+    ),
+    Row(
+        "SegmentService.preview", _VIEW,
+        lambda s, a, n, _: _parts(s).segments.preview(a, n, _FILTER),
     ),
     Row(
         "ContactService.delist", _EDIT, lambda s, a, _, m: _parts(s).contacts.delist(a, *m), _both

@@ -4,6 +4,7 @@ from console.accounts.values import Scope
 from tests.matrix import automations
 from tests.matrix.routes import Asks, RouteRow
 
+_FILTER = {"field": "email", "op": "filled"}
 _V1 = "/api/v1"
 _MAIL = {"from": "a@own.example.org", "to": "b@example.com", "subject": "x", "text": "x"}
 
@@ -77,6 +78,26 @@ ROWS = (
     RouteRow(
         "POST", f"{_V1}/lists/{{id}}/members", Scope.CONTACT_EDIT,
         url=f"{_V1}/lists/{{list}}/members", json={"email": "a@example.com"},
+    ),
+    RouteRow("GET", f"{_V1}/segments", Scope.CONTACT_VIEW),
+    RouteRow(
+        "POST", f"{_V1}/segments", Scope.CONTACT_EDIT,
+        json={"name": "s{number}", "filter": _FILTER},
+    ),
+    RouteRow("POST", f"{_V1}/segments/count", Scope.CONTACT_VIEW, json={"filter": _FILTER}),
+    RouteRow(
+        "GET", f"{_V1}/segments/{{id}}", Scope.CONTACT_VIEW, url=f"{_V1}/segments/{{segment}}"
+    ),
+    RouteRow(
+        "PUT", f"{_V1}/segments/{{id}}", Scope.CONTACT_EDIT, url=f"{_V1}/segments/{{segment}}",
+        json={"name": "s{number}", "filter": _FILTER},
+    ),
+    RouteRow(
+        "DELETE", f"{_V1}/segments/{{id}}", Scope.CONTACT_EDIT, url=f"{_V1}/segments/{{segment}}"
+    ),
+    RouteRow(
+        "GET", f"{_V1}/segments/{{id}}/count", Scope.CONTACT_VIEW,
+        url=f"{_V1}/segments/{{segment}}/count",
     ),
     _campaign("GET", "", _CV, is_view=True),
     _campaign("PATCH", "", _CE, {"name": "y"}),

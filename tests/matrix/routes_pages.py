@@ -250,6 +250,24 @@ ROWS = (
         "POST", "/lists/{id}/leave", Permission.CONTACT_EDIT, url="/lists/{list}/leave",
         form={"contact": "1"},
     ),
+    RouteRow("GET", "/segments", Permission.CONTACT_VIEW),
+    RouteRow("GET", "/segments/new", Permission.CONTACT_EDIT),
+    RouteRow(
+        "POST", "/segments", Permission.CONTACT_EDIT,
+        form={"name": "s{number}", "field-0": "email", "op-0": "filled"},
+    ),
+    RouteRow(
+        "POST", "/segments/count", Permission.CONTACT_VIEW,
+        form={"field-0": "email", "op-0": "filled"},
+    ),
+    RouteRow("GET", "/segments/{id}", Permission.CONTACT_VIEW, url="/segments/{segment}"),
+    RouteRow(
+        "POST", "/segments/{id}", Permission.CONTACT_EDIT, url="/segments/{segment}",
+        form={"name": "t{number}", "field-0": "email", "op-0": "filled"},
+    ),
+    RouteRow(
+        "POST", "/segments/{id}/remove", Permission.CONTACT_EDIT, url="/segments/{segment}/remove"
+    ),
     RouteRow("GET", "/imports", Permission.CONTACT_VIEW),
     RouteRow("POST", "/imports", Permission.CONTACT_EDIT, file="correo\na@example.com\n"),
     RouteRow("GET", "/imports/{id}", Permission.CONTACT_VIEW, url="/imports/{upload}"),

@@ -57,6 +57,11 @@ async def _list(services: Services, account: int, number: int) -> object:
     return (await services.contacts.contacts.add_list(OPERATOR, account, f"l{number}")).id
 
 
+async def _segment(services: Services, account: int, number: int) -> object:
+    document = {"field": "email", "op": "filled"}
+    return (await services.contacts.segments.add(OPERATOR, account, f"seg{number}", document)).id
+
+
 async def _upload(services: Services, account: int, _number: int) -> object:
     return (await services.contacts.uploads.receive(OPERATOR, account, "x.csv", _rows())).id
 
@@ -84,7 +89,8 @@ async def _credential(services: Services, account: int, _number: int) -> object:
 MAKERS: Mapping[str, Make] = MappingProxyType(
     {
         "hook": _hook, "incident": _incident, "lone_domain": _lone_domain, "refund": _refund,
-        "automation": _automation, "contact": _contact, "list": _list, "upload": _upload,
+        "automation": _automation, "contact": _contact, "list": _list, "segment": _segment,
+        "upload": _upload,
         "template": _template, "media": _media, "campaign": _campaign, "credential": _credential,
     }
 )  # fmt: skip

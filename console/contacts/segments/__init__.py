@@ -1,0 +1,1 @@
+"""Segments: contacts chosen by what is known of them, looked up anew each time."""
