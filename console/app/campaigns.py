@@ -24,7 +24,7 @@ from console.campaigns.providers import ProviderFigures
 from console.campaigns.runner import CampaignRunner
 from console.campaigns.service import CampaignService
 from console.campaigns.steering import Steering
-from console.campaigns.stopping import FOLLOWER, TYPES, StopRules, tally
+from console.campaigns.stopping import FOLLOWER, TYPES, Limits, StopRules, tally
 from console.campaigns.testing import TestMails, TestTools
 from console.campaigns.values import Campaign
 from console.tracking.accounts import OptionsOf
@@ -58,7 +58,8 @@ class CampaignParts:
     ) -> None:
         """`port`: the running dispatcher; None when no server runs."""
         store, ids, clock = foundation.store, foundation.ids, foundation.clock
-        self._timezone = foundation.loaded.settings.server.timezone
+        settings = foundation.loaded.settings
+        self._timezone = settings.server.timezone
         self._accounts = accounts
         self._authenticator = authenticator
         self._quota = quota
@@ -70,7 +71,7 @@ class CampaignParts:
         self.runner: CampaignRunner | None = None
         self.pace = Pace()
         providers = ProviderFigures(store, clock, foundation.sites, port)
-        self._rules = StopRules(store, providers)
+        self._rules = StopRules(store, providers, Limits.of(settings.campaigns))
         self._tally: EventFollower | None = None
         self._filter = FilterCheck(
             foundation.loaded.settings.campaigns.spam_filter or "", self._row_of, clock

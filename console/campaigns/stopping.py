@@ -14,19 +14,13 @@ from console.campaigns.states import Reason
 from console.campaigns.values import Campaign, Counts
 from mta.bounces.classes import BounceClass
 from mta.model.traffic import DeliveryState, EventType
+from mta.settings.console_schema import Campaigns
 from mta.spool.follower import FollowedEvent
 from mta.store.base import Store
 from mta.store.work import Rows
 
 FOLLOWER = "campaigns.tally"
 TYPES = frozenset({EventType.BOUNCED, EventType.COMPLAINED})
-
-HARD_AFTER = 500  # mails that were tried
-HARD_PERCENT = 5.0
-COMPLAINTS_LEAST = 3  # one or two are chance
-COMPLAINTS_PERCENT = 0.3  # of what was delivered; what Gmail and Yahoo name as the limit
-POLICY_AFTER = 100  # mails tried at a provider
-POLICY_PERCENT = 20.0
 
 _POLICY = frozenset(
     (
@@ -44,6 +38,27 @@ class Tally(StrEnum):
     HARD = "hard"
     POLICY = "policy"
     COMPLAINT = "complaint"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much harm is too much; percentages, 0: the rule is off. Defaults are those of settings."""
+
+    bounces: float = 5.0
+    bounces_after: int = 500  # mails that were tried
+    complaints: float = 0.3  # of what was delivered; what Gmail and Yahoo name as the limit
+    complaints_after: int = 3  # one or two are chance
+    policy: float = 20.0
+    policy_after: int = 100  # mails tried at a provider
+
+    @classmethod
+    def of(cls, settings: Campaigns) -> "Limits":
+        """As the settings say."""
+        return cls(
+            settings.stop_bounces, settings.stop_bounces_after,
+            settings.stop_complaints, settings.stop_complaints_after,
+            settings.stop_policy, settings.stop_policy_after,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,29 +97,37 @@ def stop_of(
     policy: Mapping[str, int],
     providers: Sequence[ProviderProgress],
     passed: Collection[str],
+    limits: Limits,
 ) -> Stop | None:
     """The first rule that is broken; `policy`: refusals by provider; `passed`: rules that are off."""
     delivered = counts.get(DeliveryState.DELIVERED, 0)
     tried = delivered + counts.get(DeliveryState.BOUNCED, 0)
     hard, complaints = tallies.get(Tally.HARD, 0), tallies.get(Tally.COMPLAINT, 0)
-    if Reason.COMPLAINTS not in passed and complaints >= COMPLAINTS_LEAST:
+    is_judged = Reason.COMPLAINTS not in passed and complaints >= limits.complaints_after
+    if is_judged and _is_over(complaints, delivered, limits.complaints):
         percent = 100 * complaints / max(1, delivered)
-        if percent > COMPLAINTS_PERCENT:
-            return Stop(Reason.COMPLAINTS, f"{complaints} complaints: {percent:.2f} %")
-    if Reason.BOUNCES not in passed and tried >= HARD_AFTER:
-        percent = 100 * hard / tried
-        if percent > HARD_PERCENT:
-            return Stop(
-                Reason.BOUNCES, f"{hard} of {tried} addresses do not exist: {percent:.1f} %"
-            )
-    if Reason.POLICY not in passed:
-        for one in providers:
-            refused, tried = policy.get(one.provider, 0), one.delivered + one.failed
-            if tried >= POLICY_AFTER and 100 * refused > POLICY_PERCENT * tried:
-                percent = 100 * refused / tried
-                note = f"{one.provider} refuses {refused} of {tried}: {percent:.0f} %"
-                return Stop(Reason.POLICY, note)
+        return Stop(Reason.COMPLAINTS, f"{complaints} complaints: {percent:.2f} %")
+    is_judged = Reason.BOUNCES not in passed and tried >= limits.bounces_after
+    if is_judged and _is_over(hard, tried, limits.bounces):
+        note = f"{hard} of {tried} addresses do not exist: {100 * hard / tried:.1f} %"
+        return Stop(Reason.BOUNCES, note)
+    return None if Reason.POLICY in passed else _refused(policy, providers, limits)
+
+
+def _refused(
+    policy: Mapping[str, int], providers: Sequence[ProviderProgress], limits: Limits
+) -> Stop | None:
+    """Whether one provider refuses too much."""
+    for one in providers:
+        refused, tried = policy.get(one.provider, 0), one.delivered + one.failed
+        if tried >= limits.policy_after and _is_over(refused, tried, limits.policy):
+            note = f"{one.provider} refuses {refused} of {tried}: {100 * refused / tried:.0f} %"
+            return Stop(Reason.POLICY, note)
     return None
+
+
+def _is_over(part: int, whole: int, percent: float) -> bool:
+    return bool(percent) and 100 * part > percent * whole
 
 
 def summed(rows: Sequence[tuple[int, str, int]]) -> Counter[Tally]:
@@ -118,9 +141,10 @@ def summed(rows: Sequence[tuple[int, str, int]]) -> Counter[Tally]:
 class StopRules:
     """Asks the rules about running campaigns."""
 
-    def __init__(self, store: Store, providers: ProviderFigures) -> None:
+    def __init__(self, store: Store, providers: ProviderFigures, limits: Limits) -> None:
         self._store = store
         self._providers = providers
+        self._limits = limits
 
     async def look(self, campaign: Campaign, counts: Counts) -> Stop | None:
         """The rule that is broken, if one is."""
@@ -131,6 +155,8 @@ class StopRules:
         for site, kind, n in rows:
             if kind == Tally.POLICY:
                 policy[self._providers.name_of(site)] += n
-        is_much = policy.total() > POLICY_AFTER * POLICY_PERCENT / 100
+        limits = self._limits
+        is_much = _is_over(policy.total(), limits.policy_after, limits.policy)
         providers = await self._providers.of(campaign) if is_much else ()
-        return stop_of(counts, summed(rows), policy, providers, campaign.plan.passed)
+        passed = campaign.plan.passed
+        return stop_of(counts, summed(rows), policy, providers, passed, limits)

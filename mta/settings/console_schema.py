@@ -20,6 +20,7 @@ from mta.settings.values import (
     OptionalListen,
     OptionalPath,
     OptionalSecretUrl,
+    Percent,
     Text,
 )
 
@@ -115,6 +116,22 @@ class Campaigns(Table):
         "",
         "SpamAssassin (spamd://127.0.0.1:783) or rspamd (http://127.0.0.1:11333) that the preflight "
         "shows the mail to, with the values of the first recipient. Empty: none.",
+    )
+    stop_bounces: Percent = setting(
+        5.0, "A campaign pauses when more of its addresses than that do not exist; 0: never."
+    )
+    stop_bounces_after: Count = setting(500, "Not before so many mails were tried.", ge=1)
+    stop_complaints: Percent = setting(
+        0.3, "A campaign pauses when more of those who got it than that complain; 0: never."
+    )
+    stop_complaints_after: Count = setting(3, "Not before so many complaints.", ge=1)
+    stop_policy: Percent = setting(
+        20.0,
+        "A campaign pauses when one provider refuses more of its mail than that for policy, "
+        "content or reputation; 0: never.",
+    )
+    stop_policy_after: Count = setting(
+        100, "Not before so many mails were tried at that provider.", ge=1
     )
 
 

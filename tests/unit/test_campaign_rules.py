@@ -14,7 +14,7 @@ from console.campaigns.preflight.forecast import forecast
 from console.campaigns.preflight.texts import TEXTS
 from console.campaigns.providers import ProviderProgress
 from console.campaigns.states import LIVE, TRANSITIONS, CampaignStatus, Origin, Reason
-from console.campaigns.stopping import Tally, stop_of
+from console.campaigns.stopping import Limits, Tally, stop_of
 from console.campaigns.values import (
     Acceptance,
     AudienceSpec,
@@ -26,9 +26,11 @@ from console.campaigns.values import (
 )
 from console.campaigns.windows import is_within, moment_ms, next_opening_ms
 from mta.model.traffic import DeliveryState
+from mta.settings.console_schema import Campaigns
 from mta.shaping.rules import Shaping
 
 LIMA, MADRID, SANTIAGO = map(ZoneInfo, ("America/Lima", "Europe/Madrid", "America/Santiago"))
+LIMITS = Limits.of(Campaigns())
 OFFICE = Plan(days=(0, 1, 2, 3, 4), from_minute=8 * 60, to_minute=18 * 60)
 
 
@@ -109,17 +111,41 @@ def counts(delivered: int, bounced: int = 0) -> dict:
 )
 def test_T_e_dead_addresses_and_complaints_stop_a_campaign(delivered, hard, complaints, reason):
     tallies = {Tally.HARD: hard, Tally.COMPLAINT: complaints}
-    stop = stop_of(counts(delivered, hard), tallies, {}, (), ())
+    stop = stop_of(counts(delivered, hard), tallies, {}, (), (), LIMITS)
     assert (stop.reason if stop else None) == reason
-    assert reason is None or stop_of(counts(delivered, hard), tallies, {}, (), (reason,)) is None
+    assert (
+        reason is None
+        or stop_of(counts(delivered, hard), tallies, {}, (), (reason,), LIMITS) is None
+    )
 
 
 def test_T_e_one_provider_that_refuses_by_policy_stops_a_campaign():
     google = ProviderProgress("google", delivered=79, failed=21)
-    stop = stop_of(counts(900, 21), {Tally.POLICY: 21}, {"google": 21}, (google,), ())
+    stop = stop_of(counts(900, 21), {Tally.POLICY: 21}, {"google": 21}, (google,), (), LIMITS)
     assert stop.reason is Reason.POLICY
     assert "google" in stop.note
-    assert stop_of(counts(900, 20), {Tally.POLICY: 20}, {"google": 20}, (google,), ()) is None
+    assert (
+        stop_of(counts(900, 20), {Tally.POLICY: 20}, {"google": 20}, (google,), (), LIMITS) is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        (Limits(bounces=2.5), Reason.BOUNCES),
+        (Limits(bounces=2.5, bounces_after=2_001), None),
+        (Limits(complaints=0.1), Reason.COMPLAINTS),
+        (Limits(complaints=0.1, complaints_after=4), None),
+        (Limits(policy=5, policy_after=50), Reason.POLICY),
+        (Limits(bounces=0, complaints=0, policy=0), None),
+        (Limits(), None),
+    ],
+)
+def test_T_e_how_much_is_too_much_is_a_setting(limits, reason):
+    google = ProviderProgress("google", delivered=90, failed=10)
+    tallies = {Tally.HARD: 60, Tally.COMPLAINT: 3, Tally.POLICY: 6}
+    stop = stop_of(counts(1_940, 60), tallies, {"google": 6}, (google,), (), limits)
+    assert (stop.reason if stop else None) == reason
 
 
 def codes(html: str = "<p>Hola</p>", *, text: str = "Hola", columns=(), **content) -> set[str]:
