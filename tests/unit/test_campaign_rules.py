@@ -217,6 +217,7 @@ def test_every_finding_speaks_both_languages_with_the_same_values():
         (
             "problem", "accepted", "left_out", "needed", "left", "domain", "field", "empty",
             "total", "size", "meant", "default", "count", "link", "shown", "start", "words", "minutes", "slowest",
+            "filter", "score", "limit", "rules",
         ),
         "7",
     )  # fmt: skip
