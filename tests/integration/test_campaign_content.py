@@ -82,7 +82,7 @@ async def test_who_unsubscribes_while_a_campaign_waits_gets_nothing_and_costs_no
     await relay.bag(10)
     draft = await relay.draft(4, rate_per_hour=360_000)
     claiming = relay.store.gate("delivery_claim")
-    await relay.campaigns.start(OPERATOR, draft.id)
+    await relay.campaigns.start(OPERATOR, draft.id, ANY)
     await relay.until(lambda: relay.sql("SELECT count(*) FROM delivery")[0][0] == 4)
     ((waiting,),) = relay.sql("SELECT id FROM delivery WHERE address LIKE 'u3@%'")
     effects = relay.engine.feedback.effects
