@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from console.accounts.permissions import PERMISSIONS
 from console.accounts.values import Limits, Role, Scope
@@ -17,6 +18,8 @@ from tests.matrix.routes import Asks, RouteRow
 from tests.matrix.things import made_for
 from tests.web_world import sign_in, token_of
 from tests.whole_server import run_server, url_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROWS = [row for table in (routes_pages, routes_api, routes_templates) for row in table.ROWS]
 PASSWORD = "correcto caballo"
@@ -98,9 +101,9 @@ async def _fill(server: Server, url: str) -> Site:
     return Site(server, url, accounts, subs, users)
 
 
-@pytest.fixture
-async def site(tmp_path):
-    async with run_server(tmp_path) as server:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory):
+    async with run_server(tmp_path_factory.mktemp("site")) as server:
         yield await _fill(server, url_of(server))
 
 
