@@ -8,9 +8,10 @@ from pydantic import BaseModel, Field
 from console.accounts.values import Scope
 from console.api.messages.log import MessageLog, Viewer
 from console.api.messages.request import MailClass
-from console.api.messages.schemas import Id, Status, Time
+from console.api.messages.schemas import Id, Time
 from console.api.pagination import page
 from console.api.routes import Answer, Call, Route
+from console.maillog.search import Standing
 from mta.events.record import rfc3339
 from mta.model.traffic import DeliveryState, Gate, TrafficClass
 from mta.spool.inspection import LAST_OPEN, QueueReader
@@ -31,7 +32,7 @@ class FlowAnswer(BaseModel):
     gate: str = Field(description="`open`, `held` or `cancelled`.")
     reason: str
     waiting: int = Field(description="Deliveries that are not final.")
-    states: dict[Status, int]
+    states: dict[Standing, int]
 
 
 class FlowList(BaseModel):
@@ -46,7 +47,7 @@ class WhyAnswer(BaseModel):
 
     id: Id
     recipient: str
-    state: Status
+    state: Standing
     due: Time | None
     held_by: list[dict[str, Any]]
     last_reply: str

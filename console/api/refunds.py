@@ -25,11 +25,12 @@ from console.accounts.quota.service import QuotaService
 from console.accounts.values import Scope
 from console.api.acting import ActorOf, carried_out, number_of
 from console.api.messages.request import Schema
-from console.api.messages.schemas import Id, Status, Time
+from console.api.messages.schemas import Id, Time
 from console.api.moment import Moment
 from console.api.pagination import Paged, cursor_of, page, place_of
 from console.api.refusals import ApiRefusal
 from console.api.routes import Answer, Call, Route
+from console.maillog.search import Standing
 from mta.model.errors import PermanentError
 
 _PATH = "/api/v1/quota/refunds"
@@ -126,7 +127,7 @@ class RefundedDelivery(BaseModel):
     delivery: Id
     message: Id
     recipient: str
-    state: Status
+    state: Standing
     account: Id
 
 

@@ -6,6 +6,7 @@ A page costs the same however much mail there is: with 4,000,000 deliveries on a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import orjson
@@ -21,6 +22,35 @@ ANY = -1
 _FOREVER = (1 << 63) - 1
 
 
+class Standing(StrEnum):
+    """How a delivery stands, as people are told: what waits for another attempt is not "scheduled"."""
+
+    SCHEDULED = "scheduled"  # somebody asked for a later hour
+    DEFERRED = "deferred"  # tried, and tried again later
+    READY = "ready"
+    CLAIMED = "claimed"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    EXPIRED = "expired"
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+
+    @classmethod
+    def of(cls, state: int, attempts: int) -> "Standing":
+        """Of a delivery in that state after so many attempts."""
+        if state == DeliveryState.SCHEDULED and attempts:
+            return cls.DEFERRED
+        return cls(DeliveryState(state).label)
+
+    @property
+    def parameters(self) -> tuple[int, int]:
+        """Its state, and whether it was tried (1 or 0; -1 where that does not matter)."""
+        if self is Standing.DEFERRED:
+            return DeliveryState.SCHEDULED, 1
+        is_scheduled = self is Standing.SCHEDULED
+        return DeliveryState[self.name], 0 if is_scheduled else ANY
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """Empty values mean anything; texts are looked for in any case of ASCII letters."""
@@ -29,7 +59,7 @@ class Search:
     sender: str = ""  # a part of it
     subject: str = ""  # a part of it
     tag: str = ""
-    state: DeliveryState | None = None
+    standing: Standing | None = None
     klass: TrafficClass | None = None
     credential: int = 0
     since_ms: int = 0
@@ -40,7 +70,7 @@ class Search:
     def _is_narrowed(self) -> bool:
         """Whether rows that are looked at may not fit; else a page need not look further."""
         words = (self.recipient, self.sender, self.subject, self.tag, self.credential, self.key)
-        return any(words) or self.state is not None or self.klass is not None
+        return any(words) or self.standing is not None or self.klass is not None
 
     @property
     def statement(self) -> str:
@@ -51,12 +81,14 @@ class Search:
 
     def parameters(self, account: int, before: int, count: int) -> dict[str, Any]:
         """For the statement; `before`: the place of the page, 0: the beginning."""
+        state, tried = (ANY, ANY) if self.standing is None else self.standing.parameters
         values = {
             "account": account,
             "before": before or _FOREVER,
             "since": min(self.since_ms * 1_000_000, _FOREVER),
             "until": min(self.until_ms * 1_000_000, _FOREVER) or _FOREVER,
-            "state": ANY if self.state is None else int(self.state),
+            "state": int(state),
+            "tried": tried,
             "class": ANY if self.klass is None else int(self.klass),
             "credential": self.credential,
             "sender": self.sender.lower(),
@@ -102,6 +134,11 @@ class LogRow:
     def accepted_ms(self) -> int:
         """When its message was taken."""
         return id_time_ms(self.message)
+
+    @property
+    def standing(self) -> Standing:
+        """As people are told."""
+        return Standing.of(self.state, self.attempts)
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> "LogRow":

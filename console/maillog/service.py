@@ -11,7 +11,7 @@ from console.accounts.audit import AuditTrail
 from console.accounts.permissions import Permission
 from console.maillog.dialogue import Line, dialogue
 from console.maillog.resending import Submit, submission_of
-from console.maillog.search import LogPage, Search, find_page
+from console.maillog.search import LogPage, Search, Standing, find_page
 from mta.events.record import EVENT_TYPES
 from mta.model.clock import Clock
 from mta.model.errors import ContentDamaged, PermanentError, TransientError
@@ -53,6 +53,11 @@ class Mail:
     def accepted_ms(self) -> int:
         """When its message was taken."""
         return id_time_ms(self.message.id)
+
+    @property
+    def standing(self) -> Standing:
+        """The same, as people are told."""
+        return Standing.of(self.row.delivery.state, self.row.delivery.attempts)
 
     @property
     def state(self) -> DeliveryState:

@@ -10,14 +10,14 @@ from aiohttp import web
 
 from console.accounts.actor import NotPermitted, NotVisible
 from console.accounts.permissions import Permission
-from console.maillog.search import Search
+from console.maillog.search import Search, Standing
 from console.maillog.service import Mail, MailLogService
 from console.pages.account_switch import current_account
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
 from mta.intake.header_encoding import UndecodableWords, decode_words
 from mta.model.errors import PermanentError, TransientError
-from mta.model.traffic import DeliveryState, TrafficClass
+from mta.model.traffic import TrafficClass
 
 PAGE_SIZE = 50
 MAX_TEXT = 320
@@ -26,7 +26,7 @@ _MAX = (1 << 63) - 1
 TONES: Mapping[str, str] = MappingProxyType(
     {
         "delivered": "good", "bounced": "bad", "expired": "bad", "suppressed": "warn",
-        "cancelled": "off", "scheduled": "info", "ready": "info", "claimed": "info",
+        "cancelled": "off", "scheduled": "info", "ready": "info", "claimed": "info", "deferred": "warn",
     }
 )  # fmt: skip
 _FIELDS = ("recipient", "sender", "subject", "tag", "state", "class", "key", "since", "until")
@@ -71,7 +71,7 @@ class ActivityPages:
             "given": given,
             "is_narrowed": any(given.values()),
             "older": older,
-            "states": list(DeliveryState),
+            "states": list(Standing),
             "classes": list(TrafficClass),
             "readable": readable,
             "tones": TONES,
@@ -134,7 +134,7 @@ class ActivityPages:
         return self._renderer.page(request, "activity_mail.html", values, status=status)
 
     def _search(self, given: dict[str, str]) -> Search:
-        states = {state.label: state for state in DeliveryState}
+        states = {one.value: one for one in Standing}
         classes = {klass.label: klass for klass in TrafficClass}
         until = _day(given["until"], self._zone)
         return Search(
@@ -142,7 +142,7 @@ class ActivityPages:
             sender=given["sender"],
             subject=given["subject"],
             tag=given["tag"],
-            state=states.get(given["state"]),
+            standing=states.get(given["state"]),
             klass=classes.get(given["class"]),
             credential=_number(given["key"]),
             since_ms=_milliseconds(_day(given["since"], self._zone)),

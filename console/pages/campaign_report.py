@@ -12,6 +12,7 @@ from console.accounts.csv_text import Cell
 from console.accounts.permissions import Permission
 from console.campaigns.service import CampaignService
 from console.campaigns.values import Campaign
+from console.maillog.search import Standing
 from console.pages.campaign_words import TONES, campaign_of
 from console.pages.charting import framed
 from console.pages.downloads import send_csv, send_xlsx
@@ -80,6 +81,7 @@ class CampaignReportPages:
             "is_automatic": is_automatic,
             "may_export": session.actor.may(Permission.EXPORT, campaign.account),
             "explain": lambda name: explanation(name, texts.language),
+            "standing": lambda row: Standing.of(row.state, row.attempts),
         }
         return self._renderer.page(request, "campaign_report.html", values)
 
@@ -118,6 +120,7 @@ class CampaignReportPages:
             "query": request.rel_url.update_query(after="").query_string,
             "may_export": session.actor.may(Permission.EXPORT, campaign.account),
             "explain": lambda name: explanation(name, texts.language),
+            "standing": lambda row: Standing.of(row.state, row.attempts),
         }  # fmt: skip
         return self._renderer.page(request, "campaign_recipients.html", values)
 
@@ -135,7 +138,8 @@ class CampaignReportPages:
             async for rows in self._recipients.export(session.actor, choice):
                 yield [
                     (
-                        row.n + 1, row.address, texts(f"activity.states.{row.state.label}"),
+                        row.n + 1, row.address,
+                        texts(f"activity.states.{Standing.of(row.state, row.attempts)}"),
                         row.bounce_class,
                         explanation(row.bounce_class, texts.language) if row.bounce_class else "",
                         row.reply,

@@ -12,7 +12,7 @@ from console.accounts.values import Role
 from console.content.rendering import Renderer
 from console.maillog.dialogue import Line, dialogue
 from console.maillog.resending import _without
-from console.maillog.search import Search
+from console.maillog.search import Search, Standing
 from console.maillog.service import MailLogService
 from mta.model.clock import ManualClock
 from mta.model.ids import IdGenerator
@@ -105,9 +105,33 @@ async def test_T_c_mail_of_others_is_not_there_and_a_viewer_cancels_nothing(worl
 
 
 @pytest.mark.parametrize("recipient", ["", "a@x.org"])
+async def test_what_waits_for_another_attempt_is_not_scheduled_by_anybody(
+    world, tmp_path, recipient
+):
+    (later,) = await world.mail("a@x.org")
+    (deferred,) = await world.mail("a@x.org")
+    (ready,) = await world.mail("a@x.org")
+    with sqlite3.connect(tmp_path / "relevo.db") as connection:
+        connection.execute("UPDATE delivery SET state = 0 WHERE id IN (?, ?)", (later, deferred))
+        connection.execute("UPDATE delivery SET attempts = 1 WHERE id IN (?, ?)", (deferred, ready))
+    connection.close()
+
+    async def found(standing: Standing) -> list[int]:
+        wanted = Search(recipient=recipient, standing=standing)
+        page = await world.log.search(person(Role.VIEWER), ACCOUNT, wanted)
+        assert {row.standing for row in page.rows} <= {standing}
+        return [row.id for row in page.rows]
+
+    assert await found(Standing.SCHEDULED) == [later]
+    assert await found(Standing.DEFERRED) == [deferred]
+    assert await found(Standing.READY) == [ready]
+    assert (await world.log.show(person(Role.VIEWER), deferred)).standing is Standing.DEFERRED
+
+
+@pytest.mark.parametrize("recipient", ["", "a@x.org"])
 async def test_a_page_is_found_by_an_index_whatever_is_looked_for(world, tmp_path, recipient):
     """At four million deliveries a walk over the table would take seconds."""
-    wanted = Search(recipient=recipient, subject="x", state=DeliveryState.BOUNCED, tag="t")
+    wanted = Search(recipient=recipient, subject="x", standing=Standing.BOUNCED, tag="t")
     catalogue = Catalogue([StatementPackage.of("console.maillog")], "sqlite")
     statement = catalogue.reads[wanted.statement].sql
     connection = sqlite3.connect(tmp_path / "relevo.db")

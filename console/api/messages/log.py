@@ -11,10 +11,10 @@ import orjson
 from console.api.messages.schemas import MessageFilter
 from console.api.pagination import page, place_of
 from console.api.refusals import ApiRefusal
-from console.maillog.search import LogRow, Search, find_page
+from console.maillog.search import LogRow, Search, Standing, find_page
 from mta.events.record import as_dict, rfc3339
 from mta.model.ids import id_time_ms
-from mta.model.traffic import DeliveryState, TrafficClass
+from mta.model.traffic import TrafficClass
 from mta.spool.inspection import QueueReader, QueueRow, StoredMessage
 from mta.spool.rows import MessageFlag
 from mta.store.base import Store
@@ -54,7 +54,7 @@ class MessageLog:
             Search(
                 recipient=wanted.recipient,
                 tag=wanted.tag,
-                state=None if wanted.status is None else DeliveryState[wanted.status.name],
+                standing=wanted.status,
                 klass=None if wanted.klass is None else wanted.klass.traffic,
                 credential=viewer.credential,
                 since_ms=max(0, round(wanted.since.timestamp() * 1000)) if wanted.since else 0,
@@ -104,7 +104,7 @@ def _item(row: LogRow) -> Mapping[str, object]:
         "id": str(row.id),
         "message": str(row.message),
         "recipient": row.address,
-        "status": row.state.label,
+        "status": row.standing.value,
         "class": row.klass.label,
         "from": row.sender,
         "subject": row.subject,
@@ -123,7 +123,7 @@ def _delivery(row: QueueRow, sender: str, tags: Sequence[str]) -> Mapping[str, o
         "id": str(d.id),
         "message": str(d.message.id),
         "recipient": d.address,
-        "status": DeliveryState(d.state).label,
+        "status": Standing.of(d.state, d.attempts).value,
         "class": TrafficClass(d.klass).label,
         "from": sender,
         "subject": row.subject,

@@ -1,6 +1,5 @@
 """What the endpoints about messages answer, and what their lists are narrowed by."""
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -10,23 +9,11 @@ from console.api.messages.request import MailClass
 from console.api.messages.result import ItemStatus
 from console.api.moment import Moment
 from console.api.pagination import Paged
+from console.maillog.search import Standing
 from mta.intake.steering import MAX_VALUE
 
 Id = Annotated[str, Field(pattern=r"^[0-9]{1,19}$", examples=["1795347660672723964"])]
 Time = Annotated[str, Field(examples=["2026-11-22T11:41:00.678Z"])]
-
-
-class Status(StrEnum):
-    """The state of a delivery; those from `delivered` on are final."""
-
-    SCHEDULED = "scheduled"
-    READY = "ready"
-    CLAIMED = "claimed"
-    DELIVERED = "delivered"
-    BOUNCED = "bounced"
-    EXPIRED = "expired"
-    SUPPRESSED = "suppressed"
-    CANCELLED = "cancelled"
 
 
 class Item(BaseModel):
@@ -60,7 +47,7 @@ class Delivery(BaseModel):
     id: Id
     message: Id
     recipient: str
-    status: Status
+    status: Standing
     klass: MailClass = Field(alias="class")
     sender: str = Field(alias="from")
     subject: str
@@ -123,7 +110,7 @@ class Cancelled(BaseModel):
 class MessageFilter(Paged):
     """What `GET /messages` is narrowed by."""
 
-    status: Status | None = None
+    status: Standing | None = None
     recipient: Annotated[str, Field(max_length=MAX_ADDRESS)] = ""
     tag: Annotated[str, Field(max_length=MAX_VALUE)] = ""
     since: Moment | None = None

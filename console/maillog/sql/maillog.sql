@@ -12,7 +12,7 @@ WITH seen AS MATERIALIZED (
     ORDER BY m.id DESC, d.id DESC LIMIT :scanned),
 found AS (
     SELECT * FROM seen
-    WHERE (:state < 0 OR state = :state) AND (:class < 0 OR class = :class)
+    WHERE (:state < 0 OR state = :state) AND (:tried < 0 OR (attempts > 0) = :tried) AND (:class < 0 OR class = :class)
       AND (:sender = '' OR instr(lower(sender), :sender) > 0)
       AND (:subject = '' OR instr(lower(subject), :subject) > 0)
       AND (:tag = '' OR (tags <> '' AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)))
@@ -46,7 +46,7 @@ found AS (
            m.sender, m.subject, m.tags, m.credential, s.last_host
     FROM seen AS s CROSS JOIN message AS m ON m.id = s.message
     WHERE m.account = :account AND (:credential = 0 OR m.credential = :credential)
-      AND (:state < 0 OR s.state = :state) AND (:class < 0 OR s.class = :class)
+      AND (:state < 0 OR s.state = :state) AND (:tried < 0 OR (s.attempts > 0) = :tried) AND (:class < 0 OR s.class = :class)
       AND (:sender = '' OR instr(lower(m.sender), :sender) > 0)
       AND (:subject = '' OR instr(lower(m.subject), :subject) > 0)
       AND (:tag = '' OR (m.tags <> '' AND EXISTS (SELECT 1 FROM json_each(m.tags) WHERE value = :tag)))
@@ -66,7 +66,7 @@ WITH found AS (
     WHERE i.account = :account AND i.key = :key AND m.account = :account
       AND (:credential = 0 OR m.credential = :credential)
       AND d.id < :before AND d.id < :until AND d.id >= :since
-      AND (:state < 0 OR d.state = :state) AND (:class < 0 OR d.class = :class)
+      AND (:state < 0 OR d.state = :state) AND (:tried < 0 OR (d.attempts > 0) = :tried) AND (:class < 0 OR d.class = :class)
       AND (:sender = '' OR instr(lower(m.sender), :sender) > 0)
       AND (:subject = '' OR instr(lower(m.subject), :subject) > 0)
       AND (:tag = '' OR (m.tags <> '' AND EXISTS (SELECT 1 FROM json_each(m.tags) WHERE value = :tag)))
