@@ -8,6 +8,7 @@ from console.app.services import Services
 from console.pages.campaign_design import CampaignDesignPages, design_of
 from console.pages.campaign_file import CampaignFilePages
 from console.pages.campaign_live import CampaignLivePages
+from console.pages.campaign_preview import CampaignPreviewPages
 from console.pages.campaign_report import CampaignReportPages
 from console.pages.campaign_wizard import CampaignWizardPages
 from console.pages.campaigns import CampaignPages
@@ -26,9 +27,8 @@ def campaign_area(services: Services) -> Area:
         CampaignWizardPages(
             renderer, campaigns.service, partial(design_of, templates.service), templates.media
         ).add_routes(app)
-        CampaignDesignPages(
-            renderer, campaigns.service, templates.service, templates.public_url
-        ).add_routes(app)
+        CampaignDesignPages(renderer, campaigns.service, templates.service).add_routes(app)
+        CampaignPreviewPages(renderer, campaigns.service, templates.public_url).add_routes(app)
         contacts = services.contacts
         CampaignFilePages(renderer, campaigns.service, contacts.uploads).add_routes(app)
         sessions = services.sign_in.sessions

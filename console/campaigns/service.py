@@ -1,7 +1,7 @@
 """Campaigns as people work on them: drafts, audience, content, review; and all steps of their life."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from console.accounts.actor import Actor
@@ -100,6 +100,11 @@ class CampaignService(CampaignLife):
     async def preflight(self, actor: Actor, campaign_id: int) -> Report:
         """What is to be said about it before it is sent: errors stop, warnings ask."""
         return await self._preflight.look(await self._seen(actor, campaign_id))
+
+    async def seen_as(self, actor: Actor, campaign_id: int, row: int) -> Mapping[str, str]:
+        """The values of its fields for a row, as a test mail would show them; empty: no such row."""
+        campaign = await self._seen(actor, campaign_id, Permission.CAMPAIGN_TEST)
+        return await self._preflight.seen_as(campaign, row)
 
     async def test_send(
         self,

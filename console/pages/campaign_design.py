@@ -18,7 +18,6 @@ from console.pages.campaign_words import TONES, campaign_of
 from console.pages.forms import id_of, text_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
-from console.pages.template_frame import frame, sample_values
 from console.pages.template_parts import files_of
 from console.templates.composing import CompiledDraft
 from console.templates.designs import MAX_SLOT, Design
@@ -38,19 +37,16 @@ class CampaignDesignPages:
         renderer: Renderer,
         campaigns: CampaignService,
         templates: TemplateService,
-        public_url: str,
     ) -> None:
         self._renderer = renderer
         self._campaigns = campaigns
         self._templates = templates
-        self._public_url = public_url
 
     def add_routes(self, app: web.Application) -> None:
         """All of them."""
         app.router.add_get("/campaigns/{id}/template", self.show)
         app.router.add_post("/campaigns/{id}/template", self.choose)
         app.router.add_post("/campaigns/{id}/slots", self.fill)
-        app.router.add_get("/campaigns/{id}/frame", self.frame)
 
     async def show(self, request: web.Request) -> web.Response:
         """The gallery and the account's own."""
@@ -112,19 +108,6 @@ class CampaignDesignPages:
             await test_myself(request, self._renderer, self._campaigns, campaign.id)
         where = "content" if form.get("do") in ("look", "test") else "send"
         raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/{where}")
-
-    async def frame(self, request: web.Request) -> web.Response:
-        """The mail alone, as somebody gets it, for a frame."""
-        campaign = await campaign_of(request, self._campaigns)
-        design = design_of(self._templates, campaign.content)
-        if design is None:
-            raise web.HTTPNotFound
-        draft = Draft(
-            design.kind, campaign.content.subject, design.key, "",
-            {k: str(v) for k, v in campaign.content.slots.items() if k != DESIGN},
-        )  # fmt: skip
-        compiled = await self._templates.compile(campaign.account, draft)
-        return frame(compiled, sample_values(compiled.fields), public_url=self._public_url)
 
     async def _set(
         self, request: web.Request, campaign: Campaign, draft: Draft, template: int

@@ -131,3 +131,21 @@ async def test_no_page_of_templates_has_a_violation_of_WCAG_2_1_AA(person: Click
     await person.sees("De la biblioteca", "#picker")
     found += await person.look.here("picker")
     assert not found, "\n".join(found)
+
+
+async def test_T_n_a_campaign_is_seen_as_a_row_gets_it_on_each_device(person: Clicks):
+    campaign = await person.campaign("Vista <i>previa</i>", 3)
+    base = f"/campaigns/{campaign.id}"
+    found = await person.look.page(f"{base}/preview?row=2")
+    found += await person.look.page(f"{base}/send")
+    assert not found, "\n".join(found)
+    await person.sees("Campos y destinatarios")
+    await person.browser.open(f"{person.whole.url.rstrip('/')}{base}/preview?row=2")
+    assert (
+        await person.browser.run("return document.querySelectorAll('.device iframe').length") == 3
+    )
+    async with person.browser.frame(".device-phone iframe"):
+        await person.sees("Hola persona 1: bases")
+    await person.browser.fill("#row", "3")
+    await person.click(".row-choice button")
+    await person.sees("Hola persona 2", ".lead-text")

@@ -94,6 +94,7 @@ ROWS = (
     Row("CampaignService.progress", Permission.CAMPAIGN_VIEW, _on("progress"), make=_kept),
     Row("CampaignService.recipients", Permission.CAMPAIGN_VIEW, _on("recipients"), make=_kept),
     Row("CampaignService.preflight", Permission.CAMPAIGN_VIEW, _on("preflight"), make=_kept),
+    Row("CampaignService.seen_as", Permission.CAMPAIGN_TEST, _on("seen_as", 0), make=_kept),
     Row(
         "CampaignService.test_send",
         Permission.CAMPAIGN_TEST,

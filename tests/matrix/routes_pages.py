@@ -293,7 +293,11 @@ ROWS = (
     ),
     RouteRow(
         "GET", "/campaigns/{id}/frame", Permission.CAMPAIGN_VIEW,
-        url="/campaigns/{campaign}/frame", is_tried=False,  # there is none without a design
+        url="/campaigns/{campaign}/frame",
+    ),
+    RouteRow(
+        "GET", "/campaigns/{id}/preview", Permission.CAMPAIGN_VIEW,
+        url="/campaigns/{campaign}/preview",
     ),
     RouteRow(
         "POST", "/campaigns/{id}/template", Permission.CAMPAIGN_EDIT,

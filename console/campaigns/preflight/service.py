@@ -9,11 +9,14 @@ from console.accounts.quota.meter import Meter
 from console.accounts.sending.service import SendingDomains
 from console.accounts.sending.values import RecordKind, RecordState
 from console.campaigns.composing import Filling, texts_of
+from console.campaigns.filling import filling_of
 from console.campaigns.ports import Audiences, Column, Compiler, IdentityOf
-from console.campaigns.preflight.checking import check_content
+from console.campaigns.preflight.checking import check_content, covered
 from console.campaigns.preflight.findings import Finding, Severity
 from console.campaigns.preflight.forecast import Forecast, forecast
 from console.campaigns.values import Campaign
+from console.content.preview import Coverage, names_for
+from console.content.source import fields_of
 from mta.model.address import parse_address
 from mta.model.clock import Clock
 from mta.model.errors import PermanentError
@@ -35,6 +38,7 @@ class Report:
     findings: tuple[Finding, ...]  # the gravest first
     audience: Mapping[str, int]  # rows by what becomes of them
     forecast: Forecast | None
+    coverage: tuple[Coverage, ...] = ()  # how far the audience fills each field
 
     @property
     def errors(self) -> int:
@@ -76,13 +80,35 @@ class Preflight:
         if not campaign.frozen.audience:  # else its part is kept already, or about to be
             found += self._quota(campaign, total)
         found += await self._sender(campaign)
-        found += await self._content(campaign, columns)
+        known: list[Coverage] = []
+        found += await self._content(campaign, columns, known)
         expected = await self._forecast(campaign, total) if counts and total else None
         if expected is not None:
             found += _of_forecast(campaign, expected, self._tools.clock.now_ms())
         order = list(Severity)
         found.sort(key=lambda one: order.index(one.severity))
-        return Report(tuple(found), counts, expected)
+        return Report(tuple(found), counts, expected, tuple(known))
+
+    async def seen_as(self, campaign: Campaign, row: int) -> Mapping[str, str]:
+        """What the fields of the content say to the row, counted from 0; empty: there is none.
+
+        Raises `PermanentError` for a content that cannot be read.
+        """
+        tools, spec = self._tools, campaign.audience
+        if not spec.is_complete:
+            return {}
+        try:
+            values = await tools.audiences().row(spec, campaign.account, row)
+            filling = await filling_of(campaign, tools.audiences(), tools.clock.now_ms(), "UTC")
+        except PermanentError:  # the audience is gone
+            return {}
+        if not values:
+            return {}
+        content = campaign.content
+        asked = fields_of(content.subject, content.from_name, *await texts_of(content))
+        names = names_for(asked, filling.columns)
+        shown = {**filling.constants, **{name: _text(value) for name, value in values.items()}}
+        return shown | {name: shown.get(column, "") for name, column in names.items()}
 
     async def _audience(
         self, campaign: Campaign
@@ -135,7 +161,10 @@ class Preflight:
             found.append(Finding("unsubscribe.missing"))
         return found
 
-    async def _content(self, campaign: Campaign, columns: Sequence[Column]) -> list[Finding]:
+    async def _content(
+        self, campaign: Campaign, columns: Sequence[Column], known: list[Coverage]
+    ) -> list[Finding]:
+        """`known` gets the coverage of the fields."""
         content = campaign.content
         if not content.is_complete:
             return [Finding("content.missing")]
@@ -143,6 +172,8 @@ class Preflight:
             filling = Filling(tuple(column.name for column in columns))
             compiled = await self._tools.compiler().compile(campaign.account, content, 0, filling)
             html, text = await texts_of(content)
+            if campaign.audience.is_complete:
+                known += covered((content.subject, content.from_name, html, text), columns)
             heavy = [] if len(compiled) < HEAVY else [Finding("size.heavy", _kib(compiled))]
             filtered = await self._tools.spam_check(campaign, compiled)
             return [*check_content(content, html, text, columns), *heavy, *filtered]
@@ -180,6 +211,10 @@ class Preflight:
             found.update(recipient.address.domain for recipient in page.recipients)
             place, is_last = page.place, page.is_last
         return found
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)
 
 
 def _kib(compiled: bytes) -> Mapping[str, int]:
