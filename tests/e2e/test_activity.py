@@ -137,8 +137,10 @@ def test_a_personalised_mail_is_sent_again_as_its_reader_got_it(server, browser,
 
 
 def test_mail_that_waits_is_cancelled(server, browser):
-    item = sent(ApiClient(server), "scheduled", to=[{"email": GREY}], subject="Lleno", text="x")
+    item = sent(ApiClient(server), "deferred", to=[{"email": GREY}], subject="Lleno", text="x")
     page = browser.get(f"/activity/{item}")
+    assert "En espera de reintento" in page
+    assert "Próximo intento" in page
     assert "Aplazado" in page
     assert "452 4.2.2" in page
     assert "El envío se canceló." in browser.post(f"/activity/{item}/cancel")
