@@ -22,7 +22,11 @@ TABLES = (
         key=("list", "contact"),
         start=(0, 0),
     ),
-    table("contact_segment", "id:id account:id name filter:json created_at:time changed_at:time"),
+    table(
+        "contact_segment",
+        "contact_segment AS s",
+        "id:id account:id name filter:json created_at=created_ms:time changed_at=changed_ms:time",
+    ),
     table(
         "consent",
         "consent AS c",

@@ -112,10 +112,3 @@ WITH literal AS MATERIALIZED (
 SELECT id, email, key, attrs, coalesce(is_hit, 0) FROM judged
 WHERE is_hit OR id = (SELECT max(id) FROM page)
 ORDER BY id;
-
--- name: export_contact_segment
-SELECT s.id, s.id, s.account, s.name, s.filter, s.created_ms, s.changed_ms
-FROM contact_segment AS s
-WHERE s.id > :after
-  AND +s.account IN (SELECT value FROM json_each(:accounts))
-ORDER BY s.id LIMIT :count;
