@@ -16,6 +16,7 @@ from console.accounts.audit.trail import AuditTrail
 from console.contacts.audiences import AudienceService
 from console.contacts.importing import Importer
 from console.contacts.lists import ContactService
+from console.contacts.removal import UploadRemoval
 from console.contacts.segments.service import SegmentService
 from console.contacts.uploads import Preview, UploadService
 from console.contacts.values import ColumnMapping, Upload
@@ -61,6 +62,14 @@ class ContactWorld:
         self.ids = IdGenerator(clock_ns=lambda: self.clock.now_ms() * 1_000_000)
         trail = AuditTrail(store, self.ids, self.clock, ChainKey(b"k" * 32))
         self.uploads = UploadService(store, self.ids, self.clock, trail, folder / "uploads")
+        self.used: set[int] = set()  # audiences that a campaign needs
+
+        async def is_used(_account: int, audience: int) -> bool:
+            return audience in self.used
+
+        self.removal = UploadRemoval(
+            store, self.clock, trail, self.uploads, kept_s=90 * 86_400.0, is_used=is_used
+        )
         self.suppressed: set[str] = set()
         self.segments = SegmentService(store, self.ids, self.clock, trail, ZoneInfo("America/Lima"))
         self.audiences = AudienceService(store, self.ids, self.clock, self.segments)

@@ -22,6 +22,7 @@ from console.api.reading import BodyReader
 from console.api.refusals import ApiRefusal, Told
 from console.api.request_id import request_id_of
 from console.api.routes import Answer, Call, Route
+from console.api.uploading import sent_file
 from console.api.usage_count import COUNTED
 from console.api.validation import read_body, read_query
 from mta.model.envelope import Identity, Origin
@@ -108,6 +109,9 @@ class Endpoints:
             language=language,
             request_id=request_id,
         )
+        if route.max_file:
+            call.file = await sent_file(request, route.max_file)
+            body = f"{request.content_type} {request.content_length}".encode()  # it is not read yet
         if route.method in UNSAFE and (key := request.headers.get("Idempotency-Key")) is not None:
             call.idempotency_key = checked_key(key)
             response = await self._once(route, request, call, body)
@@ -171,7 +175,7 @@ def _response(answer: Answer) -> web.Response:
     if answer.status == 204:
         return web.Response(status=204, headers=answer.headers)
     return web.Response(
-        body=answer.body or orjson.dumps(answer.value),
+        body=answer.pieces or answer.body or orjson.dumps(answer.value),
         status=answer.status,
         headers=answer.headers,
         content_type=answer.content_type,

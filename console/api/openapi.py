@@ -110,6 +110,16 @@ def _operation(route: Route, schemas: dict[str, Any], problem: Any) -> Mapping[s
             "required": True,
             "content": {"application/json": {"schema": schema}},
         }
+    if route.max_file:
+        binary = {"type": "string", "format": "binary"}
+        form = {"type": "object", "required": ["file"], "properties": {"file": binary}}
+        operation["requestBody"] = {
+            "required": True,
+            "content": {
+                "application/octet-stream": {"schema": binary},
+                "multipart/form-data": {"schema": form},
+            },
+        }
     return operation
 
 
@@ -141,11 +151,12 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[Mapping[str, Any]
 
 def _responses(route: Route, schemas: dict[str, Any], problem: Any) -> Mapping[str, Any]:
     success: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
+    content: dict[str, Any] = {kind: {"schema": {"type": "string"}} for kind in route.also_gives}
     if route.answers is not None:
-        success["content"] = {
-            "application/json": {"schema": _schema(route.answers, schemas, "serialization")},
-            **{kind: {"schema": {"type": "string"}} for kind in route.also_gives},
-        }
+        answer = {"schema": _schema(route.answers, schemas, "serialization")}
+        content = {"application/json": answer, **content}
+    if content:
+        success["content"] = content
     responses: dict[str, Any] = {str(route.status): success}
     by_status: dict[int, list[str]] = {}
     for code in codes_of(route):
@@ -166,6 +177,8 @@ def codes_of(route: Route) -> Sequence[str]:
     codes = [*_ALWAYS, *route.errors]
     if route.takes is not None:
         codes += _WITH_BODY
+    if route.max_file:
+        codes += ("request_timeout", "too_large", "unsupported_media_type")
     if route.method in _UNSAFE:
         codes += _WITH_KEY
     return codes

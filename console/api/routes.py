@@ -4,7 +4,7 @@
 second place that says what a request may hold or who may ask.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from console.accounts.values import Scope
 from console.api.pagination import Paged
+from console.api.uploading import SentFile
 from console.api.usage_count import Counted
 from mta.model.envelope import Identity, Origin
 from mta.store.work import Rows
@@ -30,6 +31,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     body: bytes = b""
     content_type: str = "application/json"
+    pieces: AsyncIterator[bytes] | None = None  # instead, for what is long
 
 
 # Makes the row that remembers an answer; for handlers that commit it with what they did.
@@ -50,6 +52,7 @@ class Call:
     request_id: str
     idempotency_key: str = ""
     counted: Counted | None = None  # set by a handler that has sent something
+    file: SentFile | None = None  # for routes that take one
     keep: Keep | None = None  # set when a key was given; not called: the answer is kept afterwards
 
     def content(self, model: type[Model]) -> Model:
@@ -90,6 +93,7 @@ class Route:
     commits_key: bool = False  # the handler keeps the answer in its own transaction
     secret_fields: tuple[str, ...] = ()  # of the answer: shown once, never kept
     also_gives: tuple[str, ...] = ()  # content types beside JSON
+    max_file: int = 0  # octets of a file that comes as the body; 0: none does
     is_open: bool = False  # nobody has to say who they are
     is_paced: bool = True  # counts against the requests a minute of a key
 

@@ -12,6 +12,7 @@ from console.api.campaigns import CampaignEndpoints
 from console.api.contacts import ContactEndpoints
 from console.api.credentials import CredentialEndpoints
 from console.api.domains import DomainEndpoints
+from console.api.imports import ImportEndpoints
 from console.api.messages.endpoint import MessageEndpoints
 from console.api.messages.log import MessageLog
 from console.api.messages.service import SendService
@@ -102,6 +103,7 @@ def build_api(engine: Engine, services: Services, simulated: SimulatedMail | Non
         TemplateEndpoints(services.areas.templates.service, actor_of),
         ContactEndpoints(services.contacts.contacts, actor_of),
         SegmentEndpoints(services.contacts.segments, actor_of),
+        ImportEndpoints(services.contacts.uploads, services.contacts.removal, actor_of),
         DomainEndpoints(services.areas.domains.service, actor_of),
         TrackingEndpoints(services.areas.tracking.service, actor_of),
         QueueEndpoints(reader, log, services.queue.operations["queue.why"]),

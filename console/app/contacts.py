@@ -13,6 +13,7 @@ from console.campaigns.values import AudienceSpec, Campaign
 from console.contacts.audiences import AudienceService
 from console.contacts.importing import Importer
 from console.contacts.lists import ContactService
+from console.contacts.removal import UploadRemoval
 from console.contacts.segments.service import SegmentService
 from console.contacts.uploads import UploadService
 from console.contacts.values import Audience
@@ -35,6 +36,11 @@ class ContactParts:
         self.segments = SegmentService(store, ids, clock, trail, zone)
         self.audiences = AudienceService(store, ids, clock, self.segments)
         self.for_campaigns = ContactAudiences(self.audiences)
+        self.removal = UploadRemoval(
+            store, clock, trail, self.uploads,
+            kept_s=float(foundation.loaded.settings.retention.uploads), is_used=self._is_used,
+        )  # fmt: skip
+        self._store = store
         self.importer = Importer(store, ids, clock, self.uploads, foundation.suppression.reason_of)
 
     async def observe_ids(self) -> None:
@@ -45,10 +51,18 @@ class ContactParts:
     async def start(self) -> None:
         """The server runs: read what is uploaded."""
         self.importer.start()
+        self.removal.start()
 
     async def close(self) -> None:
         """End what runs."""
         await self.importer.stop()
+        await self.removal.stop()
+
+    async def _is_used(self, account: int, audience: int) -> bool:
+        found = await self._store.read(
+            "campaign_needs_audience", account=account, audience=audience
+        )
+        return bool(audience and found)
 
 
 class ContactAudiences:

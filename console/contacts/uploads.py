@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,13 @@ class RejectedRow:
 
     reject: Reject
     cells: Sequence[str]
+
+    def shown(self, width: int) -> list[str]:
+        """So many cells; where none are kept, at least the one that was wrong."""
+        cells = [*self.cells, *[""] * width][:width]
+        if not self.cells and self.reject.column <= width:
+            cells[self.reject.column - 1] = self.reject.value
+        return cells
 
 
 class UploadService:
@@ -222,6 +229,14 @@ class UploadService:
             folder.rmdir()
 
         await asyncio.to_thread(remove)
+
+
+def headers_of(upload: Upload) -> list[str]:
+    """What the columns of rejected rows are called: those that were read, by their place."""
+    options: Mapping[str, Any] = upload.options
+    places = {place: name for name, place in options.get("fields", {}).items()}
+    places[int(options.get("email", 0))] = "email"
+    return [places.get(n, f"columna_{n + 1}") for n in range(max(places) + 1)]
 
 
 def kind_of(upload: Upload) -> FileKind:

@@ -71,6 +71,11 @@ class Upload:
         )  # fmt: skip
 
     @property
+    def is_open(self) -> bool:
+        """Whether it is being read."""
+        return self.state in (UploadState.READING, UploadState.STORING)
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing happens to it by itself any more."""
         return self.state in (UploadState.READY, UploadState.FAILED)

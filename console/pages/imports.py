@@ -1,14 +1,13 @@
 """`/imports`: files with people in them: upload, confirm the columns, watch, see what was left out."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
 
 from aiohttp import web
 
 from console.accounts.csv_text import Cell
 from console.accounts.permissions import Permission
 from console.contacts.lists import ContactService
-from console.contacts.uploads import LAST, Preview, UnusableUpload, UploadService
+from console.contacts.uploads import LAST, Preview, UnusableUpload, UploadService, headers_of
 from console.contacts.values import ColumnMapping, Upload, UploadState
 from console.pages.account_switch import current_account
 from console.pages.downloads import send_xlsx
@@ -96,7 +95,7 @@ class ImportPages:
         """A workbook of the rows that were left out, to be corrected and uploaded again."""
         upload, texts = await self._of(request), self._renderer.texts(request)
         session_of(request).actor.require(Permission.CONTACT_EDIT, upload.account)
-        names = _headers(upload)
+        names = headers_of(upload)
         headings = [
             *names, texts("imports.row"), texts("imports.cell"), texts("imports.reason"),
             texts("imports.hint"),
@@ -107,12 +106,9 @@ class ImportPages:
             async for piece in self._uploads.rejected(session_of(request).actor, upload.id):
                 rows: list[Sequence[Cell]] = []
                 for one in piece:
-                    cells = [*one.cells, *[""] * width][:width]
-                    if not one.cells and one.reject.column <= width:
-                        cells[one.reject.column - 1] = one.reject.value
                     told = texts(f"imports.outcome.{one.reject.reason}")
                     place = f"{_letters(one.reject.column)}{one.reject.row}"
-                    rows.append([*cells, one.reject.row, place, told, one.reject.hint])
+                    rows.append([*one.shown(width), one.reject.row, place, told, one.reject.hint])
                 yield rows
 
         return await send_xlsx(request, f"rejected-{upload.id}", headings, pieces())
@@ -204,15 +200,6 @@ class ImportPages:
             skip_typos=bool(form.get("skip_typos")),
             save_as_list=save,
         )
-
-
-def _headers(upload: Upload) -> list[str]:
-    """What the columns of the workbook are called: those that were read, by their place."""
-    options: Mapping[str, Any] = upload.options
-    places = {place: name for name, place in options.get("fields", {}).items()}
-    email = int(options.get("email", 0))
-    places[email] = "email"
-    return [places.get(n, f"columna_{n + 1}") for n in range(max(places) + 1)]
 
 
 def _letters(column: int) -> str:

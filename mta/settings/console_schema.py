@@ -148,6 +148,11 @@ class Retention(Table):
         "How long the IP addresses and programs of clients and readers are kept; then their "
         "network stays (/24, /48). 0: as long as the history.",
     )
+    uploads: Duration = setting(
+        "90d",
+        "How long files with recipients and their rows are kept; those that a campaign still needs "
+        "stay until it is over. 0: until somebody removes them.",
+    )
 
 
 class Alerts(Table):

@@ -14,6 +14,8 @@ WITHOUT_ACTOR = {
     "SegmentService.owned": "for audiences, of the account that they are made for",
     "SegmentService.programs": "for audiences, of the account that they are made for",
     "SegmentService.members": "for audiences, of the account that they are made for",
+    "UploadRemoval.run": "a task of the running server",
+    "UploadRemoval.stop": "a task of the running server",
     "AudienceService.count_of_lists": "a number for the campaign's own account",
     "AudienceService.nth_of_lists": "for campaigns: their service asks",
     "ContactAudiences.counts": "for campaigns: their service asks, the account is compared",
@@ -39,6 +41,10 @@ async def _upload(stand: Stand, account: int) -> Upload:
         return await _parts(stand).uploads.receive(OPERATOR, account, "x.csv", _file())
 
     return await stand.once(f"upload {account}", make)
+
+
+async def _spare_upload(stand: Stand, account: int) -> Upload:
+    return await _parts(stand).uploads.receive(OPERATOR, account, "y.csv", _file())
 
 
 async def _audience(stand: Stand, account: int) -> int:
@@ -87,6 +93,10 @@ ROWS = (
     ),
     Row(
         "UploadService.rejected", _EDIT, lambda s, a, _, m: _pieces(s, a, m), _upload
+    ),
+    Row(
+        "UploadRemoval.remove", _EDIT, lambda s, a, _, m: _parts(s).removal.remove(a, m.id),
+        _spare_upload,
     ),
     Row(
         "UploadService.preview", _VIEW, lambda s, a, _, m: _parts(s).uploads.preview(a, m.id),

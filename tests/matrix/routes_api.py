@@ -23,6 +23,11 @@ def _hook(
     )
 
 
+def _import(method: str, end: str, asks: Scope, json: object = None) -> RouteRow:
+    path = f"{_V1}/imports/{{id}}{end}"
+    return RouteRow(method, path, asks, url=path.replace("{id}", "{upload}"), json=json)
+
+
 def _campaign(
     method: str, verb: str, scope: Scope, json: object = None, *, is_view: bool = False
 ) -> RouteRow:
@@ -73,6 +78,14 @@ ROWS = (
     RouteRow(
         "POST", f"{_V1}/contacts", Scope.CONTACT_EDIT, json={"email": "a@example.com"}
     ),
+    RouteRow("POST", f"{_V1}/imports", Scope.CONTACT_EDIT),
+    RouteRow("GET", f"{_V1}/imports", Scope.CONTACT_VIEW),
+    _import("GET", "", Scope.CONTACT_VIEW),
+    _import("GET", "/preview", Scope.CONTACT_VIEW),
+    _import("POST", "/start", Scope.CONTACT_EDIT, {}),
+    _import("GET", "/rejected", Scope.CONTACT_VIEW),
+    _import("GET", "/rejected.csv", Scope.CONTACT_EDIT),
+    _import("DELETE", "", Scope.CONTACT_EDIT),
     RouteRow("GET", f"{_V1}/lists", Scope.CONTACT_VIEW),
     RouteRow("POST", f"{_V1}/lists", Scope.CONTACT_EDIT, json={"name": "l{number}"}),
     RouteRow(

@@ -156,6 +156,33 @@ async def test_a_name_from_outside_is_only_shown(world):
     assert (world.uploads.folder_of(upload.id) / "file").read_bytes() == CSV.encode()
 
 
+async def test_T_t_old_files_go_with_their_rows_unless_a_campaign_needs_them(world):
+    needed, old = await world.read(CSV.encode()), await world.read(b"correo\nmalo\nb@example.org\n")
+    world.used.add(needed.audience)
+    assert await world.removal.run() > 0
+    assert len(await world.uploads.list(OPERATOR)) == 2
+    world.clock.advance(90 * 86_400 + 1)
+    young = await world.receive(CSV.encode())
+    await world.removal.run()
+    assert {one.id for one in await world.uploads.list(OPERATOR)} == {needed.id, young.id}
+    assert await world.rows(old.audience) == []
+    assert len(await world.rows(needed.audience)) == 2
+    assert await world.store.read("upload_rejects", upload=old.id, after=0, count=9) == []
+    assert not world.uploads.folder_of(old.id).exists()
+
+
+async def test_a_file_that_is_read_again_forgets_what_the_first_reading_left_out(world):
+    data = b"nombre,correo\nAna,ana@example.org\nLuis,malo\n"
+    upload = await world.receive(data)
+    for email in (0, 1):
+        await world.uploads.start(OPERATOR, upload.id, ColumnMapping(email, {}))
+        await world.importer.read_all()
+    done = await world.uploads.get(OPERATOR, upload.id)
+    assert done.counts == {"rows": 2, "accepted": 1, "invalid": 1}
+    assert [one.row for one in await world.uploads.rejects(OPERATOR, upload.id)] == [3]
+    assert len(await world.rows(done.audience)) == 1
+
+
 async def test_columns_that_cannot_be_are_refused(world):
     upload = await world.receive(CSV.encode())
     for mapping in (

@@ -9,6 +9,11 @@ SELECT id, account, name, status, reason, note, etag, content, audience, plan, a
        created_ms, changed_ms, accepted
 FROM campaign WHERE id = :id;
 
+-- name: campaign_needs_audience
+-- Whether one that is not over is sent to it.
+SELECT 1 FROM campaign
+WHERE account = :account AND is_settled = 0 AND audience->>'audience' = :audience LIMIT 1;
+
 -- name: campaign_page
 -- The newest first, before an id, of the accounts in a JSON array (NULL: all), in the statuses of a
 -- JSON array (`[]`: any).

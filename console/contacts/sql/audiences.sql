@@ -21,6 +21,18 @@ ORDER BY id DESC LIMIT :count;
 -- name: uploads_open
 SELECT id FROM upload WHERE state IN ('reading', 'storing') ORDER BY id;
 
+-- name: uploads_old
+SELECT id, account, name, size, sha256, state, problem, kind, options, counts, columns, audience,
+       stored, created_by, created_ms, changed_ms
+FROM upload
+WHERE id > :after AND created_ms < :before_ms AND state NOT IN ('reading', 'storing')
+ORDER BY id LIMIT :count;
+
+-- name: upload_erase
+-- order: 69
+-- rows: id
+DELETE FROM upload WHERE id IN (SELECT value->>0 FROM json_each(:rows));
+
 -- name: upload_rejects
 SELECT row, col, value, reason, hint FROM upload_reject
 WHERE upload = :upload AND row > :after ORDER BY row LIMIT :count;
