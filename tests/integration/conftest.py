@@ -1,5 +1,7 @@
 """What tests of a relay in their own process stand on; a file may have its own of the same name."""
 
+import sys
+
 import pytest
 
 from tests.integration.relay_network import Network
@@ -18,3 +20,15 @@ async def receiver(network):
     receiver = await network.receiver(2)
     network.domain("one.test", receiver)
     return receiver
+
+
+async def no_pdf(_: str) -> None:
+    """As where WeasyPrint is missing: the guide of an invitation is HTML."""
+
+
+@pytest.fixture(autouse=True)
+def _guides_without_pdf(request, monkeypatch):
+    """A PDF takes a process and a second for each person who is invited."""
+    invitations = sys.modules.get("console.pages.invitations")
+    if invitations is not None and request.node.get_closest_marker("pdf") is None:
+        monkeypatch.setattr(invitations, "make_pdf", no_pdf)

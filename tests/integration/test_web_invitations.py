@@ -141,13 +141,7 @@ async def test_nobody_is_flooded_with_resets(web: WebWorld):
 
 @pytest.mark.parametrize("language", ["es", "en"])
 @pytest.mark.parametrize("role", list(Role))
-async def test_T_k_the_guide_is_that_of_the_role(
-    web: WebWorld, role: Role, language: str, monkeypatch: pytest.MonkeyPatch
-):
-    async def no_pdf(_: str) -> None:
-        return None
-
-    monkeypatch.setattr("console.pages.invitations.make_pdf", no_pdf)
+async def test_T_k_the_guide_is_that_of_the_role(web: WebWorld, role: Role, language: str):
     account = await web.accounts.accounts.only(OPERATOR)
     await web.accounts.accounts.domains.add(OPERATOR, "correo.example.org", account.id)
     await web.accounts.bag.contracts.add(
@@ -170,6 +164,7 @@ async def test_T_k_the_guide_is_that_of_the_role(
         assert (title[language] in html) == (permission in PERMISSIONS[role]), permission
 
 
+@pytest.mark.pdf
 async def test_T_k_the_guide_is_a_pdf(web: WebWorld):
     (guide,) = (await _invite(web)).attachments
     assert guide.name == "guia-de-uso.pdf"
