@@ -10,6 +10,7 @@ from aiohttp import web
 
 from console.accounts.audit.log import AuditFilter, AuditLog
 from console.accounts.permissions import Permission
+from console.pages.audit_words import told
 from console.pages.forms import id_of, text_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
@@ -64,8 +65,10 @@ class AuditPages:
         if page.cursor is not None:
             older = str(request.rel_url.update_query(before=str(page.cursor)))
         query = {k: v for k, v in request.query.items() if k != "before"}
+        texts = self._renderer.texts(request)
+        names = {number: account.name for number, account in session.accounts.items()}
         values = {
-            "entries": page.entries,
+            "entries": [(entry, told(entry, texts, names)) for entry in page.entries],
             "older": older,
             "is_first": cursor is None,
             "query": request.query,

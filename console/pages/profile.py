@@ -8,6 +8,7 @@ from aiohttp import web
 from console.accounts.signin.profiles import Profile
 from console.accounts.signin.service import SignIn, checked_pair
 from console.pages import language
+from console.pages.agents import readable_agent
 from console.pages.rendering import Renderer
 from console.pages.sessions import delete_cookie, session_of
 from mta.model.errors import PermanentError
@@ -99,7 +100,11 @@ class ProfilePages:
         """Where the person is signed in."""
         mine = session_of(request)
         found = await self._sign_in.sessions.of_user(mine.user_id)
-        return self._page(request, "profile_sessions", {"sessions": found, "mine": mine.digest})
+        return self._page(
+            request,
+            "profile_sessions",
+            {"sessions": found, "mine": mine.digest, "agent_name": readable_agent},
+        )
 
     async def revoke(self, request: web.Request) -> web.StreamResponse:
         """End one of them, or all others."""

@@ -222,8 +222,8 @@ async def test_the_audit_shows_filters_and_exports(web: WebWorld):
         main = await _main(web)
         await _post(browser, f"/accounts/{main}/settings", name="Principal", needs_factor="")
         page = await _page(browser, "/audit?action=user")
-        assert "<code>user.created" in page
-        assert "<code>account.created" not in page
+        assert "Usuario: se creó" in page
+        assert "Cuenta: se creó" not in page
         assert "No hay registros" in await _page(browser, "/audit?until=2001-01-01")
         text = await _page(browser, "/audit.csv?action=user")
         assert "user.created" in text
