@@ -21,7 +21,7 @@ PAGE_SIZE = 25
 SHOWN_REJECTS = 50
 # In this order on the page: what became of the rows.
 OUTCOMES = (
-    "duplicated", "invalid", "empty", "suppressed", "unsubscribed", "role", "typo", "no_mx",
+    "duplicated", "invalid", "several", "empty", "suppressed", "unsubscribed", "role", "typo", "no_mx",
     "too_long",
 )  # fmt: skip
 

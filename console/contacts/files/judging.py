@@ -1,5 +1,6 @@
 """Which address of a row is good, and what is wrong with it otherwise."""
 
+import re
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -16,12 +17,14 @@ class Reason(StrEnum):
     INVALID = "invalid"
     DUPLICATED = "duplicated"
     TYPO = "typo"
+    SEVERAL = "several"  # addresses in one cell
     ROLE = "role"
     SUPPRESSED = "suppressed"
     UNSUBSCRIBED = "unsubscribed"
     TOO_LONG = "too_long"  # the values of its other columns
 
 
+_BETWEEN = re.compile(r"[\s;,/|]+")  # what people put between several addresses
 # Local parts that many people read, or nobody (RFC 2142).
 ROLES = frozenset(
     {
@@ -70,18 +73,26 @@ def judge(text: str) -> tuple[Address | None, Reason | None]:
     What our own parser takes in its fast form is good; what it takes otherwise (accents, quotes)
     has to pass email-validator too, which knows what no mailbox is called.
     """
-    cleaned = text.strip().strip("<>;,").removeprefix("mailto:").rstrip(".")
+    cleaned = text.strip()
+    if cleaned.endswith(">") and "<" in cleaned:  # as mail programs copy it, with the name
+        cleaned = cleaned.rpartition("<")[2]
+    cleaned = cleaned.strip("<>;, ").removeprefix("mailto:").rstrip(".")
     if not cleaned:
         return None, Reason.EMPTY
     try:
         address = parse_address(cleaned)
         if "." not in address.domain or address.is_literal:
-            return None, Reason.INVALID
+            return None, _what_is_wrong(cleaned)
         if not cleaned.isascii() or address.local.startswith('"'):
             validate_email(cleaned, check_deliverability=False)
     except (AddressSyntaxError, EmailNotValidError):
-        return None, Reason.INVALID
+        return None, _what_is_wrong(cleaned)
     return address, None
+
+
+def _what_is_wrong(text: str) -> Reason:
+    parts = [part for part in _BETWEEN.split(text) if "@" in part]
+    return Reason.SEVERAL if len(parts) > 1 else Reason.INVALID
 
 
 def is_role(address: Address) -> bool:

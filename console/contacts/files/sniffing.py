@@ -93,7 +93,10 @@ def _separator(text: str) -> str:
     lines = [line for line in text.splitlines()[:20] if line.strip()]
     best, score = ",", 0
     for separator in SEPARATORS:
-        counts = Counter(len(row) for row in csv.reader(lines, delimiter=separator) if any(row))
+        try:
+            counts = Counter(len(row) for row in csv.reader(lines, delimiter=separator) if any(row))
+        except csv.Error:  # a cell that is too long with this one
+            continue
         width, often = max(counts.items(), key=lambda item: (item[1], item[0]), default=(1, 0))
         if width > 1 and often * 100 + width > score:
             best, score = separator, often * 100 + width

@@ -1,6 +1,7 @@
 """The rows of a file as text, one after the other, whatever it is."""
 
 import csv
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +15,9 @@ from console.contacts.files.sniffing import FileKind, UnreadableFile
 
 MAX_ROWS = 1_048_576  # what a sheet can have
 MAX_COLUMNS = 500
+_UNSEEN = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\u200b\\u2028-\\u202e\\u2060-\\u2069\\ufeff]"
+)
 MAX_CELL = 2_000  # characters that are kept of one cell
 
 
@@ -51,7 +55,7 @@ def _text_rows(path: Path, kind: FileKind) -> Iterator[list[str]]:
             for n, row in enumerate(reader):
                 if n >= MAX_ROWS:
                     raise UnreadableFile("too_many_rows")
-                yield [cell.strip()[:MAX_CELL] for cell in row[:MAX_COLUMNS]]
+                yield [plain_text(cell) for cell in row[:MAX_COLUMNS]]
         except csv.Error as error:
             raise UnreadableFile("damaged_text") from error
 
@@ -71,7 +75,7 @@ def _sheet_rows(path: Path, name: str) -> Iterator[list[str]]:
 def cell_text(cell: object) -> str:
     """A cell as people read it: whole numbers without `.0`, dates as ISO, the value of a formula."""
     if isinstance(cell, str):
-        return cell.strip()[:MAX_CELL]
+        return plain_text(cell)
     if isinstance(cell, float):
         with suppress(OverflowError, ValueError):  # infinite, not a number
             if cell == int(cell):
@@ -84,4 +88,16 @@ def cell_text(cell: object) -> str:
         return cell.date().isoformat() if is_day else cell.isoformat(" ", "minutes")
     if isinstance(cell, date):
         return cell.isoformat()
-    return str(cell).strip()[:MAX_CELL]
+    return plain_text(str(cell))
+
+
+def plain_text(text: str) -> str:
+    """Without spaces around it and without what nobody sees; ends of lines stay, as one character.
+
+    Control characters do harm further on (U+0000 ends strings, others end fields of mail headers),
+    marks of direction let a text look like another one, and spaces of no width come with addresses
+    that were copied from a page.
+    """
+    if not text.isprintable():
+        text = _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return text.strip()[:MAX_CELL]
