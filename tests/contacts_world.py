@@ -92,9 +92,9 @@ class ContactWorld:
 
         return await self.uploads.receive(OPERATOR, ACCOUNT, name, chunks())
 
-    async def read(self, data: bytes, **options: Any) -> Upload:
+    async def read(self, data: bytes, name: str = "lista.csv", **options: Any) -> Upload:
         """Upload it, take the guessed columns, and read it to its end."""
-        upload = await self.receive(data)
+        upload = await self.receive(data, name)
         preview = await self.uploads.preview(OPERATOR, upload.id)
         await self.uploads.start(OPERATOR, upload.id, mapping_of(preview, **options))
         await self.importer.read_all()
