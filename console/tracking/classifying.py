@@ -6,6 +6,7 @@ receiving server's `250`, which only a relay knows: scanners follow links before
 is not clear stays unknown and is settled later with what came after it. There are no hidden links.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -22,6 +23,14 @@ _AGENTS_KEPT = 4_096
 _APPLE = "Mozilla/5.0"
 _GMAIL_PREFETCH = "Chrome/42.0.2311.135 Safari/537.36 Edge/12.246 Mozilla/5.0"
 _PROXIES = (("GoogleImageProxy", HitClass.PROXY_GMAIL), ("YahooMailProxy", HitClass.PROXY_YAHOO))
+
+# Filters of mail that say who they are, and a library that ua-parser takes for a browser. Most filters
+# name a browser of people: those are found by the time and by bursts.
+_FILTERS = re.compile(
+    r"barracuda|mimecast|proofpoint|safe ?links|symantec|messagelabs|fireeye|trend ?micro|ironport"
+    r"|sophos|forcepoint|url ?(?:defense|scan|protect)|link ?protect|\Ajava/",
+    re.IGNORECASE,
+)
 
 AgentClass = Callable[[str], HitClass]
 
@@ -74,7 +83,7 @@ def _agent_class(agent: str) -> HitClass:
             return klass
     if agent.endswith(_GMAIL_PREFETCH):
         return HitClass.PREFETCH_GMAIL
-    if not agent or is_crawler(agent):
+    if not agent or _FILTERS.search(agent) or is_crawler(agent):
         return HitClass.SCANNER
     return HitClass.HUMAN if parse_user_agent(agent) is not None else HitClass.UNKNOWN
 
