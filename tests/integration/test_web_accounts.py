@@ -231,8 +231,8 @@ async def test_the_audit_shows_filters_and_exports(web: WebWorld):
         async with web.browser() as stranger:
             await sign_in(stranger, password="falso")
         page = await _page(browser, "/audit?action=session")
-        assert "<code>session.opened" in page
-        assert "<code>session.refused" in page
+        assert "Sesión: se abrió" in page
+        assert "Sesión: se rechazó" in page
         assert "127.0.0.1" in page
 
 
