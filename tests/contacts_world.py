@@ -16,6 +16,8 @@ from console.accounts.audit.trail import AuditTrail
 from console.contacts.audiences import AudienceService
 from console.contacts.importing import Importer
 from console.contacts.lists import ContactService
+from console.contacts.optin.service import OptinService
+from console.contacts.optin.tokens import OptinTokens
 from console.contacts.removal import UploadRemoval
 from console.contacts.segments.service import SegmentService
 from console.contacts.uploads import Preview, UploadService
@@ -29,7 +31,7 @@ OPERATOR = Actor.command()
 ACCOUNT = 7
 PACKAGES = (
     "mta.spool", "console.accounts", "console.accounts.audit", "console.contacts",
-    "console.contacts.segments", "console.tracking",
+    "console.contacts.optin", "console.contacts.segments", "console.tracking",
 )  # fmt: skip
 
 
@@ -74,6 +76,10 @@ class ContactWorld:
         self.segments = SegmentService(store, self.ids, self.clock, trail, ZoneInfo("America/Lima"))
         self.audiences = AudienceService(store, self.ids, self.clock, self.segments)
         self.contacts = ContactService(store, self.ids, self.clock, trail)
+        self.optin = OptinService(
+            store, self.ids, self.clock, trail, OptinTokens(b"o" * 32),
+            lambda _account, address, _klass: "bounced" if address in self.suppressed else "",
+        )  # fmt: skip
         self.restart()
 
     def restart(self) -> None:

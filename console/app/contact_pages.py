@@ -4,6 +4,7 @@ from aiohttp import web
 
 from console.app.services import Services
 from console.pages.campaign_audience import CampaignAudiencePages
+from console.pages.consents import ConsentPages
 from console.pages.contacts import ContactPages
 from console.pages.imports import ImportPages
 from console.pages.rendering import Renderer
@@ -19,7 +20,9 @@ def contact_area(services: Services) -> Area:
         ImportPages(renderer, parts.uploads, parts.contacts, parts.importer.rows_read).add_routes(
             app
         )
-        ContactPages(renderer, parts.contacts).add_routes(app)
+        url = services.areas.templates.public_url
+        ContactPages(renderer, parts.contacts, parts.optin, url).add_routes(app)
+        ConsentPages(renderer, parts.optin, parts.contacts).add_routes(app)
         SegmentPages(renderer, parts.segments, parts.contacts).add_routes(app)
         # Before `/campaigns/{id}/{action}`, which takes what is left.
         CampaignAudiencePages(

@@ -13,6 +13,9 @@ from console.campaigns.values import AudienceSpec, Campaign
 from console.contacts.audiences import AudienceService
 from console.contacts.importing import Importer
 from console.contacts.lists import ContactService
+from console.contacts.optin.service import OptinService
+from console.contacts.optin.tokens import OptinTokens
+from console.contacts.optin.values import ConfirmationMailer
 from console.contacts.removal import UploadRemoval
 from console.contacts.segments.service import SegmentService
 from console.contacts.uploads import UploadService
@@ -27,13 +30,17 @@ FOLDER = "uploads"  # in the data directory
 class ContactParts:
     """What belongs to contacts in one process."""
 
-    def __init__(self, foundation: Foundation, trail: AuditTrail) -> None:
+    def __init__(self, foundation: Foundation, trail: AuditTrail, key: bytes) -> None:
+        """`key`: the installation's secret."""
         store, ids, clock = foundation.store, foundation.ids, foundation.clock
         folder = foundation.loaded.settings.server.data_dir / FOLDER
         self.contacts = ContactService(store, ids, clock, trail)
         self.uploads = UploadService(store, ids, clock, trail, folder)
         zone = ZoneInfo(foundation.loaded.settings.server.timezone)
         self.segments = SegmentService(store, ids, clock, trail, zone)
+        self.optin = OptinService(
+            store, ids, clock, trail, OptinTokens(key), foundation.suppression.reason_of
+        )
         self.audiences = AudienceService(store, ids, clock, self.segments)
         self.for_campaigns = ContactAudiences(self.audiences)
         self.removal = UploadRemoval(
@@ -48,8 +55,9 @@ class ContactParts:
         await self.contacts.observe_ids()
         await self.segments.observe_ids()
 
-    async def start(self) -> None:
-        """The server runs: read what is uploaded."""
+    async def start(self, mailer: ConfirmationMailer) -> None:
+        """The server runs: read what is uploaded, ask people."""
+        self.optin.mailer = mailer
         self.importer.start()
         self.removal.start()
 

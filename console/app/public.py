@@ -8,9 +8,11 @@ from aiohttp import web
 from console.app.templates import TemplateParts
 from console.app.topics import ContactTopics
 from console.app.tracking import TrackingParts
+from console.contacts.optin.service import OptinService
 from console.pages.rendering import Renderer
 from console.public.media import MediaPages
 from console.public.rendering import PublicRenderer
+from console.public.subscribing import SubscribePages
 from console.public.tracking import TrackingPages
 from console.public.unsubscribe import UnsubscribePages
 from console.public.viewing import ViewPages
@@ -30,6 +32,7 @@ class PublicFace:
         templates: ContentRenderer,
         tracker: ContentTracker,
         saved: TemplateParts,
+        optin: OptinService,
         sockets: Sequence[socket.socket] | None = None,
     ) -> None:
         """`engine` and `tracking` are running; `sockets` (systemd's) replace `[public] listen`."""
@@ -51,6 +54,7 @@ class PublicFace:
             self._renderer, tracking.tokens, engine.foundation.store, templates, tracker
         )
         self._media = MediaPages(saved.media)
+        self.subscribing = SubscribePages(self._renderer, optin)
         self._site: PublicSite | None = None
         if settings.public.listen is not None:
             self._site = PublicSite(
@@ -90,3 +94,4 @@ class PublicFace:
         self._tracking.add_routes(app)
         self._views.add_routes(app)
         self._media.add_routes(app)
+        self.subscribing.add_routes(app)

@@ -30,6 +30,7 @@ from console.app.services import PACKAGES, Services
 from console.content.raw_tracking import RawTracker
 from console.content.rendering import Renderer
 from console.maillog.simulated import SimulatedMail
+from console.public.confirmation_mail import ConfirmationMails
 from console.web.application import ConsoleServer
 from mta.dkim import record_text
 from mta.engine.control import SOCKET_NAME, ControlServer
@@ -242,7 +243,9 @@ class Server:
         )
         tell_by_mail(self._quota, self.services.accounts, mailer, self.settings.server.language)
         await self.services.areas.start(mailer, engine.metrics, read_keys, hosts)
-        await self.services.contacts.start()
+        url = str(self.settings.server.public_url).rstrip("/")
+        language = self.settings.server.language
+        await self.services.contacts.start(ConfirmationMails(mailer, language=language, url=url))
         news = self.services.areas.mails.campaign_stopped
         await self.services.campaigns.start(engine, self._renderer, news)
         await self.services.automations.start(engine)
@@ -267,7 +270,7 @@ class Server:
             )
         self.public = PublicFace(
             engine, self.services.areas.tracking, self._renderer, self._tracker,
-            self.services.areas.templates, self._public_sockets,
+            self.services.areas.templates, self.services.contacts.optin, self._public_sockets,
         )  # fmt: skip
         await self.public.start()
         api = build_api(engine, self.services, simulated)

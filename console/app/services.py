@@ -57,6 +57,7 @@ PACKAGES = (
     "console.automations",
     "console.campaigns",
     "console.contacts",
+    "console.contacts.optin",
     "console.contacts.segments",
     "console.maillog",
     "console.privacy",
@@ -132,7 +133,7 @@ class Services:
         foundation = self.foundation
         store, clock = foundation.store, foundation.clock
         self.areas = Areas(foundation, self.trail, self.authenticator, key, self._find_account)
-        self.contacts = ContactParts(foundation, self.trail)
+        self.contacts = ContactParts(foundation, self.trail, key)
         self.campaigns = CampaignParts(
             foundation, port, self.trail, self.approvals, self._accounts, self.authenticator,
             self.quota, self.contacts.for_campaigns, self.areas.tracking.accounts.options,

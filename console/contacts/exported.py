@@ -28,6 +28,26 @@ TABLES = (
         "id:id account:id name filter:json created_at=created_ms:time changed_at=changed_ms:time",
     ),
     table(
+        "optin_list",
+        "optin_list AS o CROSS JOIN contact_list AS l ON l.id = o.list",
+        "list:id is_open:flag wording",
+        key=("list",),
+    ),
+    table(
+        "optin_ask",
+        "optin_ask AS a",
+        "list:id contact:id account:id asked_at=asked_ms:time asks since=since_ms:time",
+        key=("list", "contact"),
+        start=(0, 0),
+    ),
+    table(
+        "optin_wording",
+        "optin_wording AS w CROSS JOIN contact_list AS l ON l.id = w.list",
+        "list:id n text since=since_ms:time",
+        key=("list", "n"),
+        start=(0, 0),
+    ),
+    table(
         "consent",
         "consent AS c",
         "id:id account:id contact:id list:id what text_version address agent at=at_ms:time",

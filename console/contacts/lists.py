@@ -80,7 +80,7 @@ class ContactService:
         """Other values instead of these. Raises `PermanentError` for an address that is taken."""
         found = await self.get(actor, contact)
         actor.require(Permission.CONTACT_EDIT, found.account)
-        if status not in STATUSES:
+        if status not in STATUSES and status != found.status:  # who is pending may stay so
             raise PermanentError(f"status: expected one of {', '.join(STATUSES)}")
         address = _address(email)
         row = (contact, str(address), address.key, _attrs(attrs), status, self._clock.now_ms())

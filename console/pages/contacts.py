@@ -8,6 +8,7 @@ from aiohttp import web
 from console.accounts.csv_text import Cell
 from console.accounts.permissions import Permission
 from console.contacts.lists import LAST, STATUSES, ContactService
+from console.contacts.optin.service import OptinService
 from console.contacts.values import Contact
 from console.pages.account_switch import current_account
 from console.pages.downloads import send_csv
@@ -23,8 +24,13 @@ MAX_VALUES = 4_000
 class ContactPages:
     """For those who may see contacts; the service checks each step again."""
 
-    def __init__(self, renderer: Renderer, contacts: ContactService) -> None:
+    def __init__(
+        self, renderer: Renderer, contacts: ContactService, optin: OptinService, url: str
+    ) -> None:
+        """`url`: of the public pages, without a slash at the end."""
         self._renderer = renderer
+        self._optin = optin
+        self._url = url
         self._contacts = contacts
 
     def add_routes(self, app: web.Application) -> None:
@@ -207,7 +213,10 @@ class ContactPages:
         members = await self._contacts.members(actor, number, after=after, count=PAGE_SIZE + 1)
         shown = members[:PAGE_SIZE]
         older = f"/lists/{number}?after={shown[-1][0].id}" if len(members) > PAGE_SIZE else None
+        token = await self._optin.form_token(actor, number)
         values: dict[str, Any] = {
+            "asking": await self._optin.settings(actor, number),
+            "form_url": f"{self._url}/subscribe/{token}" if token else "",
             "list": found, "members": shown, "older": older, "problem": problem,
             "may_edit": actor.may(Permission.CONTACT_EDIT, found.account),
         }  # fmt: skip

@@ -81,6 +81,7 @@ SECTIONS = (
             MenuItem("lists", "/lists", "list", "contact.view"),
             MenuItem("segments", "/segments", "adjustments", "contact.view"),
             MenuItem("imports", "/imports", "upload", "contact.view"),
+            MenuItem("consents", "/consents", "shield-check", "contact.view"),
             MenuItem("suppressions", "/suppressions", "ban", "suppression.view"),
         ),
     ),

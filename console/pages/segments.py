@@ -96,8 +96,8 @@ class SegmentPages:
     async def show(self, request: web.Request) -> web.Response:
         """Its conditions, how many it has now, and the first of them."""
         found = await self._of(request)
-        await self._segments.count(session_of(request).actor, found.id)
-        return await self._form(request, found, _draft_of(found))
+        count = await self._segments.count(session_of(request).actor, found.id)
+        return await self._form(request, found, _draft_of(found), count=count)
 
     async def change(self, request: web.Request) -> web.StreamResponse:
         """Other conditions or another name."""
@@ -131,14 +131,16 @@ class SegmentPages:
         *,
         problem: str = "",
         status: int = 200,
+        count: int | None = None,
     ) -> web.Response:
         actor = session_of(request).actor
         account = segment.account if segment else _account(request)
-        count, first = None, []
+        first = []
         if not problem and (draft.rows or draft.document):
             try:
                 document = _document(draft)
-                count = await self._segments.count_of(actor, account, document)
+                if count is None:
+                    count = await self._segments.count_of(actor, account, document)
                 first = list(await self._segments.preview(actor, account, document, SHOWN))
             except PermanentError as error:
                 problem = str(error)

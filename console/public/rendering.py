@@ -30,6 +30,7 @@ class Page:
     fields: Sequence[tuple[str, str]] = ()
     is_quiet: bool = False
     choices: Sequence[tuple[str, str, bool]] = ()  # name, what is said, whether it is chosen
+    inputs: Sequence[str] = ()  # names of texts `input_…`; "email" is the only one
     reasons: Sequence[str] = ()  # names of texts: why, if one wants to say
     again: str = ""  # where it can be changed once more
 
@@ -62,7 +63,7 @@ class PublicRenderer:
 
     def page(self, request: web.Request, page: Page, status: int = 200) -> web.Response:
         """The page as a response."""
-        code = self._language_of(request)
+        code = self.language_of(request)
         texts = self._texts[code][page.texts]
         is_chosen = "lang" in request.query
         return self._response(
@@ -76,6 +77,7 @@ class PublicRenderer:
             note=texts.get("note", ""),
             is_quiet=page.is_quiet,
             choices=page.choices,
+            inputs=[(name, texts[f"input_{name}"]) for name in page.inputs],
             reasons=[(name, texts[f"reason_{name}"]) for name in page.reasons],
             texts=texts,
             again=f"{page.again}?lang={code}" if page.again and is_chosen else page.again,
@@ -84,12 +86,12 @@ class PublicRenderer:
 
     def failure(self, request: web.Request, status: int) -> web.Response:
         """A page that says that it did not work."""
-        code = self._language_of(request)
+        code = self.language_of(request)
         kind = "failed" if status >= 500 else "missing" if status == 404 else "refused"
         texts = self._texts[code]
         return self._response(
             code, status, title=texts["brand"], lines=[texts[kind]], action="", fields=(),
-            button="", note="", is_quiet=False, choices=(), reasons=(), texts=texts, again="",
+            button="", note="", is_quiet=False, choices=(), inputs=(), reasons=(), texts=texts, again="",
             other=None,
         )  # fmt: skip
 
@@ -117,7 +119,8 @@ class PublicRenderer:
         other = next(one for one in LANGUAGES if one != code)
         return other, self._texts[other]["language"], f"{request.path}?lang={other}"
 
-    def _language_of(self, request: web.Request) -> str:
+    def language_of(self, request: web.Request) -> str:
+        """In which a page answers a request."""
         chosen = request.query.get("lang", "")
         if chosen in LANGUAGES:
             return chosen

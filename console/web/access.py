@@ -29,6 +29,8 @@ _OPEN = frozenset(
 _STATIC = "/static/"
 _PUBLIC = (
     "/u/",
+    "/subscribe/",
+    "/confirm/",
     "/c/",
     "/o/",
     "/v/",

@@ -10,6 +10,10 @@ from tests.matrix.stand import Row, Stand
 
 WITHOUT_ACTOR = {
     "ContactService.observe_ids": "at the start, gives nothing away",
+    "OptinService.form": "for the public: the token says which list",
+    "OptinService.subscribe": "for the public: of a list that `form` gave",
+    "OptinService.look": "for the public: the token says what of whom",
+    "OptinService.confirm": "for the public: the token says what of whom",
     "SegmentService.observe_ids": "at the start, gives nothing away",
     "SegmentService.owned": "for audiences, of the account that they are made for",
     "SegmentService.programs": "for audiences, of the account that they are made for",
@@ -161,6 +165,22 @@ ROWS = (
     Row(
         "ContactService.enlist", _EDIT, lambda s, a, _, m: _parts(s).contacts.enlist(a, *m), _both
     ),
+    Row(
+        "OptinService.settings", _VIEW, lambda s, a, _, m: _parts(s).optin.settings(a, m.id), _list
+    ),
+    Row(
+        "OptinService.form_token", _VIEW, lambda s, a, _, m: _parts(s).optin.form_token(a, m.id),
+        _list,
+    ),
+    Row(
+        "OptinService.configure", _EDIT,
+        lambda s, a, _, m: _parts(s).optin.configure(
+            a, m.id, optin="double", is_open=True, text="x"
+        ),
+        _list,
+    ),
+    Row("OptinService.ask", _EDIT, lambda s, a, _, m: _parts(s).optin.ask(a, m.id), _list),
+    Row("OptinService.consents", _VIEW, lambda s, a, n, _: _parts(s).optin.consents(a, n)),
     Row("SegmentService.list", _VIEW, lambda s, a, n, _: _parts(s).segments.list(a, n)),
     Row("SegmentService.get", _VIEW, lambda s, a, _, m: _parts(s).segments.get(a, m.id), _segment),
     Row(

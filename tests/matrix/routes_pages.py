@@ -23,6 +23,10 @@ ROWS = (
     RouteRow("GET", "/o/{token}.gif", Asks.NOTHING, url="/o/x.gif"),
     RouteRow("GET", "/v/{token}", Asks.NOTHING, url="/v/x"),
     RouteRow("POST", "/u/{token}", Asks.NOTHING, url="/u/x"),
+    RouteRow("GET", "/subscribe/{token}", Asks.NOTHING, url="/subscribe/x"),
+    RouteRow("POST", "/subscribe/{token}", Asks.NOTHING, url="/subscribe/x"),
+    RouteRow("GET", "/confirm/{token}", Asks.NOTHING, url="/confirm/x"),
+    RouteRow("POST", "/confirm/{token}", Asks.NOTHING, url="/confirm/x"),
     RouteRow("POST", "/u/{token}/undo", Asks.NOTHING, url="/u/x/undo"),
     RouteRow("GET", "/c/{token}", Asks.NOTHING, url="/c/x"),
     RouteRow("GET", "/o/{token}.gif", Asks.NOTHING, url="/o/x.gif"),
@@ -268,6 +272,13 @@ ROWS = (
     RouteRow(
         "POST", "/segments/{id}/remove", Permission.CONTACT_EDIT, url="/segments/{segment}/remove"
     ),
+    RouteRow("GET", "/consents", Permission.CONTACT_VIEW),
+    RouteRow("GET", "/consents/export.csv", Permission.EXPORT),
+    RouteRow(
+        "POST", "/lists/{id}/optin", Permission.CONTACT_EDIT, url="/lists/{list}/optin",
+        form={"optin": "double"},
+    ),
+    RouteRow("POST", "/lists/{id}/ask", Permission.CONTACT_EDIT, url="/lists/{list}/ask"),
     RouteRow("GET", "/imports", Permission.CONTACT_VIEW),
     RouteRow("POST", "/imports", Permission.CONTACT_EDIT, file="correo\na@example.com\n"),
     RouteRow("GET", "/imports/{id}", Permission.CONTACT_VIEW, url="/imports/{upload}"),

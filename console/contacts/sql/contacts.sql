@@ -36,7 +36,8 @@ INSERT INTO contact (id, account, email, key, attrs, source, created_ms, changed
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>6
 FROM json_each(:rows) WHERE true
 ON CONFLICT (account, key) DO UPDATE
-SET attrs = json_patch(contact.attrs, excluded.attrs), changed_ms = excluded.changed_ms;
+SET attrs = json_patch(contact.attrs, excluded.attrs), changed_ms = excluded.changed_ms,
+    status = CASE contact.status WHEN 'pending' THEN 'active' ELSE contact.status END;
 
 -- name: contact_change
 -- order: 65
@@ -95,9 +96,12 @@ ORDER BY m.contact LIMIT :count;
 
 -- name: list_member_put
 -- order: 67
--- Whoever unsubscribed stays so: only the person comes back. rows: list, contact, status, now_ms
+-- Whoever unsubscribed stays so: only the person comes back. A list that asks confirms nobody here.
+-- rows: list, contact, status, now_ms
 INSERT INTO list_member (list, contact, status, changed_ms)
-SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(:rows) WHERE true
+SELECT v.value->>0, v.value->>1,
+       CASE WHEN l.optin = 'double' THEN 'unconfirmed' ELSE v.value->>2 END, v.value->>3
+FROM json_each(:rows) AS v LEFT JOIN contact_list AS l ON l.id = v.value->>0 WHERE true
 ON CONFLICT (list, contact) DO UPDATE SET status = excluded.status, changed_ms = excluded.changed_ms
 WHERE list_member.status = 'unconfirmed' AND excluded.status = 'confirmed';
 
