@@ -26,6 +26,8 @@ from mta.settings.loading import Loaded, base_directory, load_settings
 from mta.settings.whole_file import write_whole
 
 DOMAIN = "sandbox.example"
+CONTRACT = "Contrato de prueba"
+BAG = 4_000_000  # mails in its bag, so that shares, costs and refunds can be tried
 ACCOUNT = "Sandbox"
 CONSOLE = "127.0.0.1:8080"
 ADMINISTRATOR = f"admin@{DOMAIN}"
@@ -123,7 +125,10 @@ def _logins(loaded: Loaded) -> Mapping[str, str]:
     else:
         account = ask("account.add", name=ACCOUNT)
         ask("domain.add", domain=DOMAIN, account=account["id"])
-        user = ask("user.add", email=ADMINISTRATOR, role="administrator", account=account["id"])
+        # A day earlier than here: it runs wherever the days of contracts begin.
+        begin = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+        ask("contract.add", name=CONTRACT, size=BAG, starts=begin.isoformat(), account=account["id"])
+        user = ask("user.add", email=ADMINISTRATOR, role="owner", account=account["id"])
     credential = ask("credential.add", account=account["id"], name="sandbox")
     dkim_dir = loaded.settings.server.dkim_dir
     if not KeyRing.load(dkim_dir).keys(DOMAIN):
