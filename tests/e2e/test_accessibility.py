@@ -16,7 +16,7 @@ pytestmark = [
 ]
 SIGNED_OUT = ("/login", "/forgot", "/link/x")
 PAGES = (
-    "/", "/activity", "/credentials", "/webhooks", "/suppressions", "/domains", "/quota",
+    "/", "/activity", "/credentials", "/webhooks", "/suppressions", "/domains", "/tracking", "/quota",
     "/quota/ledger", "/refunds", "/refunds/new", "/approvals", "/privacy", "/accounts", "/accounts/new", "/users", "/users/new", "/audit", "/status",
     "/support", "/sandbox", "/profile", "/profile/password", "/profile/second-factor",
     "/profile/sessions", "/nothing",
