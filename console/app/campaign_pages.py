@@ -5,6 +5,7 @@ from functools import partial
 from aiohttp import web
 
 from console.app.services import Services
+from console.pages.account_reports import AccountReportPages
 from console.pages.campaign_design import CampaignDesignPages, design_of
 from console.pages.campaign_file import CampaignFilePages
 from console.pages.campaign_live import CampaignLivePages
@@ -37,6 +38,9 @@ def campaign_area(services: Services) -> Area:
             renderer, campaigns.service, reports.figures, reports.recipients,
             EngagementReader(base.store),
         ).add_routes(app)  # fmt: skip
+        AccountReportPages(
+            renderer, reports.figures, EngagementReader(base.store), base.clock
+        ).add_routes(app)
         CampaignPages(renderer, campaigns.service, reports.figures).add_routes(app)
 
     return add

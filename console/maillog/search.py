@@ -65,11 +65,20 @@ class Search:
     since_ms: int = 0
     until_ms: int = 0  # 0: now
     key: str = ""  # an idempotency key
+    provider: str = ""  # of mailboxes, as figures name it
 
     @property
     def _is_narrowed(self) -> bool:
         """Whether rows that are looked at may not fit; else a page need not look further."""
-        words = (self.recipient, self.sender, self.subject, self.tag, self.credential, self.key)
+        words = (
+            self.recipient,
+            self.sender,
+            self.subject,
+            self.tag,
+            self.credential,
+            self.key,
+            self.provider,
+        )
         return any(words) or self.standing is not None or self.klass is not None
 
     @property
@@ -94,6 +103,7 @@ class Search:
             "sender": self.sender.lower(),
             "subject": self.subject.lower(),
             "tag": self.tag,
+            "provider": self.provider,
             "count": count,
             "scanned": SCANNED if self._is_narrowed else count,
         }

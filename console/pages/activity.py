@@ -29,7 +29,18 @@ TONES: Mapping[str, str] = MappingProxyType(
         "cancelled": "off", "scheduled": "info", "ready": "info", "claimed": "info", "deferred": "warn",
     }
 )  # fmt: skip
-_FIELDS = ("recipient", "sender", "subject", "tag", "state", "class", "key", "since", "until")
+_FIELDS = (
+    "recipient",
+    "sender",
+    "subject",
+    "tag",
+    "state",
+    "class",
+    "key",
+    "since",
+    "until",
+    "provider",
+)
 
 
 class ActivityPages:
@@ -145,6 +156,7 @@ class ActivityPages:
             standing=states.get(given["state"]),
             klass=classes.get(given["class"]),
             credential=_number(given["key"]),
+            provider=given["provider"],
             since_ms=_milliseconds(_day(given["since"], self._zone)),
             until_ms=_milliseconds(until + timedelta(days=1) if until else None),
         )

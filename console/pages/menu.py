@@ -86,6 +86,13 @@ SECTIONS = (
         ),
     ),
     MenuSection(
+        "report_section",
+        (
+            MenuItem("reports", "/reports", "chart-bar", "report.view"),
+            MenuItem("report_providers", "/reports/providers", "mail", "report.view"),
+        ),
+    ),
+    MenuSection(
         "relay",
         (
             MenuItem("activity", "/activity", "list", "mail.view"),

@@ -87,21 +87,18 @@ class EngagementReader:
 
     async def of_flow(self, flow: int, *, automatic: bool = False) -> EngagementFigures:
         """The sums of a flow (a campaign, an application), from its roll-ups."""
-        sums: dict[HitKind, list[int]] = defaultdict(lambda: [0, 0, 0])
-        inferred = 0
-        for kind, klass, n, firsts, firsts_any, again in await self._store.read(
-            "engagement_of_flow", flow=flow
-        ):
-            if klass >= FIRST_AUTOMATIC and not automatic:
-                continue
-            if klass == HitClass.INFERRED:
-                inferred += firsts
-            found = sums[HitKind(kind)]
-            found[0] += firsts_any if automatic else firsts
-            found[1] += n
-            found[2] += again
-        opens, clicks = sums[HitKind.OPEN], sums[HitKind.CLICK]
-        return EngagementFigures(opens[0], opens[1], inferred, opens[2], clicks[0], clicks[1])
+        rows = await self._store.read("engagement_of_flow", flow=flow)
+        return _summed(rows, automatic=automatic)
+
+    async def of_account(
+        self, account: int, *, first_ms: int, last_ms: int, automatic: bool = False
+    ) -> EngagementFigures:
+        """The sums of all that an account sent, of the hours between two moments."""
+        rows = await self._store.read(
+            "engagement_of_account",
+            account=account, first=first_ms // HOUR_MS, last=last_ms // HOUR_MS,
+        )  # fmt: skip
+        return _summed(rows, automatic=automatic)
 
     async def of_message(self, message: int, *, automatic: bool = False) -> EngagementFigures:
         """The sums of one message, from its deliveries: 1 µs for each that was opened."""
@@ -185,3 +182,22 @@ class EngagementReader:
             DeliveryHit(HitKind(kind), HitClass(klass), at_ms, link, url or "")
             for kind, link, at_ms, klass, url in rows
         ]
+
+
+def _summed(
+    rows: Sequence[tuple[int, int, int, int, int, int]], *, automatic: bool
+) -> EngagementFigures:
+    """Sums by kind and class as figures."""
+    sums: dict[HitKind, list[int]] = defaultdict(lambda: [0, 0, 0])
+    inferred = 0
+    for kind, klass, n, firsts, firsts_any, again in rows:
+        if klass >= FIRST_AUTOMATIC and not automatic:
+            continue
+        if klass == HitClass.INFERRED:
+            inferred += firsts
+        found = sums[HitKind(kind)]
+        found[0] += firsts_any if automatic else firsts
+        found[1] += n
+        found[2] += again
+    opens, clicks = sums[HitKind.OPEN], sums[HitKind.CLICK]
+    return EngagementFigures(opens[0], opens[1], inferred, opens[2], clicks[0], clicks[1])

@@ -115,3 +115,33 @@ async def test_T_a_a_campaign_goes_from_a_file_to_the_inbox_in_eight_clicks_at_m
     found = await services.campaigns.service.list(OPERATOR, person.whole.account)
     assert [one.name for one in found] == ["Proveedores de noviembre"]
     await person.browser.wait_text("30 de 30 con resultado")
+
+
+async def test_T_b_numbers_of_the_account_and_of_a_provider_lead_to_their_recipients(
+    person: Clicks,
+):
+    await person.finished("Bases", 40)
+    bounced, url = 40 // EVERY, person.whole.url
+    await person.browser.open(f"{url}reports")
+    await person.sees("Entregados por día")
+    assert await person.look.page("/reports") == []
+    await person.click(".figures a[href*='state=bounced']")
+    await person.sees("bounce@d1.")
+    rows = await person.browser.run("return document.querySelectorAll('tbody tr').length")
+    assert rows == bounced
+    assert await person.look.page("/reports/providers") == []
+    link = await person.browser.run(
+        "return document.querySelector(\"a[href*='state=bounced']\").getAttribute('href')"
+    )
+    assert "provider=" in link
+    await person.click("a[href*='state=bounced']")
+    await person.sees("bounce@d1.")
+    elsewhere = f"{url}activity?state=bounced&provider=google"
+    await person.browser.open(elsewhere)
+    await person.sees("Ningún correo coincide")
+    for name, has in (("panel", "Entregados"), ("providers", "Proveedor")):
+        text = await person.browser.run(
+            "return fetch(arguments[0]).then((r) => r.text())", f"/reports/{name}.csv?days=7"
+        )
+        assert has in text
+        assert f"{40 - bounced}" in text

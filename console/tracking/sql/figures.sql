@@ -5,6 +5,13 @@
 SELECT kind, class, sum(n), sum(firsts), sum(firsts_any), sum(again)
 FROM engagement_hour WHERE flow = :flow GROUP BY kind, class;
 
+-- name: engagement_of_account
+-- Sums of all flows of an account over some hours (since 1970 UTC), from :first to :last.
+SELECT e.kind, e.class, sum(e.n), sum(e.firsts), sum(e.firsts_any), sum(e.again)
+FROM flow AS f CROSS JOIN engagement_hour AS e ON e.flow = f.id
+WHERE f.account = :account AND e.hour BETWEEN :first AND :last
+GROUP BY e.kind, e.class;
+
 -- name: engagement_hours
 -- The same by hour (hours since 1970 UTC), from :first to :last.
 SELECT hour, kind, class, n, firsts, firsts_any
