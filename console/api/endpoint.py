@@ -53,8 +53,15 @@ class Endpoints:
 
     def add_routes(self, app: web.Application, routes: Iterable[Route]) -> None:
         """Bind each route to its handler."""
-        for route in routes:
-            app.router.add_route(route.method, route.path, partial(self.serve, route))
+        table = tuple(routes)
+        words = [route.path for route in table if "{" not in route.path]
+        for route in table:
+            path = route.path
+            above, _, _ = path.partition("{id}")
+            if above != path and any(word.startswith(above) for word in words):
+                # `/segments/count` is no segment, and `Allow` must not say so: ids are numbers.
+                path = path.replace("{id}", r"{id:\d+}")
+            app.router.add_route(route.method, path, partial(self.serve, route))
 
     async def serve(self, route: Route, request: web.Request) -> web.StreamResponse:
         """Answer one request."""

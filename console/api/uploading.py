@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from console.api.reading import LEAST_RATE, READ_DEADLINE_S
 from console.api.refusals import ApiRefusal, Told, Violation, invalid
@@ -38,7 +39,7 @@ async def sent_file(request: web.Request, max_bytes: int) -> SentFile:
         return SentFile(request.query.get("name", ""), _paced(request.content.iter_chunked(PIECE)))
     try:
         part = await _part(request)
-    except ValueError:  # no boundary, a header that is none
+    except (ValueError, HttpProcessingError):  # no boundary, a header that is none
         raise invalid(Violation("file", "required")) from None
     return SentFile(request.query.get("name", "") or part.filename or "", _paced(_pieces(part)))
 

@@ -178,3 +178,10 @@ async def test_files_of_others_are_not_there(client):
             method, f"/{made['id']}{path}", headers=headers, json={} if method == "POST" else None
         )
         assert status == 404, (method, path)
+
+
+@pytest.mark.parametrize("body", [b"--x\r\nNone--x--\r\n", b"--x\r\n\r\n", b"no part at all"])
+async def test_a_form_that_is_none_is_refused(client, body):
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    status, problem = await client.ask("POST", data=body, headers=headers)
+    assert (status, problem["violations"][0]["field"]) == (422, "file")
