@@ -106,8 +106,8 @@ class ContactAudiences:
         if spec.audience:
             found = await self._own(spec.audience, account)
             return [Column(c.name, filled=c.filled, sample=c.sample) for c in found.columns]
-        values = await self.row(spec, account, 0)
-        return [Column(name, sample=str(value)) for name, value in values.items()]
+        some = await self._audiences.columns_of_lists(account, spec.include, spec.exclude)
+        return [Column(c.name, filled=c.filled, sample=c.sample) for c in some]
 
     async def row(self, spec: AudienceSpec, account: int, n: int) -> Mapping[str, Any]:
         """The values of one row."""

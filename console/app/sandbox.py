@@ -127,7 +127,9 @@ def _logins(loaded: Loaded) -> Mapping[str, str]:
         ask("domain.add", domain=DOMAIN, account=account["id"])
         # A day earlier than here: it runs wherever the days of contracts begin.
         begin = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
-        ask("contract.add", name=CONTRACT, size=BAG, starts=begin.isoformat(), account=account["id"])
+        ask(
+            "contract.add", name=CONTRACT, size=BAG, starts=begin.isoformat(), account=account["id"]
+        )
         user = ask("user.add", email=ADMINISTRATOR, role="owner", account=account["id"])
     credential = ask("credential.add", account=account["id"], name="sandbox")
     dkim_dir = loaded.settings.server.dkim_dir

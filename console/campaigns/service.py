@@ -248,6 +248,9 @@ class CampaignService(CampaignLife):
         if kind not in (Origin.FAILED, Origin.NOT_OPENED):
             raise PermanentError(f"resend {kind!r}: expected failed or not_opened")
         campaign = await self._seen(actor, campaign_id, Permission.CAMPAIGN_EDIT)
+        content = campaign.content
+        if kind is Origin.NOT_OPENED and (content.track_totals or not content.track_opens):
+            raise PermanentError("who opened it is not known: its opens were not told apart")
         return await self._again(actor, campaign, kind, kind.value, name)
 
     async def correct(self, actor: Actor, campaign_id: int, name: str = "") -> Campaign:

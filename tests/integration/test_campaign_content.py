@@ -7,6 +7,7 @@ import pytest
 
 from console.campaigns.accepting import PreflightRefused
 from console.campaigns.states import CampaignStatus as S
+from console.campaigns.states import Origin
 from console.templates.media import MAX_ATTACHED
 from mta.model.errors import PermanentError
 from tests.campaign_world import ANY, CONTENT, OPERATOR, CampaignRelay
@@ -74,6 +75,16 @@ async def test_T_l_a_field_finds_its_column_and_the_campaign_its_name_and_day(re
         assert "persona 0 · Aviso · " in shown
         assert " de 20" in shown  # 22 de noviembre de 2026
         assert " · sí" in shown
+
+
+async def test_who_did_not_open_is_not_known_where_only_totals_are_counted(relay, receiver):
+    content = replace(CONTENT, track_totals=True)
+    draft = await relay.draft(1, content=content)
+    await relay.campaigns.start(OPERATOR, draft.id, ANY)
+    await relay.until_status(draft, S.FINISHED)
+    with pytest.raises(PermanentError, match="not known"):
+        await relay.campaigns.resend(OPERATOR, draft.id, Origin.NOT_OPENED)
+    assert (await relay.campaigns.resend(OPERATOR, draft.id, Origin.FAILED)).parent == draft.id
 
 
 async def test_who_unsubscribes_while_a_campaign_waits_gets_nothing_and_costs_nothing(

@@ -22,6 +22,7 @@ WITHOUT_ACTOR = {
     "UploadRemoval.stop": "a task of the running server",
     "AudienceService.count_of_lists": "a number for the campaign's own account",
     "AudienceService.nth_of_lists": "for campaigns: their service asks",
+    "AudienceService.columns_of_lists": "for campaigns: their service asks",
     "ContactAudiences.counts": "for campaigns: their service asks, the account is compared",
     "ContactAudiences.columns": "for campaigns: their service asks, the account is compared",
     "ContactAudiences.row": "for campaigns: their service asks, the account is compared",

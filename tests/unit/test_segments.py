@@ -164,6 +164,19 @@ async def test_T_a_an_audience_is_made_of_lists_and_segments(world):
     assert await sent([org.id]) == ["Beto"]
 
 
+async def test_T_l_columns_of_lists_are_those_of_all_their_members_not_of_the_first(world):
+    first, *_, last = reversed(await world.contacts.search(OPERATOR, ACCOUNT))
+    members = await world.contacts.add_list(OPERATOR, ACCOUNT, "Boletín")
+    await world.contacts.enlist(OPERATOR, members.id, [first.id, last.id])
+    await world.contacts.change(
+        OPERATOR, last.id, last.email, {**last.attrs, "cargo": "Jefa"}, "active"
+    )
+    found = await world.audiences.columns_of_lists(ACCOUNT, [members.id])
+    told = {one.name: (one.filled, one.sample) for one in found}
+    assert told["email"][0] == 2
+    assert told["cargo"] == (1, "Jefa")
+
+
 async def test_an_audience_of_a_segment_is_made_page_by_page(world, monkeypatch):
     monkeypatch.setattr("console.contacts.audiences.PAGE", 1)
     last = await world.segments.add(OPERATOR, ACCOUNT, "c", _if("email", "starts", "c"))
