@@ -142,7 +142,7 @@ class ContactEndpoints:
                 before=int(place[0]) if place else LAST, count=wanted.limit + 1,
             )
         )  # fmt: skip
-        items = [_contact(one) for one in found[: wanted.limit]]
+        items = [contact_shown(one) for one in found[: wanted.limit]]
         more = (found[wanted.limit - 1].id,) if len(found) > wanted.limit else None
         return Answer(page(items, more))
 
@@ -154,13 +154,13 @@ class ContactEndpoints:
                 actor, call.identity.account_id, wanted.email, wanted.values, source="api"
             )
         )
-        return Answer(_contact(made), 201)
+        return Answer(contact_shown(made), 201)
 
     async def lists(self, call: Call) -> Answer:
         """`GET /lists`."""
         actor = self._actor_of(call)
         found = await _answered(self._service.lists(actor, call.identity.account_id))
-        return Answer({"items": [_list(one) for one in found]})
+        return Answer({"items": [list_shown(one) for one in found]})
 
     async def add_list(self, call: Call) -> Answer:
         """`POST /lists`."""
@@ -171,18 +171,19 @@ class ContactEndpoints:
                 description=wanted.description,
             )
         )  # fmt: skip
-        return Answer(_list(made), 201)
+        return Answer(list_shown(made), 201)
 
     async def enlist(self, call: Call) -> Answer:
         """`POST /lists/{id}/members`."""
         wanted, actor, text = call.content(NewMember), self._actor_of(call), call.path["id"]
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+        number = number if number < 1 << 63 else 0
         found = await _answered(self._service.list(actor, number))
         made = await _answered(
             self._service.put(actor, found.account, wanted.email, wanted.values, source="api")
         )
         await _answered(self._service.enlist(actor, number, [made.id]))
-        return Answer(_contact(made), 201)
+        return Answer(contact_shown(made), 201)
 
 
 async def _answered(work: Awaitable[_T]) -> _T:
@@ -196,7 +197,8 @@ async def _answered(work: Awaitable[_T]) -> _T:
         raise invalid(Violation("", "unusable_text", {"detail": str(error)})) from None
 
 
-def _contact(contact: Contact) -> dict[str, object]:
+def contact_shown(contact: Contact) -> dict[str, object]:
+    """As `ContactShown`."""
     return {
         "id": str(contact.id), "email": contact.email, "values": dict(contact.attrs),
         "status": contact.status, "source": contact.source,
@@ -204,7 +206,8 @@ def _contact(contact: Contact) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _list(found: ContactList) -> dict[str, object]:
+def list_shown(found: ContactList) -> dict[str, object]:
+    """As `ListShown`."""
     return {
         "id": str(found.id), "name": found.name, "kind": found.kind, "optin": found.optin,
         "description": found.description, "members": found.members,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from console.accounts.actor import Actor, NotPermitted, NotVisible
 from console.accounts.arguments import time_of
 from console.accounts.values import Scope
+from console.api.contact_details import id_in
 from console.api.messages.schemas import Id, Time
 from console.api.refusals import ApiRefusal, Violation, invalid
 from console.api.routes import Answer, Call, Route
@@ -153,8 +154,7 @@ class SegmentEndpoints:
 
     async def _one(self, call: Call) -> Segment:
         """The segment of the path, of the key's own account."""
-        text = call.path["id"]
-        number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+        number = id_in(call.path["id"])
         found = await _answered(self._service.get(self._actor_of(call), number))
         if found.account != call.identity.account_id:
             raise ApiRefusal(404, "not_found")

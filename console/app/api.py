@@ -9,6 +9,7 @@ from console.api.accounts import AccountEndpoints
 from console.api.application import Api, RouteGroup
 from console.api.automations import AutomationEndpoints
 from console.api.campaigns import CampaignEndpoints
+from console.api.contact_details import ContactDetailEndpoints
 from console.api.contacts import ContactEndpoints
 from console.api.credentials import CredentialEndpoints
 from console.api.domains import DomainEndpoints
@@ -102,6 +103,7 @@ def build_api(engine: Engine, services: Services, simulated: SimulatedMail | Non
         CampaignEndpoints(services.campaigns.service, actor_of),
         TemplateEndpoints(services.areas.templates.service, actor_of),
         ContactEndpoints(services.contacts.contacts, actor_of),
+        ContactDetailEndpoints(services.contacts.contacts, services.contacts.optin, actor_of),
         SegmentEndpoints(services.contacts.segments, actor_of),
         ImportEndpoints(services.contacts.uploads, services.contacts.removal, actor_of),
         DomainEndpoints(services.areas.domains.service, actor_of),

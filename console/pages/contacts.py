@@ -38,6 +38,7 @@ class ContactPages:
         app.router.add_get("/contacts", self.list)
         app.router.add_post("/contacts", self.add)
         app.router.add_get("/contacts/export.csv", self.export)
+        app.router.add_post("/contacts/enlist", self.enlist_many)
         app.router.add_get("/contacts/{id}", self.show)
         app.router.add_post("/contacts/{id}", self.change)
         app.router.add_post("/contacts/{id}/remove", self.remove)
@@ -64,6 +65,19 @@ class ContactPages:
             return await self._list(request, problem=problem, form={"email": email, **values})
         session.tell(self._renderer.texts(request)("contacts.added", email=email))
         raise web.HTTPSeeOther("/contacts")
+
+    async def enlist_many(self, request: web.Request) -> web.StreamResponse:
+        """Put the chosen ones on a list; who unsubscribed from it stays off."""
+        session, form = session_of(request), await request.post()
+        texts, number = self._renderer.texts(request), id_of(text_of(form, "list"))
+        chosen = [id_of(str(one)) for one in form.getall("contact", [])][:PAGE_SIZE]
+        if not number or not chosen:
+            session.actor.require(Permission.CONTACT_EDIT, _account(request))
+            session.tell(texts("contacts.choose"), tone="bad")
+            raise web.HTTPSeeOther("/contacts")
+        await self._contacts.enlist(session.actor, number, chosen)
+        session.tell(texts.count("contacts.enlisted", len(chosen)))
+        raise web.HTTPSeeOther(f"/lists/{number}")
 
     async def show(self, request: web.Request) -> web.Response:
         """Values and lists of one."""
@@ -124,6 +138,7 @@ class ContactPages:
         values = {
             "contacts": shown, "search": search, "older": older, "problem": problem,
             "form": form or {"email": "", "first_name": "", "last_name": ""},
+            "lists": await self._contacts.lists(actor, account),
             "may_edit": actor.may(Permission.CONTACT_EDIT, account),
             "may_export": actor.may(Permission.EXPORT, account),
         }  # fmt: skip

@@ -58,7 +58,8 @@ def number_of(text: str) -> int | None:
 
 def id_of(text: str) -> int:
     """An id; 0 for what is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+    return number if number < 1 << 63 else 0  # the store has no greater numbers
 
 
 async def refusal(work: Awaitable[object]) -> str:

@@ -92,6 +92,37 @@ ROWS = (
         "POST", f"{_V1}/lists/{{id}}/members", Scope.CONTACT_EDIT,
         url=f"{_V1}/lists/{{list}}/members", json={"email": "a@example.com"},
     ),
+    RouteRow(
+        "GET", f"{_V1}/contacts/{{id}}", Scope.CONTACT_VIEW, url=f"{_V1}/contacts/{{contact}}"
+    ),
+    RouteRow(
+        "PUT", f"{_V1}/contacts/{{id}}", Scope.CONTACT_EDIT, url=f"{_V1}/contacts/{{contact}}",
+        json={"email": "p{number}@example.com"},
+    ),
+    RouteRow(
+        "DELETE", f"{_V1}/contacts/{{id}}", Scope.CONTACT_EDIT, url=f"{_V1}/contacts/{{contact}}"
+    ),
+    RouteRow("GET", f"{_V1}/lists/{{id}}", Scope.CONTACT_VIEW, url=f"{_V1}/lists/{{list}}"),
+    RouteRow(
+        "GET", f"{_V1}/lists/{{id}}/members", Scope.CONTACT_VIEW,
+        url=f"{_V1}/lists/{{list}}/members",
+    ),
+    RouteRow(
+        "DELETE", f"{_V1}/lists/{{id}}/members/{{contact}}", Scope.CONTACT_EDIT,
+        url=f"{_V1}/lists/{{list}}/members/{{contact}}",
+    ),
+    RouteRow(
+        "GET", f"{_V1}/lists/{{id}}/optin", Scope.CONTACT_VIEW, url=f"{_V1}/lists/{{list}}/optin"
+    ),
+    RouteRow(
+        "PUT", f"{_V1}/lists/{{id}}/optin", Scope.CONTACT_EDIT, url=f"{_V1}/lists/{{list}}/optin",
+        json={"optin": "double"},
+    ),
+    RouteRow(
+        "POST", f"{_V1}/lists/{{id}}/ask", Scope.CONTACT_EDIT, url=f"{_V1}/lists/{{list}}/ask",
+        json={},
+    ),
+    RouteRow("GET", f"{_V1}/consents", Scope.CONTACT_VIEW),
     RouteRow("GET", f"{_V1}/segments", Scope.CONTACT_VIEW),
     RouteRow(
         "POST", f"{_V1}/segments", Scope.CONTACT_EDIT,

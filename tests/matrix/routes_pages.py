@@ -231,6 +231,10 @@ ROWS = (
     RouteRow("GET", "/contacts", Permission.CONTACT_VIEW),
     RouteRow("POST", "/contacts", Permission.CONTACT_EDIT, form={"email": "b@example.com"}),
     RouteRow("GET", "/contacts/export.csv", Permission.EXPORT),
+    RouteRow(
+        "POST", "/contacts/enlist", Permission.CONTACT_EDIT,
+        form={"list": "{list}", "contact": "{contact}"},
+    ),
     RouteRow("GET", "/contacts/{id}", Permission.CONTACT_VIEW, url="/contacts/{contact}"),
     RouteRow(
         "POST", "/contacts/{id}", Permission.CONTACT_EDIT, url="/contacts/{contact}",

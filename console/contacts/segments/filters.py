@@ -232,7 +232,7 @@ def _list_number(value: object, at: str, *, may_be_any: bool) -> int:
     text = "" if isinstance(value, bool) else str(value).strip()
     if may_be_any and text in ("", "0"):
         return 0
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 1 << 63):
         raise PermanentError(f"{at}: expected the id of a list")
     return int(text)
 
