@@ -1,6 +1,6 @@
 """What a maker of keys may give to them: nobody gets by a key what he may not do himself."""
 
-from console.accounts.actor import Actor, NotPermitted
+from console.accounts.actor import Actor, ActorKind, NotPermitted
 from console.accounts.permissions import Permission, permissions_of_scopes
 from console.accounts.values import Credential, Limits, Scope
 
@@ -9,11 +9,18 @@ _OF_EVERY_KEY = frozenset((Permission.MAIL_SEND, Permission.MAIL_VIEW))
 # What a key has to have itself before it gives it, besides what is a permission.
 _HELD = frozenset((Scope.MAIL_VIEW, Scope.SEND_URGENT, Scope.NULL_SENDER, Scope.ANY_SENDER))
 
+# Ways to send that concern the whole account: before all other mail, and as nobody.
+OF_MANAGERS = frozenset((Scope.SEND_URGENT, Scope.NULL_SENDER))
+
 
 def require_person_may_give(actor: Actor, account: int, limits: Limits) -> None:
     """Raises `NotPermitted` for scopes beyond what the actor may do in that account."""
     if Scope.ANY_SENDER in limits.scopes and not actor.is_operator:
         raise NotPermitted(f"only an operator gives the scope {Scope.ANY_SENDER}")
+    is_manager = actor.kind is not ActorKind.USER or actor.may(Permission.ACCOUNT_MANAGE, account)
+    if limits.scopes & OF_MANAGERS and not is_manager:
+        first = min(limits.scopes & OF_MANAGERS)
+        raise NotPermitted(f"only who manages the account gives the scope {first}")
     for permission in sorted(permissions_of_scopes(limits.scopes)):
         if permission not in _OF_EVERY_KEY and not actor.may(permission, account):
             raise NotPermitted(f"{actor.name} may not {permission}, and cannot give it to a key")

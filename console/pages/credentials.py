@@ -13,6 +13,7 @@ from aiohttp import web
 
 from console.accounts.actor import Actor, NotPermitted, NotVisible
 from console.accounts.credentials import CredentialService
+from console.accounts.delegation import OF_MANAGERS
 from console.accounts.permissions import Permission, permissions_of_scopes
 from console.accounts.signin.sessions import Session
 from console.accounts.values import Limits, NewCredential, Scope
@@ -152,6 +153,7 @@ def grantable(actor: Actor, account: int) -> list[Scope]:
         for scope in Scope
         if scope not in _ALWAYS
         and scope not in _NEVER
+        and (scope not in OF_MANAGERS or actor.may(Permission.ACCOUNT_MANAGE, account))
         and all(
             permission is Permission.MAIL_VIEW or actor.may(permission, account)
             for permission in permissions_of_scopes([scope])

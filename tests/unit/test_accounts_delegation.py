@@ -5,9 +5,10 @@ from ipaddress import ip_network
 
 import pytest
 
-from console.accounts.actor import Actor, NotPermitted
+from console.accounts.actor import Actor, ActorKind, NotPermitted
 from console.accounts.actors import Actors
-from console.accounts.values import Limits, Scope
+from console.accounts.permissions import PERMISSIONS
+from console.accounts.values import Limits, Role, Scope
 from tests.accounts_world import OPERATOR, open_world
 
 MAKES = frozenset((Scope.CREDENTIAL_MANAGE, Scope.SEND))
@@ -45,6 +46,18 @@ async def test_a_key_gives_what_it_has(world, scope):
     actor, account = await maker(world, Limits(MAKES | {scope}))
     new = await world.accounts.credentials.add(actor, account, "x", Limits(frozenset((scope,))))
     assert new.credential.limits.scopes == {scope}
+
+
+@pytest.mark.parametrize("scope", [Scope.SEND_URGENT, Scope.NULL_SENDER])
+async def test_only_who_manages_the_account_lets_a_key_go_first_or_write_as_nobody(world, scope):
+    account = (await world.accounts.add(OPERATOR, "Ministerio")).id
+    credentials, limits = world.accounts.credentials, Limits(frozenset((Scope.SEND, scope)))
+    integrator = Actor(ActorKind.USER, 5, "ivo", {account: PERMISSIONS[Role.INTEGRATOR]})
+    with pytest.raises(NotPermitted, match="only who manages the account"):
+        await credentials.add(integrator, account, "x", limits)
+    assert await credentials.list(OPERATOR, account) == []
+    owner = Actor(ActorKind.USER, 6, "ona", {account: PERMISSIONS[Role.OWNER]})
+    assert (await credentials.add(owner, account, "x", limits)).credential.limits == limits
 
 
 async def test_a_key_gets_no_stronger_keys_secret_by_rotating_it(world):
