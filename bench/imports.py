@@ -36,6 +36,7 @@ from mta.store.sqlite import SqliteStore
 from mta.store.statements import StatementPackage
 
 PACKAGES = (
+    "mta.spool",
     "console.accounts",
     "console.accounts.audit",
     "console.contacts",

@@ -32,8 +32,6 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
     {
         "account_factor_rule": "a setting of sign-in, told by the audit trail",
         "api_answer": "answers kept for a day for repeated requests",
-        "audience": "what a campaign was sent to stands in its deliveries",
-        "audience_row": "as audience",
         "chain_head": "of the whole installation",
         "console_session": "secrets of sign-in",
         "credential_use": "counters of this hour and day",
@@ -63,8 +61,6 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "site": "of the whole installation",
         "suppression_full": "counters of a rule",
         "tracking_account": "a setting, told by the audit trail",
-        "upload": "files that were imported; what came of them is in contact",
-        "upload_reject": "as upload",
         "console_user": "as person",
         "user_profile": "in person",
         "quota_bag": "as share",

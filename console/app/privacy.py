@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 
 from console.accounts.audit import AuditTrail
+from console.app.contacts import FOLDER
 from console.privacy.holders import Contacts, RefundLists
 from console.privacy.operations import AccountFinder, Operation, PersonOperations
 from console.privacy.persons import PersonService
 from console.privacy.retention import Retention
+from console.privacy.uploads import UploadedFiles
 from mta.engine.foundation import Foundation
 
 
@@ -18,8 +20,13 @@ class PrivacyParts:
     ) -> None:
         kept = foundation.loaded.settings.retention
         store, clock = foundation.store, foundation.clock
+        folder = foundation.loaded.settings.server.data_dir / FOLDER
         self.persons = PersonService(
-            store, clock, foundation.suppression, trail, (RefundLists(store), Contacts(store))
+            store,
+            clock,
+            foundation.suppression,
+            trail,
+            (RefundLists(store), UploadedFiles(store, folder), Contacts(store)),
         )
         self._retention = Retention(
             store,

@@ -1,4 +1,4 @@
-"""What is exported of an account: contacts, lists and consent (T-t)."""
+"""What is exported of an account: contacts, lists, consent, and what files brought (T-t)."""
 
 from console.accounts.exporting.columns import table
 
@@ -51,5 +51,31 @@ TABLES = (
         "consent",
         "consent AS c",
         "id:id account:id contact:id list:id what text_version address agent at=at_ms:time",
+    ),
+    table(
+        "upload",
+        "upload AS u",
+        "id:id account:id name size sha256 state problem counts:json columns:json audience:id stored "
+        "created_by created_at=created_ms:time changed_at=changed_ms:time",
+    ),
+    table(
+        "upload_reject",
+        "upload_reject AS j CROSS JOIN upload AS u ON u.id = j.upload",
+        "upload:id row column=col value reason hint",
+        key=("upload", "row"),
+        start=(0, 0),
+    ),
+    table(
+        "audience",
+        "audience AS a",
+        "id:id account:id name state columns:json counts:json total source:json "
+        "created_at=created_ms:time",
+    ),
+    table(
+        "audience_row",
+        "audience_row AS r CROSS JOIN audience AS a ON a.id = r.audience",
+        "audience:id n address values=merge:json contact:id",
+        key=("audience", "n"),
+        start=(0, -1),
     ),
 )

@@ -19,12 +19,13 @@ import structlog
 from console.contacts.files.child import Job
 from console.contacts.files.judging import Reason
 from console.contacts.files.pages import Page, read_pages
-from console.contacts.uploads import UploadService, kind_of
+from console.contacts.uploads import FILE, UploadService, kind_of
 from console.contacts.values import ColumnMapping, ContactList, Upload, UploadState
+from mta.events.record import event_row
 from mta.model.clock import Clock
 from mta.model.errors import InternalError, JobRefused, RelevoError, StoreError
 from mta.model.ids import IdGenerator
-from mta.model.traffic import TrafficClass
+from mta.model.traffic import EventType, TrafficClass
 from mta.store.base import MAX_JOB_ROWS, Store
 from mta.store.standing import StandingTask
 from mta.store.work import Rows
@@ -256,8 +257,23 @@ class Importer:
             [
                 Rows("upload_state", [state], expect=1),
                 Rows("audience_ready", [ready], expect=1),
+                self._event(
+                    upload,
+                    UploadState.READY,
+                    audience=str(upload.audience),
+                    accepted=upload.stored,
+                    rejected=sum(refused.values()),
+                ),
             ]
         )
+
+    def _event(self, upload: Upload, state: UploadState, **more: object) -> Rows:
+        """What webhooks are told of."""
+        data = {"import": str(upload.id), "name": upload.name, "state": state.value, **more}
+        row = event_row(
+            0, EventType.IMPORT_FINISHED, self._clock.now_ms(), upload.account, 0, 0, 0, data
+        )
+        return Rows("event_insert", [row[1:]])
 
     async def _fail(self, number: int, problem: str) -> None:
         upload = await self._of(number)
@@ -267,7 +283,8 @@ class Importer:
             self._clock.now_ms(),
         )  # fmt: skip
         try:
-            await self._store.submit([Rows("upload_state", [row], expect=1)])
+            event = self._event(upload, UploadState.FAILED, problem=problem)
+            await self._store.submit([Rows("upload_state", [row], expect=1), event])
         except JobRefused:
             raise InternalError(f"upload {number} changed while it was read") from None
 
@@ -276,7 +293,7 @@ def _job(upload: Upload, mapping: ColumnMapping, folder: Path) -> Job:
     """What the process is told."""
     kind = kind_of(upload)
     return Job(
-        path=str(folder / "file"), out=str(folder),
+        path=str(folder / FILE), out=str(folder),
         page=PAGE_WITH_LIST if mapping.save_as_list else PAGE,
         is_workbook=kind.is_workbook, encoding=kind.encoding, separator=kind.separator,
         sheet=mapping.sheet, has_header=mapping.has_header, email=mapping.email,

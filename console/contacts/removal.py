@@ -1,7 +1,7 @@
 """Files of people go away again: by hand, and by themselves after `retention.uploads`.
 
-With a file go its rows, what was left out of it, and the audience made of it, unless a campaign
-that is not over still needs that. Each step can be repeated: the upload itself goes last.
+Those that nobody confirmed go after a week. With a file go its rows, what was left out of it, and
+the audience made of it, unless a campaign that is not over still needs that. Each step can be repeated: the upload itself goes last.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from mta.store.work import Rows
 
 PAGE = 100  # uploads of one look
 PART = MAX_JOB_ROWS - 50  # rows of one job
+UNCONFIRMED_MS = 7 * 86_400_000  # a file whose columns nobody confirmed is kept so long
 REST_S = 3_600.0  # between two looks
 IsUsed = Callable[[int, int], Awaitable[bool]]  # account, audience → a campaign needs it
 
@@ -72,11 +73,13 @@ class UploadRemoval:
         """Remove what is too old; gives seconds until the next look. Raises `StoreError`."""
         if not self._kept_s:
             return REST_S
-        before_ms = self._clock.now_ms() - round(self._kept_s * 1000)
-        after = 0
+        now_ms, after = self._clock.now_ms(), 0
+        before_ms = now_ms - round(self._kept_s * 1000)
+        unconfirmed_ms = max(before_ms, now_ms - UNCONFIRMED_MS)
         while rows := await self._store.read(
-            "uploads_old", before_ms=before_ms, after=after, count=PAGE
-        ):
+            "uploads_old", before_ms=before_ms, unconfirmed_ms=unconfirmed_ms, after=after,
+            count=PAGE,
+        ):  # fmt: skip
             for row in rows:
                 found = Upload.of(row)
                 if not await self._is_used(found.account, found.audience):

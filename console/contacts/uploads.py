@@ -27,6 +27,7 @@ from mta.store.base import Store
 from mta.store.work import Rows
 
 MAX_BYTES = 200_000_000
+FILE = "file"  # the name of every file, in a folder of its own
 MAX_NAME = 200
 MAX_FIELDS = 200
 SHOWN_ROWS = 10
@@ -148,7 +149,7 @@ class UploadService:
         upload = self._ids.new()
         folder = self.folder_of(upload)
         await asyncio.to_thread(folder.mkdir, parents=True, mode=0o700)
-        path = folder / "file"
+        path = folder / FILE
         try:
             size, digest = await _write(path, chunks)
             kind, names = await peek.look(path)
@@ -179,7 +180,7 @@ class UploadService:
         chosen = sheet or next((one.name for one in names if not one.is_hidden), "")
         if kind.is_workbook and chosen not in {one.name for one in names}:
             raise UnusableUpload("no_sheet")
-        path = self.folder_of(upload) / "file"
+        path = self.folder_of(upload) / FILE
         try:
             first = await peek.first_rows(path, kind, chosen, 2 * SHOWN_ROWS + 1)
         except UnreadableFile as error:

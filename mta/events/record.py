@@ -42,6 +42,7 @@ EVENT_CODES: Mapping[EventType, int] = MappingProxyType(
         EventType.CAMPAIGN_FINISHED: 63,
         EventType.CAMPAIGN_CANCELLED: 64,
         EventType.CAMPAIGN_FAILED: 65,
+        EventType.IMPORT_FINISHED: 70,
     }
 )
 EVENT_TYPES: Mapping[int, EventType] = MappingProxyType({v: k for k, v in EVENT_CODES.items()})

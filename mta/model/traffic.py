@@ -75,6 +75,7 @@ class EventType(StrEnum):
     CAMPAIGN_FINISHED = "campaign.finished"
     CAMPAIGN_CANCELLED = "campaign.cancelled"
     CAMPAIGN_FAILED = "campaign.failed"
+    IMPORT_FINISHED = "import.finished"
 
 
 class Expiry(StrEnum):

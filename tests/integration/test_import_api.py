@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import aiohttp
 import pytest
 
 from console.accounts.values import Limits, Scope
+from console.app.exporting import write_export
 from tests.accounts_world import OPERATOR
 from tests.contacts_world import workbook
 from tests.whole_server import Whole, open_whole
@@ -185,3 +187,39 @@ async def test_a_form_that_is_none_is_refused(client, body):
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     status, problem = await client.ask("POST", data=body, headers=headers)
     assert (status, problem["violations"][0]["field"]) == (422, "file")
+
+
+async def test_T_t_a_person_is_told_and_forgotten_out_of_files(client, tmp_path):
+    text = CSV + "Marí <ana@example.org>;x@y.pe;z\nmariana@example.org;M;x\n"
+    made = await client.send(text.encode())
+    found = await client.read(made["id"])
+    services = client.whole.services
+    persons, ana = services.areas.privacy.persons, "Ana@example.org"
+    told = (await persons.export(OPERATOR, ana))["uploads"]
+    assert [(one["upload"], one.get("values", {}).get("nombre"), one["row"]) for one in told] == [
+        (made["id"], "Ana", 0), (made["id"], None, 3), (made["id"], None, 5)
+    ]  # fmt: skip
+    loaded = services.foundation.loaded
+    await asyncio.to_thread(
+        write_export, loaded, client.account, tmp_path / "a.zip", lambda *_: None
+    )
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        lines = {
+            name: archive.read(f"{name}.jsonl").splitlines()
+            for name in ("upload", "upload_reject", "audience", "audience_row")
+        }
+    assert [len(rows) for rows in lines.values()] == [1, 3, 1, 2]
+    assert json.loads(lines["audience_row"][0])["values"]["nombre"] == "Ana"
+    await persons.erase(OPERATOR, ana, "asked for it")
+    folder = services.contacts.uploads.folder_of(int(made["id"]))
+    assert list(folder.iterdir()) == []
+    assert (await persons.export(OPERATOR, ana))["uploads"] == []
+    rows = [
+        *await services.foundation.store.read(
+            "audience_rows", audience=int(found["audience"]), first=0, count=9
+        ),
+        *await services.contacts.uploads.rejects(OPERATOR, int(made["id"])),
+    ]
+    assert "ana@example.org" not in repr(rows).lower().replace("mariana@", "")
+    status, text = await client.ask("GET", f"/{made['id']}/rejected.csv")
+    assert (status, "luis@gamil.com" in text) == (200, True)

@@ -80,7 +80,7 @@ async def test_T_t_an_owner_sees_exports_and_forgets_a_person_of_his_accounts_al
         assert b"40404040" not in told
         assert b"Ana.Perez" not in told
     held = await whole.services.areas.privacy.persons.look(OPERATOR, ANA)
-    assert held.others == {"refunds": 1, "contacts": 1}  # of the other customer
+    assert held.others == {"refunds": 1, "uploads": 0, "contacts": 1}  # of the other customer
     lists = whole.services.foundation.suppression
     assert lists.digest.of_key(ANA)
     page = await whole.services.run("audit.list", {"action": "person.erased"})

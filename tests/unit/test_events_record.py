@@ -36,6 +36,7 @@ def test_codes_on_disk_never_change():
         "campaign.finished": 63,
         "campaign.cancelled": 64,
         "campaign.failed": 65,
+        "import.finished": 70,
     }
 
 

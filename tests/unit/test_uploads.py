@@ -1,6 +1,7 @@
 """Files of people: read as spreadsheets write them, whatever is in them."""
 
 import io
+import json
 import zipfile
 
 import pytest
@@ -165,6 +166,9 @@ async def test_T_t_old_files_go_with_their_rows_unless_a_campaign_needs_them(wor
     young = await world.receive(CSV.encode())
     await world.removal.run()
     assert {one.id for one in await world.uploads.list(OPERATOR)} == {needed.id, young.id}
+    world.clock.advance(8 * 86_400)  # nobody confirmed it
+    await world.removal.run()
+    assert [one.id for one in await world.uploads.list(OPERATOR)] == [needed.id]
     assert await world.rows(old.audience) == []
     assert len(await world.rows(needed.audience)) == 2
     assert await world.store.read("upload_rejects", upload=old.id, after=0, count=9) == []
@@ -181,6 +185,24 @@ async def test_a_file_that_is_read_again_forgets_what_the_first_reading_left_out
     assert done.counts == {"rows": 2, "accepted": 1, "invalid": 1}
     assert [one.row for one in await world.uploads.rejects(OPERATOR, upload.id)] == [3]
     assert len(await world.rows(done.audience)) == 1
+
+
+async def test_the_end_of_each_reading_is_an_event(world):
+    done = await world.read(b"correo\nmalo\na@example.org\n", "lista.csv")
+    cut = await world.receive(CSV.encode())
+    preview = await world.uploads.preview(OPERATOR, cut.id)
+    (world.uploads.folder_of(cut.id) / "file").unlink()
+    await world.uploads.start(OPERATOR, cut.id, mapping_of(preview))
+    await world.importer.read_all()
+    events = await world.store.read("events_after", after=0, span=9, count=9, types="[70]")
+    assert [row[5] for row in events] == [ACCOUNT, ACCOUNT]
+    told = [json.loads(row[-1]) for row in events]
+    assert told[0] == {
+        "import": str(done.id), "name": "lista.csv", "state": "ready",
+        "audience": str(done.audience), "accepted": 1, "rejected": 1,
+    }  # fmt: skip
+    assert (told[1]["import"], told[1]["state"]) == (str(cut.id), "failed")
+    assert told[1]["problem"] == (await world.uploads.get(OPERATOR, cut.id)).problem == "gone"
 
 
 async def test_columns_that_cannot_be_are_refused(world):

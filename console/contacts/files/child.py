@@ -165,6 +165,9 @@ def main() -> int:
     except UnreadableFile as error:
         write_last(sys.stdout.buffer, {"unreadable": str(error)})
         return 3
+    except FileNotFoundError:
+        write_last(sys.stdout.buffer, {"unreadable": "gone"})
+        return 3
     except MemoryError:
         write_last(sys.stdout.buffer, {"unreadable": "too_big_unpacked"})
         return 3

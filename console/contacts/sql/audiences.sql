@@ -25,7 +25,8 @@ SELECT id FROM upload WHERE state IN ('reading', 'storing') ORDER BY id;
 SELECT id, account, name, size, sha256, state, problem, kind, options, counts, columns, audience,
        stored, created_by, created_ms, changed_ms
 FROM upload
-WHERE id > :after AND created_ms < :before_ms AND state NOT IN ('reading', 'storing')
+WHERE id > :after AND state NOT IN ('reading', 'storing')
+  AND created_ms < CASE state WHEN 'received' THEN :unconfirmed_ms ELSE :before_ms END
 ORDER BY id LIMIT :count;
 
 -- name: upload_erase

@@ -34,6 +34,26 @@ SELECT what, text_version, address, at_ms FROM consent WHERE contact = :contact 
 SELECT r.audience, r.n FROM audience AS a JOIN audience_row AS r ON r.audience = a.id
 WHERE r.key = :key AND (:accounts IS NULL OR a.account IN (SELECT value FROM json_each(:accounts)));
 
+-- name: privacy_upload_rows
+SELECT r.audience, r.n, a.source->>'upload', a.name, a.created_ms, r.merge
+FROM audience AS a JOIN audience_row AS r ON r.audience = a.id
+WHERE r.key = :key AND (:accounts IS NULL OR a.account IN (SELECT value FROM json_each(:accounts)));
+
+-- name: privacy_upload_rejects
+-- Cells that hold the address, whatever else is in them.
+SELECT j.upload, j.row, j.value, j.reason, u.name, u.created_ms
+FROM upload AS u JOIN upload_reject AS j ON j.upload = u.id
+WHERE instr(lower(j.value), :address)
+  AND (:accounts IS NULL OR u.account IN (SELECT value FROM json_each(:accounts)));
+
+-- name: privacy_forget_reject
+-- order: 82
+-- rows: upload, row, what stands in the cell from now on
+UPDATE upload_reject SET value = v.value, hint = ''
+FROM (SELECT value->>0 AS upload, value->>1 AS row, value->>2 AS value
+      FROM json_each(:rows)) AS v
+WHERE upload_reject.upload = v.upload AND upload_reject.row = v.row;
+
 -- name: privacy_forget_contact
 -- order: 79
 -- rows: contact, address
