@@ -212,9 +212,9 @@ def impatient(ground: Ground, scopes: str, **environ: str) -> Iterator[RelevoSer
         QUEUE__EXPIRE__URGENT="5s",
         LOG__LEVEL="warning",
         scopes=scopes,
+        bag=100_000_000,
         **environ,
     ) as server:
-        server.add_bag(100_000_000)
         yield server
 
 

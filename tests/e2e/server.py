@@ -26,6 +26,7 @@ from mta.model.traffic import DeliveryState
 from tests.e2e.ground import DEADLINE_S, Ground, free_port, until
 
 RELEVO = Path(sys.executable).with_name("relevo")
+ACCOUNT = "Proof"
 SENDER_DOMAIN = "sender.test"
 SENDER = f"app@{SENDER_DOMAIN}"
 HOSTNAME = "relay.test"
@@ -72,9 +73,12 @@ class RelevoServer:
         name: str = "relevo",
         shaping: str = SHAPING,
         scopes: str = "",
+        bag: int = 0,
         **environ: str,
     ) -> None:
-        """`environ`: settings as `QUEUE__RETRY="1s"`, without the prefix; `scopes` of its key."""
+        """`scopes`: of its key; `bag`: mails of a contract, 0: there is none; `environ`: settings
+        as `QUEUE__RETRY="1s"`, without the prefix.
+        """
         self.ground = ground
         self.directory = ground.directory / name
         self.config = self.directory / "config" / "relevo.toml"
@@ -85,6 +89,7 @@ class RelevoServer:
         self.username = self.password = ""
         self.account = ""
         self._shaping = shaping
+        self._bag = bag
         self._scopes = ["--scopes", scopes] if scopes else []
         self._environ = environ
         self._process: subprocess.Popen[bytes] | None = None
@@ -126,9 +131,14 @@ class RelevoServer:
         self.config.with_name("shaping.toml").write_text(self._shaping)
         if not has_account:
             return
-        self.account = self.cli("account", "add", "Proof")["id"]
-        self.cli("domain", "add", SENDER_DOMAIN, "--account", self.account)
-        self.add_credential(*self._scopes)
+        made = self.cli_all(
+            ["account", "add", ACCOUNT],
+            ["domain", "add", SENDER_DOMAIN, "--account", ACCOUNT],
+            ["credential", "add", "--account", ACCOUNT, "--name", "app", *self._scopes],
+            *([_bag(self._bag, ACCOUNT)] if self._bag else []),
+        )
+        self.account = made[0]["id"]
+        self.username, self.password = made[2]["username"], made[2]["password"]
 
     def use_certificate(self) -> None:
         """A new certificate for the submission ports, read at the next start or reload."""
@@ -146,11 +156,7 @@ class RelevoServer:
 
     def add_bag(self, size: int, account: str = "") -> None:
         """A contract called "Bolsa" that began yesterday, of so many mails."""
-        yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
-        self.cli(
-            "contract", "add", "Bolsa", "--size", str(size),
-            "--starts", yesterday.date().isoformat(), "--account", account or self.account,
-        )  # fmt: skip
+        self.cli(*_bag(size, account or self.account))
 
     # -- running -------------------------------------------------------------------------------
 
@@ -284,6 +290,22 @@ class RelevoServer:
         assert done.returncode == 0, f"relevo {' '.join(arguments)}: {done.stderr}"
         return json.loads(done.stdout)
 
+    def cli_all(self, *commands: Sequence[str]) -> list[Any]:
+        """The same for several that nobody looks at, in one process."""
+        config = ["--config", str(self.config), "--json"]
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.e2e.commands"],
+            input=json.dumps([[*command, *config] for command in commands]),
+            capture_output=True,
+            text=True,
+            env={**self.environment(), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            cwd=self.directory,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return [json.loads(text) for text in json.loads(done.stdout)]
+
     # -- looking -------------------------------------------------------------------------------
 
     def log(self) -> list[dict[str, Any]]:
@@ -317,14 +339,21 @@ class RelevoServer:
         return rows
 
 
+def _bag(size: int, account: str) -> list[str]:
+    """The command for a contract that began yesterday, wherever the account is."""
+    yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    starts = yesterday.date().isoformat()
+    return [
+        "contract", "add", "Bolsa", "--size", str(size), "--starts", starts, "--account", account
+    ]  # fmt: skip
+
+
 @contextmanager
 def serving(
     ground: Ground, name: str, *, bag: int = 0, scopes: str = "", **environ: str
 ) -> Iterator[RelevoServer]:
     """A server that runs, and in the end has stopped without an error in its log."""
-    with RelevoServer(ground, name=name, scopes=scopes, **environ) as made:
-        if bag:
-            made.add_bag(bag)
+    with RelevoServer(ground, name=name, scopes=scopes, bag=bag, **environ) as made:
         made.start()
         yield made
         made.stop()
