@@ -21,6 +21,7 @@ import click
 from console.cli.options import settings_of
 from console.cli.table import EMPTY, GAP, Column, lay_out
 from mta.events.record import rfc3339
+from mta.intake.header_encoding import readable
 
 Row = Mapping[str, Any]
 TIMES = frozenset(
@@ -132,6 +133,8 @@ def show(key: str, value: object, zone: ZoneInfo) -> str:
         return _show_time(value, zone)
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if key == "subject":
+        return escape(readable(str(value)))
     if isinstance(value, float):
         return f"{value:.1f}"
     if isinstance(value, list | tuple):

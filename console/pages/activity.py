@@ -15,7 +15,7 @@ from console.maillog.service import Mail, MailLogService
 from console.pages.account_switch import current_account
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
-from mta.intake.header_encoding import UndecodableWords, decode_words
+from mta.intake.header_encoding import readable
 from mta.model.errors import PermanentError, TransientError
 from mta.model.traffic import TrafficClass
 
@@ -164,14 +164,6 @@ class ActivityPages:
 
 def _can_resend(mail: Mail) -> bool:
     return mail.state.is_final and mail.message.size > 0
-
-
-def readable(subject: str) -> str:
-    """A subject as people read it; what cannot be decoded stays as it is."""
-    try:
-        return decode_words(subject)
-    except UndecodableWords:
-        return subject
 
 
 def _number(text: str) -> int:

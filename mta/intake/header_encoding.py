@@ -68,6 +68,14 @@ def field_text(value: bytes) -> str:
     return text
 
 
+def readable(text: str) -> str:
+    """Encoded words as people read them; what cannot be decoded stays as it is (RFC 2047)."""
+    try:
+        return decode_words(text)
+    except UndecodableWords:
+        return text
+
+
 def decode_words(text: str) -> str:
     """`text` with its encoded words (RFC 2047) decoded. Raises `UndecodableWords`."""
     return _WORDS.sub(_decoded, text) if "=?" in text else text

@@ -146,3 +146,15 @@ def test_what_was_accepted_may_be_a_number_or_a_time(capsys):
     assert told == {"accepted": 3, "message": {"accepted": "2027-01-15T08:00:00.000Z"}}
     assert show("accepted", 3, ZoneInfo("America/Lima")) == "3"
     assert show("accepted", 1_800_000_000_000, ZoneInfo("America/Lima")) == "2027-01-15 03:00:00"
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("=?utf-8?q?=C3=B1and=C3=BA?=", "ñandú"),
+        ("=?nonsense?q?x?=", "=?nonsense?q?x?="),
+        ("=?utf-8?b?G1szMW0=?=", "\\x1b[31m"),  # decoded words move no terminal
+    ],
+)
+def test_subjects_are_shown_as_people_read_them(stored, shown):
+    assert show("subject", stored, LIMA) == shown
