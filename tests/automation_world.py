@@ -11,6 +11,7 @@ from console.accounts.audit.chain import ChainKey
 from console.accounts.audit.trail import AuditTrail
 from console.automations.definition import SendStep
 from console.automations.entering import Active, Entrance
+from console.automations.ports import StepMail
 from console.automations.runner import AutomationRunner, Tools
 from console.automations.sending import StepSender
 from console.automations.service import AutomationService
@@ -29,6 +30,7 @@ OPERATOR = Actor.command()
 ACCOUNT = ME.account_id
 SENDER = "app@example.org"
 HOUR_MS = 3_600_000
+TEMPLATE = 7  # the account has it, in two versions
 LISTING = """
 -- name: test_listing
 -- order: 80
@@ -100,8 +102,17 @@ class Contacts:
 class PlainContents:
     """Compiles what stands in the step."""
 
-    async def compiled(self, _account: int, step: SendStep, sender: str, sender_name: str) -> bytes:
-        return compile_template(
+    async def has(self, _account: int, template: int, version: int | None) -> bool:
+        return template == TEMPLATE and (version or 1) <= 2
+
+    async def compiled(
+        self, _account: int, step: SendStep, sender: str, sender_name: str
+    ) -> StepMail:
+        if step.template is not None:
+            step = step.model_copy(
+                update={"subject": f"Plantilla {step.version or 2}", "text": "Hola"}
+            )
+        compiled = compile_template(
             MessageTemplate(
                 author=sender,
                 author_name=sender_name,
@@ -110,6 +121,7 @@ class PlainContents:
                 html=step.html,
             )
         )
+        return StepMail(step.subject, compiled)
 
 
 class Opened:
@@ -151,7 +163,9 @@ class AutomationWorld:
         self.callee = Callee()
         self.identity: Identity = ME
         trail = AuditTrail(store, self.stand.ids, self.clock, ChainKey(b"k" * 32))
-        self.service = AutomationService(store, self.stand.ids, self.clock, trail, self.contacts)
+        self.service = AutomationService(
+            store, self.stand.ids, self.clock, trail, self.contacts, PlainContents()
+        )
         self.restart()
 
     def restart(self) -> None:

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from console.accounts.audit import AuditTrail
 from console.accounts.authenticator import CredentialAuthenticator
+from console.app.automation_templates import Templates
 from console.automations.definition import SendStep
 from console.automations.engagement import FOLLOWED, NAME, EngagementEntrance
 from console.automations.entering import Active, Entrance
 from console.automations.events import EventService
 from console.automations.follow import MemberFollower
+from console.automations.ports import StepMail
 from console.automations.runner import AutomationRunner, Tools
 from console.automations.sending import StepSender
 from console.automations.service import AutomationService
@@ -41,15 +44,17 @@ class AutomationParts:
         trail: AuditTrail,
         authenticator: CredentialAuthenticator,
         poster: Poster,
+        templates: Templates,
     ) -> None:
         store, ids, clock = foundation.store, foundation.ids, foundation.clock
         self._foundation = foundation
         self._authenticator = authenticator
         self._poster = poster
+        self._templates = templates
         contacts = ContactReader(store)
         self.readers = Readers(contacts)
-        self.choices = Choices(store, contacts, authenticator)
-        self.service = AutomationService(store, ids, clock, trail, self.readers)
+        self.choices = Choices(store, contacts, authenticator, templates)
+        self.service = AutomationService(store, ids, clock, trail, self.readers, templates)
         self._active = Active(store)
         self._entrance = Entrance(store, ids, clock, self.readers, self._active)
         self.events = EventService(store, ids, self.readers, self._active, self._entrance)
@@ -66,7 +71,7 @@ class AutomationParts:
         tools = Tools(
             self.readers,
             Engagement(base.store),
-            StepSender(engine.batches, Contents(), self._identity_of),
+            StepSender(engine.batches, Contents(self._templates), self._identity_of),
             Caller(self._poster),
         )
         self._runner = AutomationRunner(base.store, base.clock, self._active, self._entrance, tools)
@@ -149,9 +154,14 @@ class Choices:
     """What the editor offers."""
 
     def __init__(
-        self, store: Store, contacts: ContactReader, authenticator: CredentialAuthenticator
+        self,
+        store: Store,
+        contacts: ContactReader,
+        authenticator: CredentialAuthenticator,
+        templates: Templates,
     ) -> None:
         self._store = store
+        self._templates = templates
         self._contacts = contacts
         self._authenticator = authenticator
 
@@ -164,6 +174,10 @@ class Choices:
         rows = await self._store.read("automation_campaigns", account=account)
         return [(row[0], row[1]) for row in rows]
 
+    async def templates(self, account: int) -> Sequence[tuple[int, str]]:
+        """As the port says."""
+        return await self._templates.named(account)
+
     async def senders(self, account: int) -> Sequence[str]:
         """As the port says."""
         identity = self._authenticator.trusted_identity(str(account))
@@ -175,19 +189,29 @@ class Choices:
 
 
 class Contents:
-    """The `Contents` of automations: what stands in the step, compiled as everywhere."""
+    """The `Contents` of automations: a saved template or what stands in the step."""
 
-    async def compiled(self, _account: int, step: SendStep, sender: str, sender_name: str) -> bytes:
+    def __init__(self, templates: Templates) -> None:
+        self._templates = templates
+
+    async def compiled(
+        self, account: int, step: SendStep, sender: str, sender_name: str
+    ) -> StepMail:
         """As the port says."""
+        if step.template is not None:
+            message = await self._templates.message(account, step)
+        else:
+            message = await self._own(step)
+        message = replace(message, author=sender, author_name=sender_name)
+        return StepMail(message.subject, compile_template(message))
+
+    @staticmethod
+    async def _own(step: SendStep) -> MessageTemplate:
         html, text = "", step.text
         if step.html:
             body = await compile_source_aside(SourceKind.HTML, step.html)
             html, text = body.html, step.text or body.text
-        return compile_template(
-            MessageTemplate(
-                author=sender, author_name=sender_name, subject=step.subject, text=text, html=html
-            )
-        )
+        return MessageTemplate(author="", subject=step.subject, text=text, html=html)
 
 
 class Engagement:

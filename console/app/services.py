@@ -27,6 +27,7 @@ from console.accounts.usage.operations import usage_operations
 from console.accounts.usage.recorder import UsageRecorder
 from console.accounts.usage.service import UsageService
 from console.app.areas import Areas
+from console.app.automation_templates import Templates
 from console.app.automations import AutomationParts
 from console.app.campaigns import CampaignParts
 from console.app.contacts import ContactParts
@@ -140,8 +141,9 @@ class Services:
             self.areas.domains.service, self.areas.templates.media.attachments,
         )  # fmt: skip
         self.automations = AutomationParts(
-            foundation, self.trail, self.authenticator, self.areas.webhooks.poster
-        )
+            foundation, self.trail, self.authenticator, self.areas.webhooks.poster,
+            Templates(self.areas.templates.service, self.areas.templates.media),
+        )  # fmt: skip
         operations = CampaignOperations(self.campaigns.service, self._find_account)
         self._campaign_operations = operations.operations()
         self.queue = QueueOperations(

@@ -138,17 +138,27 @@ class WaitStep(_Model):
 
 
 class SendStep(_Model):
-    """A mail."""
+    """A mail: with a content of its own, or that of a saved template."""
 
     kind: Literal["send"]
     id: StepId
-    subject: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    subject: Annotated[str, StringConstraints(max_length=500)] = ""  # empty: the template's
     html: Annotated[str, StringConstraints(max_length=1_000_000)] = ""
     text: Annotated[str, StringConstraints(max_length=1_000_000)] = ""
+    template: Id | None = None
+    version: Annotated[int, Field(ge=1)] | None = None  # None: the newest when it is sent
     is_commercial: bool = False
 
     @model_validator(mode="after")
     def _has_content(self) -> "SendStep":
+        if self.template is not None:
+            if self.html or self.text:
+                raise ValueError("text: expected either a template or html and text")
+            return self
+        if self.version is not None:
+            raise ValueError("version: expected a template with it")
+        if not self.subject:
+            raise ValueError("subject: expected some words")
         if not (self.html or self.text):
             raise ValueError("text: expected html or text")
         return self

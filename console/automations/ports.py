@@ -1,6 +1,7 @@
 """What automations need of contacts, contents, tracking and the world; put together by the program."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from console.automations.definition import SendStep
@@ -40,11 +41,29 @@ class Readers(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StepMail:
+    """What a send step says."""
+
+    subject: str
+    compiled: bytes  # the template message that the intake stores
+
+
 class Contents(Protocol):
     """Turns a send step into what the intake stores."""
 
-    async def compiled(self, account: int, step: SendStep, sender: str, sender_name: str) -> bytes:
-        """A compiled template. Raises `PermanentError` with what is wrong with it."""
+    async def compiled(
+        self, account: int, step: SendStep, sender: str, sender_name: str
+    ) -> StepMail:
+        """With its saved template, if it names one. Raises `PermanentError`: what is wrong."""
+        ...
+
+
+class SavedTemplates(Protocol):
+    """Templates that a send step may name."""
+
+    async def has(self, account: int, template: int, version: int | None) -> bool:
+        """Whether the account has it, in that version if one is given. Raises `StoreError`."""
         ...
 
 
@@ -77,6 +96,10 @@ class Choices(Protocol):
 
     async def campaigns(self, account: int) -> Sequence[tuple[int, str]]:
         """The account's latest campaigns. Raises `StoreError`."""
+        ...
+
+    async def templates(self, account: int) -> Sequence[tuple[int, str]]:
+        """The account's saved templates. Raises `StoreError`."""
         ...
 
     async def senders(self, account: int) -> Sequence[str]:

@@ -52,7 +52,7 @@ class StepSender:
         `moved(people)` gives the rows of the move. Raises `StoreError`, `JobRefused`.
         """
         try:
-            compiled = await self._contents.compiled(
+            mail = await self._contents.compiled(
                 automation.account, step, automation.sender, automation.sender_name
             )
             recipients = [_recipient(readers[one.contact], one) for one in people]
@@ -61,9 +61,9 @@ class StepSender:
                     self._identity_of(automation.account), name=f"automation-{automation.id}"
                 ),
                 sender=parse_address(automation.sender),
-                compiled=compiled,
+                compiled=mail.compiled,
                 recipients=recipients,
-                subject=step.subject,
+                subject=mail.subject,
                 klass=TrafficClass.AUTOMATED,
                 tags=json.dumps([f"automation-{automation.id}"]),
                 unsubscribe=step.is_commercial,

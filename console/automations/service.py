@@ -13,10 +13,11 @@ from console.automations.definition import (
     DefinitionError,
     ListStep,
     ListTrigger,
+    SendStep,
     clock_of,
     read_definition,
 )
-from console.automations.ports import Readers
+from console.automations.ports import Readers, SavedTemplates
 from console.automations.timing import calendar_after, next_clock
 from console.automations.values import (
     Automation,
@@ -48,13 +49,20 @@ class AutomationService:
     """All automations of all accounts."""
 
     def __init__(
-        self, store: Store, ids: IdGenerator, clock: Clock, trail: AuditTrail, readers: Readers
+        self,
+        store: Store,
+        ids: IdGenerator,
+        clock: Clock,
+        trail: AuditTrail,
+        readers: Readers,
+        templates: SavedTemplates,
     ) -> None:
         self._store = store
         self._ids = ids
         self._clock = clock
         self._trail = trail
         self._readers = readers
+        self._templates = templates
 
     async def observe_ids(self) -> None:
         """Tell the id generator of the greatest id on disk; once at start."""
@@ -259,7 +267,7 @@ class AutomationService:
         return automation
 
     async def _checked(self, account: int, document: str) -> Definition:
-        """The definition, with lists that the account has."""
+        """The definition, with lists and templates that the account has."""
         definition = read_definition(document)
         wanted = [
             (f"steps.{n}.list", step.list)
@@ -273,6 +281,13 @@ class AutomationService:
             for field, one in wanted
             if not await self._readers.list_exists(account, one)
         ]
+        for n, step in enumerate(definition.steps):
+            if not isinstance(step, SendStep) or step.template is None:
+                continue
+            if not await self._templates.has(account, step.template, step.version):
+                told = f"there is no template {step.template}"
+                told += f" with a version {step.version}" if step.version else ""
+                missing.append((f"steps.{n}.template", told))
         if missing:
             raise DefinitionError(missing)
         return definition

@@ -17,7 +17,7 @@ TRIGGERS = (
 STEPS = ("send", "wait", "condition", "list_add", "list_remove", "webhook", "end")
 UNITS = {"minutes": 1, "hours": 60, "days": 24 * 60}
 MAX_BODY = 200_000
-_NUMBERS = ("list", "campaign", "offset_days", "day", "within_hours")
+_NUMBERS = ("list", "campaign", "offset_days", "day", "within_hours", "template", "version")
 
 
 @dataclass(slots=True)
@@ -121,6 +121,11 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
     elif kind == "send":
         for name in ("subject", "html", "text"):
             made[name] = step.get(name, "")
+        if step.get("template"):
+            made["html"] = made["text"] = ""
+            for name in ("template", "version"):
+                if value := step.get(name):
+                    made[name] = _typed(name, value)
         made["is_commercial"] = bool(step.get("is_commercial"))
     elif kind == "condition":
         asks = step.get("asks", "opened")

@@ -224,6 +224,7 @@ class AutomationPages:
             "automation": automation,
             "lists": await self._choices.lists(account),
             "campaigns": await self._choices.campaigns(account),
+            "templates": await self._choices.templates(account),
             "senders": await self._choices.senders(account),
         }
         return self._renderer.page(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from dataclasses import replace
 from email import message_from_bytes, policy
 
 import aiohttp
@@ -10,7 +11,10 @@ import pytest
 
 from console.accounts.values import Limits, Scope
 from console.app.server import Server
+from console.automations.definition import DefinitionError
 from console.campaigns.values import AudienceSpec, Content
+from console.content.source import SourceKind
+from console.templates.values import Draft
 from console.tracking.hits import HitKind
 from console.tracking.ingest import RawHit
 from console.tracking.tokens import Purpose
@@ -80,6 +84,37 @@ async def test_T_j_who_comes_onto_a_list_or_has_an_event_gets_the_mail(server):
         event["email"] = "nadie@example.com"
         assert (await client.post("/api/v1/events", json=event, headers=headers)).status == 404
     assert "ana@example.com: Pedido 7" in await received(server, 2)
+
+
+async def test_T_j_a_saved_template_is_the_mail_and_another_accounts_is_refused(server):
+    services = server.services
+    account, other = [(await services.accounts.add(OPERATOR, n)).id for n in ("Agencia", "Otra")]
+    await services.areas.domains.service.add(OPERATOR, "example.org", account)
+    contacts = services.contacts.contacts
+    members = await contacts.add_list(OPERATOR, account, "Boletín")
+    ana = await contacts.put(OPERATOR, account, "ana@example.com", {"nombre": "Ana"})
+    templates = services.areas.templates.service
+    draft = Draft(SourceKind.HTML, "Hola {{ nombre }}", source="<p>Uno</p>")
+    saved = await templates.create(OPERATOR, account, "Saludo", draft)
+    foreign = await templates.create(OPERATOR, other, "Ajena", draft)
+    service, trigger = services.automations.service, {"kind": "list_joined", "list": members.id}
+    with pytest.raises(DefinitionError, match="there is no template"):
+        await service.create(
+            OPERATOR, account, "x",
+            document(trigger, {"kind": "send", "id": "a", "template": foreign.id}),
+            sender="hola@example.org",
+        )  # fmt: skip
+    made = await service.create(
+        OPERATOR, account, "Saludo", document(
+            trigger, {"kind": "send", "id": "last", "template": saved.id},
+            {"kind": "send", "id": "first", "template": saved.id, "version": 1},
+        ), sender="hola@example.org",
+    )  # fmt: skip
+    await service.activate(OPERATOR, made.id)
+    await templates.save(OPERATOR, saved.id, replace(draft, subject="Buenas, {{ nombre }}"), base=1)
+    await contacts.enlist(OPERATOR, members.id, [ana.id])
+    found = await received(server, 2)
+    assert found == ["ana@example.com: Buenas, Ana", "ana@example.com: Hola Ana"]
 
 
 async def test_T_j_who_opens_a_campaign_gets_the_next_mail(server):

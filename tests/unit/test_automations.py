@@ -9,7 +9,7 @@ from console.automations.values import AutomationState, EnrolmentState, RunMode
 from mta.model.errors import JobRefused, PermanentError, StoreError, TransientError
 from mta.store.work import Rows
 from tests.api_stand import parsed
-from tests.automation_world import ACCOUNT, OPERATOR, open_automations
+from tests.automation_world import ACCOUNT, OPERATOR, TEMPLATE, open_automations
 
 WELCOME = {"kind": "send", "id": "welcome", "subject": "Bienvenida", "text": "Hola {{ nombre }}"}
 SECOND = {"kind": "send", "id": "second", "subject": "Segunda", "text": "Otra vez"}
@@ -40,6 +40,30 @@ async def test_T_j_who_joins_a_list_is_welcomed_and_written_to_again_a_day_later
         ("day", 2, 0),
         ("second", 2, 0),
     ]
+
+
+async def test_T_j_a_step_sends_the_newest_version_of_a_template_or_the_one_it_is_pinned_to(world):
+    newest = {"kind": "send", "id": "newest", "template": TEMPLATE}
+    await world.begin(newest, {**newest, "id": "pinned", "version": 1})
+    await world.join(1)
+    await world.runner.run_due()
+    assert await world.mails() == [(1, "Plantilla 2"), (1, "Plantilla 1")]
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"template": TEMPLATE + 1}, "steps.0.template"),
+        ({"template": TEMPLATE, "version": 3}, "steps.0.template"),
+        ({"template": TEMPLATE, "text": "x"}, "steps.0.send"),
+        ({"version": 1, "subject": "x", "text": "x"}, "steps.0.send"),
+        ({"text": "x"}, "steps.0.send"),
+    ],
+)
+async def test_a_template_that_is_not_the_accounts_or_no_content_is_refused(world, change, place):
+    with pytest.raises(DefinitionError) as refused:
+        await world.begin({"kind": "send", "id": "one", **change})
+    assert refused.value.problems[0][0] == place
 
 
 async def test_people_at_the_same_step_are_one_message_with_values_of_their_own(world):
