@@ -4,13 +4,15 @@ What is written is kept as a draft with every change and becomes a version when 
 JavaScript the button that shows it does the same.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
 
 from console.accounts.permissions import Permission
-from console.accounts.ports import Mailer, SystemMail
+from console.accounts.ports import MailAttachment, Mailer, SystemMail
 from console.content.preview import preview, preview_text
+from console.content.structure import File
 from console.pages.forms import id_of, text_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
@@ -198,13 +200,17 @@ class TemplateEditorPages:
         version = await self._service.draft(session.actor, template.id)
         try:
             compiled = await self._service.compile(template.account, version.draft)
-            await self._send(session.email, texts.language, texts("templates.test_mark"), compiled)
+            files = await self._media.attachments(template.account, version.draft.files)
+            mark = texts("templates.test_mark")
+            await self._send(session.email, texts.language, mark, compiled, files)
             session.tell(texts("templates.tested", address=session.email))
         except RelevoError as error:
             problem = said(texts, error)[0] if isinstance(error, PermanentError) else str(error)
             session.tell(texts("templates.not_tested", why=problem), tone="bad")
 
-    async def _send(self, to: str, language: str, mark: str, compiled: CompiledDraft) -> None:
+    async def _send(
+        self, to: str, language: str, mark: str, compiled: CompiledDraft, files: Sequence[File]
+    ) -> None:
         if self._mailer is None:
             raise PermanentError("no server runs")
         values = sample_values(compiled.fields)
@@ -213,7 +219,15 @@ class TemplateEditorPages:
         html = preview(compiled.body, values) if compiled.body.html else ""
         text = preview_text(compiled.body.text, values)
         await self._mailer.send(
-            SystemMail(to, language, subject[:MAX_SUBJECT], text, html, kind="template-test")
+            SystemMail(
+                to,
+                language,
+                subject[:MAX_SUBJECT],
+                text,
+                html,
+                tuple(MailAttachment(one.name, one.content_type, one.data) for one in files),
+                kind="template-test",
+            )
         )
 
     async def _written(self, request: web.Request, template: Template) -> tuple[Draft, int]:

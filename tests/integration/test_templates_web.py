@@ -1,7 +1,9 @@
 """Templates in a whole server: pages, frames, images and files in public, messages that name one."""
 
 import re
+import sqlite3
 from contextlib import asynccontextmanager
+from email import message_from_bytes, policy
 
 import aiohttp
 import pytest
@@ -12,6 +14,7 @@ from console.templates.images import ImageRefused
 from console.templates.media import PART
 from console.templates.values import Draft
 from mta.model.errors import PermanentError
+from mta.store.work import ContentRef
 from tests.accounts_world import OPERATOR
 from tests.matrix.templates import image
 from tests.web_world import sign_in, token_of
@@ -100,16 +103,25 @@ async def test_T_h_a_mistake_keeps_what_was_written_and_names_its_line(whole):
         assert (await service.version(OPERATOR, made.id)).draft == draft
 
 
-async def test_a_test_mail_goes_to_who_asks_and_costs_nothing(whole):
+async def test_a_test_mail_goes_to_who_asks_with_its_files_and_costs_nothing(whole, tmp_path):
     service = whole.services.areas.templates.service
-    made = await service.create(
-        OPERATOR, whole.account, "x", Draft(SourceKind.MJML, "Hola {{ nombre }}", "notice")
-    )
+    library = whole.services.areas.templates.media
+    paper = await library.add_file(OPERATOR, whole.account, "bases.pdf", b"%PDF-1.4 bases")
+    draft = Draft(SourceKind.MJML, "Hola {{ nombre }}", "notice", files=(paper.id,))
+    made = await service.create(OPERATOR, whole.account, "x", draft)
     before = whole.services.quota.meter.line(whole.account, 0).free
     async with person(whole) as (browser, csrf):
         async with browser.post(f"/templates/{made.id}/test", data={"csrf": csrf}) as answer:
             assert EMAIL in await answer.text()
     assert whole.services.quota.meter.line(whole.account, 0).free == before
+    with sqlite3.connect(f"file:{tmp_path}/queue/relevo.db?mode=ro", uri=True) as connection:
+        place = 'SELECT segment, "offset", length, checksum FROM message ORDER BY id DESC LIMIT 1'
+        (row,) = connection.execute(place).fetchall()
+    connection.close()
+    content = await whole.services.foundation.store.read_content(ContentRef(*row))
+    mail = message_from_bytes(content, policy=policy.default)
+    assert mail["Subject"] == "[PRUEBA] Hola Rosa"
+    assert [part.get_content() for part in mail.iter_attachments()] == [b"%PDF-1.4 bases"]
 
 
 async def test_images_are_public_for_ever_and_files_are_downloads(whole):
