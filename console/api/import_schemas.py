@@ -115,6 +115,10 @@ class ImportStart(BaseModel):
     ] = "first"
     skip_roles: Annotated[bool, Field(description="Leave out mailboxes of functions.")] = False
     skip_typos: Annotated[bool, Field(description="Leave out misspelt domains.")] = True
+    corrects: Annotated[
+        Id | None,
+        Field(description="An import whose rows come first; what it has is not taken twice."),
+    ] = None
     list: Annotated[Id | None, Field(description="A list that they go onto as well.")] = None
 
 

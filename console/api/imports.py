@@ -163,7 +163,7 @@ class ImportEndpoints:
         mapping = ColumnMapping(
             email, fields, has_header=header, sheet=sheet, keep=wanted.keep,
             skip_roles=wanted.skip_roles, skip_typos=wanted.skip_typos,
-            save_as_list=int(wanted.list or 0),
+            save_as_list=int(wanted.list or 0), continues=int(wanted.corrects or 0),
         )  # fmt: skip
         return Answer(_import(await _answered(self._uploads.start(actor, found.id, mapping))))
 

@@ -20,7 +20,7 @@ from console.contacts.files.child import Job
 from console.contacts.files.judging import Reason
 from console.contacts.files.pages import Page, read_pages
 from console.contacts.uploads import FILE, UploadService, kind_of
-from console.contacts.values import ColumnMapping, ContactList, Upload, UploadState
+from console.contacts.values import AudienceColumn, ColumnMapping, ContactList, Upload, UploadState
 from mta.events.record import event_row
 from mta.model.clock import Clock
 from mta.model.errors import InternalError, JobRefused, RelevoError, StoreError
@@ -32,6 +32,7 @@ from mta.store.work import Rows
 
 PAGE = MAX_JOB_ROWS - 50  # rows of one job
 SLICE = 200  # addresses that are looked up before others have the loop
+KNOWN = "known"  # keys of the audience that an upload goes on with
 PIPE = 1 << 18  # octets of pages that wait
 PAGE_WITH_LIST = 600  # where a good row is a contact and a membership, too
 READ_DEADLINE_S = 900.0
@@ -86,6 +87,8 @@ class Importer:
             await self._clear(upload)
         await self._clear_rejects(upload.id)
         upload = await self._begin(upload)
+        if before := upload.options.get("continues"):
+            upload = await self._copy(await self._of(before), upload)
         ended = await self._judge(upload)
         upload = await self._of(upload.id)
         if "counts" in ended:
@@ -110,6 +113,29 @@ class Importer:
                 ),
             ]
         )
+        return await self._of(upload.id)
+
+    async def _copy(self, before: Upload, upload: Upload) -> Upload:
+        """Begin with the rows of another upload, whose rejected rows this one corrects.
+
+        Their keys go to a file: what comes a second time is left out.
+        """
+        known = self._uploads.folder_of(upload.id) / KNOWN
+        await asyncio.to_thread(known.write_text, "", "utf-8")
+        for first in range(0, before.stored, PAGE):
+            rows = await self._store.read(
+                "audience_keys", audience=before.audience, first=first, count=PAGE
+            )
+            await asyncio.to_thread(_append, known, [key for _, key in rows])
+            copy = (upload.audience, before.audience, first, first + PAGE)
+            stored = (upload.id, upload.audience, first, first + len(rows))
+            await self._store.submit(
+                [
+                    Rows("audience_copy", [copy], expect=len(rows)),
+                    Rows("upload_stored", [stored], expect=1),
+                ],
+                bulk=True,
+            )
         return await self._of(upload.id)
 
     async def _clear(self, upload: Upload) -> None:
@@ -149,7 +175,7 @@ class Importer:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-            await asyncio.to_thread(order.unlink, missing_ok=True)
+            await asyncio.to_thread(_remove, folder, (order.name, KNOWN))
 
     async def _listen(
         self, upload: Upload, mapping: ColumnMapping, process: asyncio.subprocess.Process
@@ -173,7 +199,7 @@ class Importer:
     ) -> None:
         """Each page is a job; the next one is prepared while one is committed."""
         status = await self._status(mapping.save_as_list)
-        stored = 0
+        stored = upload.stored
         commit: asyncio.Future[None] | None = None
         try:
             async for page in pages:
@@ -247,6 +273,8 @@ class Importer:
         refused = dict(await self._store.read("upload_reject_counts", upload=upload.id))
         counts = json.dumps({**ended["counts"], "accepted": upload.stored, **refused})
         columns = json.dumps(ended["columns"])
+        if before := upload.options.get("continues"):
+            columns = json.dumps(_joined((await self._of(before)).columns, ended["columns"]))
         state = (
             upload.id, UploadState.STORING.value, UploadState.READY.value, "",
             json.dumps(dict(upload.options)), counts, columns, upload.audience,
@@ -298,8 +326,29 @@ def _job(upload: Upload, mapping: ColumnMapping, folder: Path) -> Job:
         is_workbook=kind.is_workbook, encoding=kind.encoding, separator=kind.separator,
         sheet=mapping.sheet, has_header=mapping.has_header, email=mapping.email,
         fields=dict(mapping.fields), keep=mapping.keep, skip_roles=mapping.skip_roles,
-        skip_typos=mapping.skip_typos,
+        skip_typos=mapping.skip_typos, known=str(folder / KNOWN) if mapping.continues else "",
     )  # fmt: skip
+
+
+def _joined(
+    first: Sequence[AudienceColumn], second: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """The columns of both; what has the same name is filled in the rows of both."""
+    found: dict[str, dict[str, Any]] = {one.name: asdict(one) for one in first}
+    for one in second:
+        known = found.setdefault(one["name"], {**one, "filled": 0})
+        known["filled"] += one["filled"]
+    return list(found.values())
+
+
+def _append(path: Path, lines: Sequence[str]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def _remove(folder: Path, names: Sequence[str]) -> None:
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
 
 
 def _told(line: Sequence[Any], column: int, why: str) -> tuple[int, int, str, str, str]:

@@ -207,6 +207,11 @@ class UploadService:
             lists = await self._store.read("list_by_id", list=mapping.save_as_list)
             if not lists or lists[0][1] != found.account:
                 raise UnusableUpload("no_list")
+        if mapping.continues:
+            before = await self.get(actor, mapping.continues)
+            is_other = before.account == found.account and before.id != found.id
+            if not is_other or before.state is not UploadState.READY:
+                raise UnusableUpload("no_base")
         await self._move(found, UploadState.READING, options=asdict(mapping))
         self.on_start()
         return await self.get(actor, upload)

@@ -29,6 +29,7 @@ class ColumnMapping:
     skip_roles: bool = False
     skip_typos: bool = True
     save_as_list: int = 0  # the list that the contacts go onto as well
+    continues: int = 0  # the upload whose rows come first: this one corrects what it left out
 
 
 @dataclass(frozen=True, slots=True)

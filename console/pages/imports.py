@@ -19,6 +19,7 @@ from mta.model.errors import PermanentError
 
 PAGE_SIZE = 25
 SHOWN_REJECTS = 50
+ALONG = ("campaign", "correct")  # in the address of all pages of a file
 # In this order on the page: what became of the rows.
 OUTCOMES = (
     "duplicated", "invalid", "several", "empty", "suppressed", "unsubscribed", "role", "typo", "no_mx",
@@ -150,6 +151,7 @@ class ImportPages:
             "preview": preview,
             "problem": problem,
             "query": _for_campaign(request),
+            "along": {name: id_of(request.query.get(name, "")) for name in ALONG},
             "may_edit": _may_edit(request, upload),
             "lists": await self._contacts.lists(session_of(request).actor, upload.account),
         }
@@ -166,8 +168,9 @@ class ImportPages:
             "outcomes": [(key, upload.counts[key]) for key in OUTCOMES if upload.counts.get(key)],
             "rejects": [(one, f"{_letters(one.column)}{one.row}") for one in rejects],
             "left_out": sum(upload.counts.get(key, 0) for key in OUTCOMES),
-            "campaign": id_of(request.query.get("campaign", "")),
-            "query": _for_campaign(request),
+            "campaign": (campaign := id_of(request.query.get("campaign", ""))),
+            "query": f"?campaign={campaign}" if campaign else "",
+            "correcting": f"?correct={upload.id}" + (f"&campaign={campaign}" if campaign else ""),
             "may_edit": _may_edit(request, upload),
         }
         return self._renderer.page(request, "import.html", values)
@@ -199,6 +202,7 @@ class ImportPages:
             skip_roles=bool(form.get("skip_roles")),
             skip_typos=bool(form.get("skip_typos")),
             save_as_list=save,
+            continues=id_of(request.query.get("correct", "")),
         )
 
 
@@ -216,9 +220,10 @@ def _may_edit(request: web.Request, upload: Upload) -> bool:
 
 
 def _for_campaign(request: web.Request) -> str:
-    """The query that goes along while the file is meant for one campaign."""
-    number = id_of(request.query.get("campaign", ""))
-    return f"?campaign={number}" if number else ""
+    """The query that goes along: the campaign that the file is meant for, the one it corrects."""
+    numbers = {name: id_of(request.query.get(name, "")) for name in ALONG}
+    found = "&".join(f"{name}={number}" for name, number in numbers.items() if number)
+    return f"?{found}" if found else ""
 
 
 def _account(request: web.Request) -> int:

@@ -112,6 +112,19 @@ async def test_rows_that_are_left_out_come_back_as_a_workbook_without_formulas(p
         assert b"<f>" not in parts.read("xl/worksheets/sheet1.xml")
 
 
+async def test_T_a_only_the_corrected_rows_are_uploaded_and_join_the_others(person):
+    first = await person.read(CSV.encode(), "?campaign=5")
+    page = await person.get(first)
+    to = re.search(r'action="/imports(\?correct=\d+&amp;campaign=5)"', page)
+    assert to is not None
+    corrected = b"email;nombre;nota\nb@example.org;B;x\nANA@example.org;Otra;y\n"
+    second = await person.read(corrected, to[1].replace("&amp;", "&"))
+    assert "campaign=5" in second
+    uploads = person.whole.services.contacts.uploads
+    done = await uploads.get(OPERATOR, int(second.partition("?")[0].rpartition("/")[2]))
+    assert done.counts == {"rows": 2, "accepted": 2, "duplicated": 1}
+
+
 async def test_a_large_file_comes_in_piece_by_piece(person):
     lines = "".join(f"u{n}@example.org;Nombre {n};x\n" for n in range(20_000))
     path = await person.read(f"correo;nombre;nota\n{lines}".encode())

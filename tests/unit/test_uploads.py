@@ -187,6 +187,24 @@ async def test_a_file_that_is_read_again_forgets_what_the_first_reading_left_out
     assert len(await world.rows(done.audience)) == 1
 
 
+async def test_T_a_the_corrected_rows_join_the_same_audience_and_nobody_comes_twice(world):
+    first = await world.read(b"correo,nombre\na@example.org,A\nmalo,B\nc@gamil.com,C\n")
+    corrected = b"email,nombre,Motivo\nb@example.org,B,x\nc@gmail.com,C,y\nA@example.org,Z,\n"
+    for keep in ("first", "last"):
+        both = await world.read(corrected, continues=first.id, keep=keep)
+        rows = await world.rows(both.audience)
+        assert [row["email"] for row in rows] == ["a@example.org", "b@example.org", "c@gmail.com"]
+        assert rows[0]["nombre"] == "A"
+        assert both.counts == {"rows": 3, "accepted": 3, "duplicated": 1}
+        columns = {c.name: c.filled for c in both.columns}
+        assert columns == {"email": 3, "nombre": 3, "motivo": 2}
+    page = await world.audiences.source(both.audience).page("", 50)
+    assert len(page.recipients) == 3
+    assert await world.rows(first.audience) == [{"email": "a@example.org", "nombre": "A"}]
+    with pytest.raises(UnusableUpload, match="no_base"):
+        await world.read(corrected, continues=(await world.receive(corrected)).id)
+
+
 async def test_the_end_of_each_reading_is_an_event(world):
     done = await world.read(b"correo\nmalo\na@example.org\n", "lista.csv")
     cut = await world.receive(CSV.encode())

@@ -44,6 +44,7 @@ class Job:
     has_header: bool
     email: int  # place of the address
     fields: Mapping[str, int]  # further values: name → place
+    known: str = ""  # file with keys, one a line, that are in the audience already
     keep: str = "first"  # of rows with the same address: first | last
     skip_roles: bool = False
     skip_typos: bool = True
@@ -60,6 +61,8 @@ class Reader:
         self._missing: Counter[str] = Counter()  # most cells are filled: the others are counted
         self._samples: dict[str, str] = {}
         self._seen: set[str] = set()
+        if job.known:
+            self._seen.update(Path(job.known).read_text("utf-8").splitlines())
 
     def columns(self) -> list[dict[str, Any]]:
         """What the good rows have."""
@@ -110,9 +113,9 @@ class Reader:
         self, number: int, address: Address, text: str, row: Sequence[str]
     ) -> tuple[bool, Sequence[Any]]:
         key = address.key
+        if key in self._seen:
+            return False, self._rejected(number, text, Reason.DUPLICATED, row)
         if self._job.keep == "first":
-            if key in self._seen:
-                return False, self._rejected(number, text, Reason.DUPLICATED, row)
             self._seen.add(key)
         full = str(address)
         values = {"email": full}

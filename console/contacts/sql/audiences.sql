@@ -134,6 +134,19 @@ INSERT INTO audience_row (audience, n, address, key, merge, contact)
 SELECT v.audience, v.first + r.key, r.value->>1, r.value->>2, r.value->>3, NULL
 FROM v CROSS JOIN json_each(v.page) AS r;
 
+-- name: audience_keys
+SELECT n, key FROM audience_row
+WHERE audience = :audience AND n >= :first ORDER BY n LIMIT :count;
+
+-- name: audience_copy
+-- order: 66
+-- rows: audience, the one whose rows it gets, first n, n behind the last
+INSERT INTO audience_row (audience, n, address, key, merge, contact)
+SELECT v.value->>0, r.n, r.address, r.key, r.merge, r.contact
+FROM json_each(:rows) AS v
+CROSS JOIN audience_row AS r
+ON r.audience = v.value->>1 AND r.n >= v.value->>2 AND r.n < v.value->>3;
+
 -- name: audience_ready
 -- order: 67
 -- rows: id, total, counts, columns
