@@ -1,25 +1,24 @@
 """The endpoints about one contact, one list and its members, and about consent."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from console.accounts.actor import Actor, NotPermitted, NotVisible
+from console.accounts.actor import Actor
 from console.accounts.arguments import time_of
 from console.accounts.values import Scope
+from console.api.acting import carried_out, number_of
 from console.api.contacts import ContactShown, ListShown, contact_shown, list_shown
 from console.api.messages.schemas import Id, Time
 from console.api.pagination import Paged, page, place_of
-from console.api.refusals import ApiRefusal, Violation, invalid
+from console.api.refusals import ApiRefusal
 from console.api.routes import Answer, Call, Route
 from console.contacts.lists import ContactService
 from console.contacts.optin.service import LAST, PART, OptinService
 from console.contacts.optin.values import Consent
 from console.contacts.values import Contact, ContactList
-from mta.model.errors import PermanentError
 
-_T = TypeVar("_T")
 _Email = Annotated[str, Field(min_length=3, max_length=320, examples=["ana@example.org"])]
 _MISSING = ("not_found",)
 
@@ -210,12 +209,12 @@ class ContactDetailEndpoints:
         work = self._contacts.change(
             self._actor_of(call), found.id, wanted.email, wanted.values, wanted.status
         )
-        return Answer(contact_shown(await _answered(work)))
+        return Answer(contact_shown(await carried_out(work)))
 
     async def remove(self, call: Call) -> Answer:
         """`DELETE /contacts/{id}`."""
         found = await self._contact(call)
-        await _answered(self._contacts.remove(self._actor_of(call), found.id))
+        await carried_out(self._contacts.remove(self._actor_of(call), found.id))
         return Answer(status=204)
 
     async def get_list(self, call: Call) -> Answer:
@@ -236,8 +235,8 @@ class ContactDetailEndpoints:
 
     async def leave(self, call: Call) -> Answer:
         """`DELETE /lists/{id}/members/{contact}`."""
-        found, contact = await self._list(call), id_in(call.path["contact"])
-        await _answered(self._contacts.delist(self._actor_of(call), found.id, [contact]))
+        found, contact = await self._list(call), number_of(call, "contact")
+        await carried_out(self._contacts.delist(self._actor_of(call), found.id, [contact]))
         return Answer(status=204)
 
     async def optin(self, call: Call) -> Answer:
@@ -251,14 +250,14 @@ class ContactDetailEndpoints:
             self._actor_of(call), found.id, optin=wanted.optin, is_open=wanted.is_open,
             text=wanted.text,
         )  # fmt: skip
-        await _answered(work)
+        await carried_out(work)
         return Answer(await self._optin_shown(call, found.id))
 
     async def ask(self, call: Call) -> Answer:
         """`POST /lists/{id}/ask`."""
         wanted, found = call.content(AskedPeople), await self._list(call)
-        chosen = [id_in(one) for one in wanted.contacts]
-        asked = await _answered(self._optin.ask(self._actor_of(call), found.id, chosen))
+        chosen = [_number(one) for one in wanted.contacts]
+        asked = await carried_out(self._optin.ask(self._actor_of(call), found.id, chosen))
         return Answer({"asked": asked})
 
     async def consents(self, call: Call) -> Answer:
@@ -266,18 +265,18 @@ class ContactDetailEndpoints:
         wanted = call.filters(ConsentFilter)
         place = place_of(wanted.cursor, (int,))
         work = self._optin.consents(
-            self._actor_of(call), call.identity.account_id, list_id=id_in(wanted.list),
+            self._actor_of(call), call.identity.account_id, list_id=_number(wanted.list),
             what=wanted.what, email=wanted.email, before=int(place[0]) if place else LAST,
             count=wanted.limit + 1,
         )  # fmt: skip
-        found = await _answered(work)
+        found = await carried_out(work)
         shown = found[: wanted.limit]
         more = (shown[-1].id,) if len(found) > wanted.limit else None
         return Answer(page([_consent(one) for one in shown], more))
 
     async def _optin_shown(self, call: Call, number: int) -> dict[str, object]:
         actor = self._actor_of(call)
-        found = await _answered(self._optin.settings(actor, number))
+        found = await carried_out(self._optin.settings(actor, number))
         return {
             "optin": found.optin, "is_open": found.is_open, "text": found.text,
             "version": found.wording, "form": await self._optin.form_token(actor, number),
@@ -285,34 +284,23 @@ class ContactDetailEndpoints:
 
     async def _contact(self, call: Call) -> Contact:
         """The contact of the path, of the key's own account."""
-        number = id_in(call.path["id"])
-        found = await _answered(self._contacts.get(self._actor_of(call), number))
+        number = number_of(call)
+        found = await carried_out(self._contacts.get(self._actor_of(call), number))
         if found.account != call.identity.account_id:
             raise ApiRefusal(404, "not_found")
         return found
 
     async def _list(self, call: Call) -> ContactList:
         """The list of the path, of the key's own account."""
-        number = id_in(call.path["id"])
-        found = await _answered(self._contacts.list(self._actor_of(call), number))
+        number = number_of(call)
+        found = await carried_out(self._contacts.list(self._actor_of(call), number))
         if found.account != call.identity.account_id:
             raise ApiRefusal(404, "not_found")
         return found
 
 
-async def _answered(work: Awaitable[_T]) -> _T:
-    try:
-        return await work
-    except NotVisible:
-        raise ApiRefusal(404, "not_found") from None
-    except NotPermitted:
-        raise ApiRefusal(403, "not_permitted") from None
-    except PermanentError as error:
-        raise invalid(Violation("", "unusable_text", {"detail": str(error)})) from None
-
-
-def id_in(text: str) -> int:
-    """An id of a path; 0, nobody's, for what is none."""
+def _number(text: str) -> int:
+    """An id of a body; 0, nobody's, for what is none."""
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
     return number if number < 1 << 63 else 0
 

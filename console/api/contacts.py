@@ -1,22 +1,20 @@
 """The endpoints about contacts and lists of the key's account."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from console.accounts.actor import Actor, NotPermitted, NotVisible
+from console.accounts.actor import Actor
 from console.accounts.arguments import time_of
 from console.accounts.values import Scope
+from console.api.acting import carried_out, number_of
 from console.api.messages.schemas import Id, Time
 from console.api.pagination import Paged, page, place_of
-from console.api.refusals import ApiRefusal, Violation, invalid
 from console.api.routes import Answer, Call, Route
 from console.contacts.lists import LAST, ContactService
 from console.contacts.values import Contact, ContactList
-from mta.model.errors import PermanentError
 
-_T = TypeVar("_T")
 _Email = Annotated[str, Field(min_length=3, max_length=320, examples=["ana@example.org"])]
 _Name = Annotated[str, Field(min_length=1, max_length=200)]
 _Values = Annotated[
@@ -136,7 +134,7 @@ class ContactEndpoints:
         """`GET /contacts`."""
         wanted = call.filters(ContactFilter)
         place = place_of(wanted.cursor, (int,))
-        found = await _answered(
+        found = await carried_out(
             self._service.search(
                 self._actor_of(call), call.identity.account_id, wanted.email,
                 before=int(place[0]) if place else LAST, count=wanted.limit + 1,
@@ -149,7 +147,7 @@ class ContactEndpoints:
     async def put(self, call: Call) -> Answer:
         """`POST /contacts`."""
         wanted, actor = call.content(NewContact), self._actor_of(call)
-        made = await _answered(
+        made = await carried_out(
             self._service.put(
                 actor, call.identity.account_id, wanted.email, wanted.values, source="api"
             )
@@ -159,13 +157,13 @@ class ContactEndpoints:
     async def lists(self, call: Call) -> Answer:
         """`GET /lists`."""
         actor = self._actor_of(call)
-        found = await _answered(self._service.lists(actor, call.identity.account_id))
+        found = await carried_out(self._service.lists(actor, call.identity.account_id))
         return Answer({"items": [list_shown(one) for one in found]})
 
     async def add_list(self, call: Call) -> Answer:
         """`POST /lists`."""
         wanted = call.content(NewList)
-        made = await _answered(
+        made = await carried_out(
             self._service.add_list(
                 self._actor_of(call), call.identity.account_id, wanted.name,
                 description=wanted.description,
@@ -175,26 +173,13 @@ class ContactEndpoints:
 
     async def enlist(self, call: Call) -> Answer:
         """`POST /lists/{id}/members`."""
-        wanted, actor, text = call.content(NewMember), self._actor_of(call), call.path["id"]
-        number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
-        number = number if number < 1 << 63 else 0
-        found = await _answered(self._service.list(actor, number))
-        made = await _answered(
+        wanted, actor, number = call.content(NewMember), self._actor_of(call), number_of(call)
+        found = await carried_out(self._service.list(actor, number))
+        made = await carried_out(
             self._service.put(actor, found.account, wanted.email, wanted.values, source="api")
         )
-        await _answered(self._service.enlist(actor, number, [made.id]))
+        await carried_out(self._service.enlist(actor, number, [made.id]))
         return Answer(contact_shown(made), 201)
-
-
-async def _answered(work: Awaitable[_T]) -> _T:
-    try:
-        return await work
-    except NotVisible:
-        raise ApiRefusal(404, "not_found") from None
-    except NotPermitted:
-        raise ApiRefusal(403, "not_permitted") from None
-    except PermanentError as error:
-        raise invalid(Violation("", "unusable_text", {"detail": str(error)})) from None
 
 
 def contact_shown(contact: Contact) -> dict[str, object]:

@@ -1,22 +1,20 @@
 """The endpoints about segments of the key's account."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from console.accounts.actor import Actor, NotPermitted, NotVisible
+from console.accounts.actor import Actor
 from console.accounts.arguments import time_of
 from console.accounts.values import Scope
-from console.api.contact_details import id_in
+from console.api.acting import carried_out, number_of
 from console.api.messages.schemas import Id, Time
-from console.api.refusals import ApiRefusal, Violation, invalid
+from console.api.refusals import ApiRefusal
 from console.api.routes import Answer, Call, Route
 from console.contacts.segments.service import SegmentService
 from console.contacts.segments.values import Segment
-from mta.model.errors import PermanentError
 
-_T = TypeVar("_T")
 _FILTER = {"all": [{"field": "values.ciudad", "op": "is", "value": "Lima"}]}
 _Filter = Annotated[
     dict[str, Any],
@@ -116,13 +114,13 @@ class SegmentEndpoints:
     async def list(self, call: Call) -> Answer:
         """`GET /segments`."""
         work = self._service.list(self._actor_of(call), call.identity.account_id)
-        return Answer({"items": [_shown(one) for one in await _answered(work)]})
+        return Answer({"items": [_shown(one) for one in await carried_out(work)]})
 
     async def add(self, call: Call) -> Answer:
         """`POST /segments`."""
         wanted, account = call.content(NewSegment), call.identity.account_id
         made = self._service.add(self._actor_of(call), account, wanted.name, wanted.filter)
-        return Answer(_shown(await _answered(made)), 201)
+        return Answer(_shown(await carried_out(made)), 201)
 
     async def get(self, call: Call) -> Answer:
         """`GET /segments/{id}`."""
@@ -132,44 +130,33 @@ class SegmentEndpoints:
         """`PUT /segments/{id}`."""
         wanted, found = call.content(NewSegment), await self._one(call)
         work = self._service.change(self._actor_of(call), found.id, wanted.name, wanted.filter)
-        return Answer(_shown(await _answered(work)))
+        return Answer(_shown(await carried_out(work)))
 
     async def remove(self, call: Call) -> Answer:
         """`DELETE /segments/{id}`."""
         found = await self._one(call)
-        await _answered(self._service.remove(self._actor_of(call), found.id))
+        await carried_out(self._service.remove(self._actor_of(call), found.id))
         return Answer(status=204)
 
     async def count(self, call: Call) -> Answer:
         """`GET /segments/{id}/count`."""
         found = await self._one(call)
         work = self._service.count_of(self._actor_of(call), found.account, found.filter)
-        return Answer({"count": await _answered(work)})
+        return Answer({"count": await carried_out(work)})
 
     async def count_filter(self, call: Call) -> Answer:
         """`POST /segments/count`."""
         wanted = call.content(FilterAsked)
         work = self._service.count_of(self._actor_of(call), call.identity.account_id, wanted.filter)
-        return Answer({"count": await _answered(work)})
+        return Answer({"count": await carried_out(work)})
 
     async def _one(self, call: Call) -> Segment:
         """The segment of the path, of the key's own account."""
-        number = id_in(call.path["id"])
-        found = await _answered(self._service.get(self._actor_of(call), number))
+        number = number_of(call)
+        found = await carried_out(self._service.get(self._actor_of(call), number))
         if found.account != call.identity.account_id:
             raise ApiRefusal(404, "not_found")
         return found
-
-
-async def _answered(work: Awaitable[_T]) -> _T:
-    try:
-        return await work
-    except NotVisible:
-        raise ApiRefusal(404, "not_found") from None
-    except NotPermitted:
-        raise ApiRefusal(403, "not_permitted") from None
-    except PermanentError as error:
-        raise invalid(Violation("", "unusable_text", {"detail": str(error)})) from None
 
 
 def _shown(found: Segment) -> dict[str, object]:
