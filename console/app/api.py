@@ -14,6 +14,7 @@ from console.api.contacts import ContactEndpoints
 from console.api.credentials import CredentialEndpoints
 from console.api.domains import DomainEndpoints
 from console.api.imports import ImportEndpoints
+from console.api.media import MediaEndpoints
 from console.api.messages.endpoint import MessageEndpoints
 from console.api.messages.log import MessageLog
 from console.api.messages.service import SendService
@@ -102,6 +103,9 @@ def build_api(engine: Engine, services: Services, simulated: SimulatedMail | Non
         AutomationEndpoints(services.automations.service, services.automations.events, actor_of),
         CampaignEndpoints(services.campaigns.service, actor_of),
         TemplateEndpoints(services.areas.templates.service, actor_of),
+        MediaEndpoints(
+            services.areas.templates.media, actor_of, services.areas.templates.public_url
+        ),
         ContactEndpoints(services.contacts.contacts, actor_of),
         ContactDetailEndpoints(services.contacts.contacts, services.contacts.optin, actor_of),
         SegmentEndpoints(services.contacts.segments, actor_of),

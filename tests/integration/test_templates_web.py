@@ -210,3 +210,28 @@ async def test_T_h_files_of_a_template_go_with_the_messages_that_name_it(whole):
         async with api.post("/api/v1/messages", json={**mail, "template": "Ajena"}) as refused:
             assert refused.status == 422
             assert f"there is no file {foreign}" in await refused.text()
+
+
+async def test_T_h_images_and_files_are_kept_listed_and_removed_by_programs(whole):
+    added = await whole.services.accounts.credentials.add(
+        OPERATOR, whole.account, "ERP", Limits(frozenset({Scope.TEMPLATE_EDIT}))
+    )
+    head = {"Authorization": f"Bearer {added.secret}"}
+    async with aiohttp.ClientSession(whole.url, headers=head) as api:
+        body = aiohttp.FormData()
+        body.add_field("file", b"%PDF-1.4", filename="bases.pdf")
+        async with api.post("/api/v1/media", data=body) as made:
+            assert made.status == 201, await made.text()
+            paper = await made.json()
+        assert (paper["kind"], paper["name"], paper["size"]) == ("file", "bases.pdf", 8)
+        async with api.post("/api/v1/media?name=logo.png", data=image()) as made:
+            logo = await made.json()
+        assert (logo["kind"], logo["width"]) == ("image", 4)
+        async with api.get(f"/f/{paper['url'].rpartition('/')[2]}") as got:
+            assert await got.read() == b"%PDF-1.4"
+        async with api.post("/api/v1/media?name=a.svg", data=b"<svg onload=x>") as refused:
+            assert refused.status == 422
+        async with api.delete(f"/api/v1/media/{logo['id']}") as gone:
+            assert gone.status == 204
+        async with api.get("/api/v1/media?limit=1") as listed:
+            assert [one["id"] for one in (await listed.json())["items"]] == [paper["id"]]

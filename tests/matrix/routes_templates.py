@@ -44,6 +44,11 @@ ROWS = [
     RouteRow("POST", f"{_ONE}/duplicate", _EDIT, url=f"{_URL}/duplicate"),
     RouteRow("POST", f"{_ONE}/archive", _EDIT, url=f"{_URL}/archive"),
     RouteRow("POST", f"{_ONE}/test", Permission.CAMPAIGN_TEST, url=f"{_URL}/test"),
+    RouteRow("GET", "/api/v1/media", Scope.CAMPAIGN_VIEW, also=Scope.TEMPLATE_EDIT),
+    RouteRow("POST", "/api/v1/media", Scope.TEMPLATE_EDIT),
+    RouteRow(
+        "DELETE", "/api/v1/media/{id}", Scope.TEMPLATE_EDIT, url="/api/v1/media/{media}"
+    ),
     RouteRow("GET", _V1, Scope.CAMPAIGN_VIEW, also=Scope.TEMPLATE_EDIT),
     RouteRow("POST", _V1, Scope.TEMPLATE_EDIT, json={"name": "n{number}", "source": "<p>x</p>"}),
     RouteRow(
