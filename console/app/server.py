@@ -91,6 +91,7 @@ class Server:
             chores=[
                 lambda: self.services.areas.privacy.tidy(),
                 lambda: self.services.areas.tracking.tidy(),
+                lambda: self.services.contacts.optin.tidy(),
             ],
             usage=lambda: self.services.usage,
             renderer=self._renderer,

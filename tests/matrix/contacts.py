@@ -10,6 +10,7 @@ from tests.matrix.stand import Row, Stand
 
 WITHOUT_ACTOR = {
     "ContactService.observe_ids": "at the start, gives nothing away",
+    "OptinService.tidy": "a chore of the server",
     "OptinService.form": "for the public: the token says which list",
     "OptinService.subscribe": "for the public: of a list that `form` gave",
     "OptinService.look": "for the public: the token says what of whom",

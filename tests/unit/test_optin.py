@@ -203,3 +203,22 @@ async def test_no_door_confirms_for_the_person(world):
     row = (world.list, made.id, "confirmed", world.clock.now_ms())
     await world.store.submit([Rows("list_member_put", [row])])
     assert await _status(world) == "active/unconfirmed"
+
+
+async def test_who_never_confirms_is_forgotten_after_thirty_days_and_nobody_else(world):
+    await world.contacts.put(OPERATOR, ACCOUNT, "b@example.org", {})
+    token = await _ask(world, "c@example.org")
+    await world.optin.confirm(token, FROM)
+    await _ask(world)
+    world.clock.advance(20 * 86_400)
+    await _ask(world, "d@example.org")
+    await world.optin.tidy()
+    assert len(await world.contacts.search(OPERATOR, ACCOUNT)) == 4
+    world.clock.advance(11 * 86_400)
+    await world.optin.tidy()
+    left = await world.contacts.search(OPERATOR, ACCOUNT)
+    assert {one.email[0] for one in left} == {"b", "c", "d"}
+    asked = await world.optin.consents(OPERATOR, ACCOUNT, what="asked")
+    assert sorted((row.email[:1], row.address) for row in asked) == [
+        ("", ""), ("c", FROM["peer"]), ("d", FROM["peer"])
+    ]  # fmt: skip

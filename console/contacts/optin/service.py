@@ -28,6 +28,8 @@ from mta.store.work import Rows
 
 DAY_MS = 86_400_000
 LIFE_MS = 7 * DAY_MS  # of a confirmation link
+STALE_MS = 30 * DAY_MS  # of contacts that a form brought and nobody confirmed
+STALE_PART = 500
 ASKS_A_DAY = 1_000  # of one account: these mails are free
 PART = 200  # members that are asked in one go
 MAX_WORDING = 2_000
@@ -209,6 +211,17 @@ class OptinService:
         except JobRefused:  # another click was faster
             return await self.look(token)
         return await self.look(token)
+
+    async def tidy(self) -> None:
+        """Forget who came by a form and did not confirm within 30 days. Raises `StoreError`."""
+        before = self._clock.now_ms() - STALE_MS
+        rows = await self._store.read("optin_stale", before=before, count=STALE_PART)
+        if rows:
+            work = [
+                Rows("contact_leave_all", rows), Rows("contact_remove", rows),
+                Rows("optin_forget_consent", rows),
+            ]  # fmt: skip
+            await self._store.submit(work, bulk=True)
 
     # -- within ---------------------------------------------------------------------------------
 

@@ -24,6 +24,21 @@ ORDER BY m.contact LIMIT :count;
 -- name: optin_asked_since
 SELECT count(*) FROM optin_ask WHERE account = :account AND asked_ms > :since;
 
+-- name: optin_stale
+-- Who came by a form before a time, and was not asked since.
+SELECT c.id FROM contact AS c
+WHERE c.status = 'pending' AND c.created_ms < :before
+  AND NOT EXISTS (SELECT 1 FROM list_member AS m
+                  JOIN optin_ask AS a ON a.list = m.list AND a.contact = m.contact
+                  WHERE m.contact = c.id AND a.asked_ms > :before)
+ORDER BY c.created_ms LIMIT :count;
+
+-- name: optin_forget_consent
+-- order: 79
+-- Without where from. rows: contact
+UPDATE consent SET address = '', agent = ''
+WHERE contact IN (SELECT value->>0 FROM json_each(:rows));
+
 -- name: optin_list_put
 -- order: 65
 -- rows: list, is_open, wording
