@@ -32,6 +32,7 @@ from console.content.rendering import Renderer
 from console.maillog.simulated import SimulatedMail
 from console.public.confirmation_mail import ConfirmationMails
 from console.web.application import ConsoleServer
+from console.web.metrics_site import MetricsSite
 from mta.dkim import record_text
 from mta.engine.control import SOCKET_NAME, ControlServer
 from mta.engine.dispatch_view import DispatchView
@@ -73,6 +74,7 @@ class Server:
         self.simulator: Simulator | None = None
         self.console: ConsoleServer | None = None
         self.public: PublicFace | None = None
+        self.metrics_site: MetricsSite | None = None
         self._control: ControlServer | None = None
         self._tasks: list[asyncio.Task[object]] = []
         self._started = started
@@ -85,6 +87,7 @@ class Server:
                 self._start_areas,
                 self._start_control,
                 self._start_console,
+                self._start_metrics,
             ],
             closers=[self._close],
             finishers=[self._finish],
@@ -297,6 +300,15 @@ class Server:
         await self.console.start()
         self._spawn(api.idempotency.keep_swept())
 
+    async def _start_metrics(self, engine: Engine) -> None:
+        listen = self.settings.metrics.listen
+        if listen is None:
+            return
+        self.metrics_site = MetricsSite(
+            listen, engine.registry, engine.health, metrics=engine.metrics
+        )
+        await self.metrics_site.start()
+
     async def _close(self) -> None:
         if self._control is not None:
             await self._control.close()
@@ -328,6 +340,8 @@ class Server:
                 await sealer.seal()
             except StoreError as error:  # the next start seals what is left
                 self._log.warning("chain_not_sealed", error=str(error))
+        if self.metrics_site is not None:  # to the end, so that monitors see the last mails
+            await self.metrics_site.close()
 
 
 def run_server(loaded: Loaded, started: Started) -> None:

@@ -27,7 +27,7 @@ from mta.engine.assembly import DeliveryAssembly, assemble_delivery, retry_plan
 from mta.engine.feedback import Feedback
 from mta.engine.foundation import Foundation, open_foundation, suppression_follower
 from mta.engine.gauges import QueueGauges
-from mta.engine.health import Health, HealthServer
+from mta.engine.health import Health
 from mta.engine.housekeeping import Capacity, Housekeeping
 from mta.engine.secret import installation_key
 from mta.events.log_config import LogOutput, configure_logging
@@ -193,7 +193,6 @@ class Engine:
             self._suppressing = suppression_follower(base, self.storms, self.metrics)
             await self._suppressing.start()
             keeping = self._start_housekeeping(group)
-            metrics = await self._start_health()
             self.listener = Listener(
                 self.settings.submission,
                 self.settings.server,
@@ -212,8 +211,6 @@ class Engine:
             await self._stop()
             for task in (*keeping, delivering):
                 task.cancel()
-            if metrics is not None:
-                await metrics.close()
 
     @staticmethod
     async def _first_of(ready: asyncio.Event, task: "asyncio.Task[None]") -> None:
@@ -331,14 +328,6 @@ class Engine:
         self.alerts = AlertService(self.settings, base.store, self.intake, base.clock)
         watch_all(self.alerts, self.settings, self.health, self.metrics, base.clock)
         return self.alerts
-
-    async def _start_health(self) -> HealthServer | None:
-        listen = self.settings.metrics.listen
-        if listen is None:
-            return None
-        server = HealthServer(listen, self.registry, self.health)
-        await server.start()
-        return server
 
     def _reload_shaping(self) -> None:
         config_dir = self.loaded.path.parent if self.loaded.path else None

@@ -248,7 +248,7 @@ FOLLOWER_LAG = Family(
 HTTP_OPEN = Family(
     "relevo_http_connections_open",
     Kind.GAUGE,
-    "Connections open now at the HTTP listeners: console (pages and API) and public.",
+    "Connections open now at the HTTP listeners: console (pages and API), public and metrics.",
     ("listener",),
 )
 HTTP_REFUSED = Family(

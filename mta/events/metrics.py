@@ -212,7 +212,7 @@ class Metrics:
         self._turned_away[(reason,)] += 1
 
     def set_http_connections(self, listener: str, count: int) -> None:
-        """Connections open at the HTTP listener `console` or `public`."""
+        """Connections open at the HTTP listener `console`, `public` or `metrics`."""
         self._http_open[(listener,)] = count
 
     def http_refused(self, listener: str, reason: str) -> None:
