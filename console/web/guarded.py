@@ -2,11 +2,13 @@
 
 import asyncio
 from enum import Enum
+from http import HTTPStatus
 from typing import Any, cast
 
 from aiohttp import web
 
 from console.web.gate import REFUSAL, Gate
+from console.web.headers import ALWAYS
 from mta.listener.clients import Client
 
 _TOO_SLOW = (
@@ -55,6 +57,23 @@ class GuardedConnection(web.RequestHandler):
         self._seen: tuple[object, ...] = ()
         self._since = 0.0
         self._start = 0  # octets when this phase began
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """As `RequestHandler.handle_error`, without what was sent and which versions these are.
+
+        No middleware sees a request that cannot be read.
+        """
+        response = super().handle_error(request, status, exc, message and HTTPStatus(status).phrase)
+        for name, value in ALWAYS.items():
+            response.headers[name] = value
+        response.headers["Server"] = "Relevo"
+        return response
 
     @property
     def is_begun(self) -> bool:

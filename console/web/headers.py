@@ -10,7 +10,7 @@ POLICY = (
     "connect-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'; "
     "base-uri 'none'"
 )
-_ALWAYS = {
+ALWAYS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -26,7 +26,7 @@ _HSTS = "max-age=31536000"
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """For `on_response_prepare`; what a handler has set itself stays."""
-    for name, value in _ALWAYS.items():
+    for name, value in ALWAYS.items():
         response.headers.setdefault(name, value)
     response.headers["Server"] = "Relevo"
     if request.path.startswith("/api/"):

@@ -13,8 +13,12 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
-_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215, is_global before Python 3.13
 _IPV4_COMPATIBLE = ipaddress.ip_network("::/96")  # RFC 4291 §2.5.5.1, deprecated
+_UNICAST = ipaddress.ip_network("2000::/3")  # RFC 4291 §2.4: all that IANA has given out of IPv6
+_NOT_ROUTED = (  # is_global before Python 3.13 or 3.14
+    ipaddress.ip_network("192.88.99.0/24"),  # RFC 7526: relays of 6to4, whoever is the nearest
+    ipaddress.ip_network("3fff::/20"),  # RFC 9637: documentation
+)
 
 
 class Reach(Enum):
@@ -67,9 +71,21 @@ class AddressPolicy:
         if self._allow_private:
             unusable = parsed.is_unspecified or parsed.is_multicast
             return Reach.PRIVATE if unusable else Reach.PUBLIC
-        if not parsed.is_global or parsed.is_multicast or parsed in _LOCAL_NAT64:
+        if not _is_routed(parsed):
             return Reach.PRIVATE
         return Reach.OWN if self._is_local(str(parsed)) else Reach.PUBLIC
+
+
+def _is_routed(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether routers of the Internet carry packets there.
+
+    `is_global` counts what it does not know as global: site-local addresses (fec0::/10), IPv4 ones
+    translated (::ffff:0:0:0/96) or in a tunnel (::5efe:…), NAT64 of one's own (64:ff9b:1::/48).
+    """
+    if address.version == 6 and address not in _UNICAST:
+        return False
+    is_special = address.is_multicast or any(address in network for network in _NOT_ROUTED)
+    return address.is_global and not is_special
 
 
 def _unwrapped(
