@@ -164,7 +164,7 @@ class AutomationWorld:
         self.identity: Identity = ME
         trail = AuditTrail(store, self.stand.ids, self.clock, ChainKey(b"k" * 32))
         self.service = AutomationService(
-            store, self.stand.ids, self.clock, trail, self.contacts, PlainContents()
+            store, self.stand.ids, self.clock, trail, self.contacts, PlainContents(), str
         )
         self.restart()
 

@@ -54,7 +54,9 @@ class AutomationParts:
         contacts = ContactReader(store)
         self.readers = Readers(contacts)
         self.choices = Choices(store, contacts, authenticator, templates)
-        self.service = AutomationService(store, ids, clock, trail, self.readers, templates)
+        self.service = AutomationService(
+            store, ids, clock, trail, self.readers, templates, poster.secret
+        )
         self._active = Active(store)
         self._entrance = Entrance(store, ids, clock, self.readers, self._active)
         self.events = EventService(store, ids, self.readers, self._active, self._entrance)

@@ -1,7 +1,7 @@
 """Automations as people and programs see them: every method asks what the actor may."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from console.accounts.actor import Actor, NotVisible
 from console.accounts.audit.trail import AuditTrail
@@ -56,13 +56,16 @@ class AutomationService:
         trail: AuditTrail,
         readers: Readers,
         templates: SavedTemplates,
+        secret_of: Callable[[int], str],
     ) -> None:
+        """`secret_of`: with which the webhook steps of an automation are signed."""
         self._store = store
         self._ids = ids
         self._clock = clock
         self._trail = trail
         self._readers = readers
         self._templates = templates
+        self._secret_of = secret_of
 
     async def observe_ids(self) -> None:
         """Tell the id generator of the greatest id on disk; once at start."""
@@ -132,6 +135,13 @@ class AutomationService:
             count=count,
         )
         return [(Enrolment.of(row), row[11]) for row in rows]
+
+    async def webhook_secret(self, actor: Actor, automation_id: int) -> str:
+        """What its webhook steps are signed with, for who receives them; noted in the audit trail."""
+        automation = await self.get(actor, automation_id)
+        actor.require(Permission.CAMPAIGN_SEND, automation.account)
+        await self._trail.note(actor, "automation.secret_shown", automation.account, automation.id)
+        return self._secret_of(automation.id)
 
     # -- changing ------------------------------------------------------------------------------
 

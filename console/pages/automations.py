@@ -49,6 +49,7 @@ class AutomationPages:
         app.router.add_get(one, self.show_one)
         app.router.add_get(f"{one}/edit", self.edit)
         app.router.add_post(f"{one}/edit", self.save)
+        app.router.add_post(f"{one}/secret", self.secret)
         app.router.add_post(f"{one}/" + "{action:activate|pause|archive}", self.act)
 
     async def show(self, request: web.Request) -> web.Response:
@@ -68,8 +69,21 @@ class AutomationPages:
         }
         return self._renderer.page(request, "automations.html", context)
 
+    async def secret(self, request: web.Request) -> web.Response:
+        """The same page with what its webhook steps are signed with; it is noted who saw it."""
+        automation = await self._get(request)
+        session = self._viewer(request)
+        try:
+            secret = await self._service.webhook_secret(session.actor, automation.id)
+        except (NotPermitted, NotVisible):
+            raise web.HTTPForbidden from None
+        return await self._show_one(request, secret=secret)
+
     async def show_one(self, request: web.Request) -> web.Response:
         """Its steps with figures, and who is on the way."""
+        return await self._show_one(request)
+
+    async def _show_one(self, request: web.Request, *, secret: str = "") -> web.Response:
         automation = await self._get(request)
         session = self._viewer(request)
         wanted = request.query.get("state", "")
@@ -97,6 +111,8 @@ class AutomationPages:
             "campaigns": dict(await self._choices.campaigns(automation.account)),
             "may_edit": session.actor.may(Permission.CAMPAIGN_EDIT, automation.account),
             "may_send": session.actor.may(Permission.CAMPAIGN_SEND, automation.account),
+            "may_sign": session.actor.may(Permission.CAMPAIGN_SEND, automation.account),
+            "secret": secret,
         }
         return self._renderer.page(request, "automation.html", context)
 

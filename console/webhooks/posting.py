@@ -37,6 +37,10 @@ class Poster:
         self._session: aiohttp.ClientSession | None = None
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
 
+    def secret(self, number: int) -> str:
+        """With which the posts of something that is no endpoint of its own are signed."""
+        return self._signer.secret(number, 1)
+
     async def post(self, webhook: Webhook, message_id: str, body: bytes) -> Answer:
         """Send it and tell what came of it; never raises but when cancelled.
 

@@ -8,6 +8,7 @@ from email import message_from_bytes, policy
 
 import aiohttp
 import pytest
+from standardwebhooks import Webhook as Verifier
 
 from console.accounts.values import Limits, Scope
 from console.app.server import Server
@@ -20,6 +21,7 @@ from console.tracking.ingest import RawHit
 from console.tracking.tokens import Purpose
 from tests.accounts_world import OPERATOR
 from tests.campaign_world import ANY
+from tests.webhook_world import receiver
 from tests.whole_server import run_server
 
 WAIT_S = 30.0
@@ -115,6 +117,29 @@ async def test_T_j_a_saved_template_is_the_mail_and_another_accounts_is_refused(
     await contacts.enlist(OPERATOR, members.id, [ana.id])
     found = await received(server, 2)
     assert found == ["ana@example.com: Buenas, Ana", "ana@example.com: Hola Ana"]
+
+
+async def test_a_webhook_step_is_signed_with_the_secret_that_its_page_shows(tmp_path):
+    settings = {"RELEVO_WEBHOOKS__ALLOW_PRIVATE_ADDRESSES": "true"}
+    async with run_server(tmp_path, settings) as server, receiver() as sink:
+        services = server.services
+        account = (await services.accounts.add(OPERATOR, "Agencia")).id
+        contacts = services.contacts.contacts
+        members = await contacts.add_list(OPERATOR, account, "Boletín")
+        ana = await contacts.put(OPERATOR, account, "ana@example.com", {"nombre": "Ana"})
+        service = services.automations.service
+        made = await service.create(
+            OPERATOR, account, "CRM", document(
+                {"kind": "list_joined", "list": members.id},
+                {"kind": "webhook", "id": "crm", "url": sink.url},
+            ), sender="hola@example.org",
+        )  # fmt: skip
+        await service.activate(OPERATOR, made.id)
+        await contacts.enlist(OPERATOR, members.id, [ana.id])
+        await sink.until(1)
+        headers, body = sink.got[0]
+        secret = await service.webhook_secret(OPERATOR, made.id)
+        assert Verifier(secret).verify(body, headers)["automation"] == str(made.id)
 
 
 async def test_T_j_who_opens_a_campaign_gets_the_next_mail(server):

@@ -75,6 +75,12 @@ ROWS = (
     ),
     Row("AutomationService.activate", _SEND, _on("activate"), make=_draft),
     Row("AutomationService.pause", _SEND, _on("pause"), make=_active, also=_EDIT),
+    Row(
+        "AutomationService.webhook_secret",
+        _SEND,
+        _on("webhook_secret"),
+        make=_kept,
+    ),
     Row("AutomationService.archive", _EDIT, _on("archive"), make=_draft),
     Row(
         "EventService.take",
@@ -137,6 +143,7 @@ PAGE_ROUTES = (
     _page("GET", "", _VIEW),
     _page("GET", "/edit", _EDIT),
     _page("POST", "/edit", _EDIT, {"do": "show"}),
+    _page("POST", "/secret", _SEND),
     RouteRow(
         "POST",
         "/automations/{id}/{action}",
