@@ -23,7 +23,6 @@ from mta.engine.explain import (
 from mta.engine.port import DispatcherPort, SiteView
 from mta.engine.selection import Selection, limit_of, number_of, read_selection, text_of
 from mta.events.record import as_dict
-from mta.intake.header_encoding import readable
 from mta.model.address import parse_address
 from mta.model.clock import Clock
 from mta.model.errors import AddressSyntaxError, PermanentError
@@ -142,7 +141,7 @@ class Questions:
         return {
             "address": str(address),
             "deliveries": [
-                {**shown, "subject": readable(r.subject)}
+                {**shown, "subject": r.subject}
                 for r, shown in zip(rows, await self._shown(rows), strict=True)
             ],
             "history": [as_dict(event) for event in events],
@@ -315,7 +314,7 @@ def message_of(message: StoredMessage, row: QueueRow) -> Answer:
         "flow": message.flow_name,
         "class": TrafficClass(row.delivery.klass).label,
         "sender": message.sender or "<>",
-        "subject": readable(message.subject),
+        "subject": message.subject,
         "message_id": message.header_id,
         "size": message.size,
         "source": message.client,

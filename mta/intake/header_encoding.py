@@ -81,14 +81,6 @@ def decode_words(text: str) -> str:
     return _WORDS.sub(_decoded, text) if "=?" in text else text
 
 
-def readable(text: str) -> str:
-    """`text` as people read it; encoded words that cannot be decoded stay as they are."""
-    try:
-        return decode_words(text)
-    except UndecodableWords:
-        return text
-
-
 def _decoded(match: "re.Match[str]") -> str:
     """A run of encoded words; a character may be divided between two of them."""
     parts: list[tuple[str, bytearray]] = []

@@ -85,7 +85,6 @@ class Stand:
         address: str = "user{n}@example.org",
         source: str = "192.0.2.7",
         expires_ms: int = 0,
-        subject: str = "Factura",
     ) -> list[QueuedDelivery]:
         """One message to `count` recipients, all in `state`."""
         now_ms = self.clock.now_ms()
@@ -96,7 +95,7 @@ class Stand:
             f"<{ids[0]}@sender.example>",
         )  # fmt: skip
         job = JobBuilder()
-        job.insert_message(message, flow.id, 3, subject, source, '["a","b"]', "")
+        job.insert_message(message, flow.id, 3, "Factura", source, '["a","b"]', "")
         deliveries = []
         for n in range(count):
             where = address.format(n=n)

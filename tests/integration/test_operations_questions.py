@@ -188,19 +188,6 @@ async def test_trace_tells_everything_of_one_person_newest_first(stand):
     assert _ids(newest["deliveries"]) == _names([both[1]])
 
 
-async def test_subjects_are_told_as_people_read_them(stand):
-    flow = await stand.flow()
-    for written, read in (
-        ("=?utf-8?q?=C3=B1and=C3=BA?=", "ñandú"),
-        ("=?utf-8?B?G1sybQ==?=", "\x1b[2m"),  # the terminal gets it escaped
-        ("=?unknown?q?a?=", "=?unknown?q?a?="),
-    ):
-        (mail,) = await stand.put(flow, subject=written, address="ana@example.org")
-        shown = await stand.ask("queue.show", id=str(mail.id))
-        traced = await stand.ask("trace", address="ana@example.org", limit=1)
-        assert shown["message"]["subject"] == traced["deliveries"][0]["subject"] == read
-
-
 async def test_trace_of_an_unknown_person_is_empty_and_of_no_address_an_error(stand):
     answer = await stand.ask("trace", address="nobody@example.org")
     assert answer == {"address": "nobody@example.org", "deliveries": [], "history": []}
