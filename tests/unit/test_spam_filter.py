@@ -10,7 +10,15 @@ from console.accounts.actor import ActorKind
 from console.campaigns.preflight.findings import Severity
 from console.campaigns.preflight.spam_filter import FilterCheck, FilterSilent, judge_of
 from console.campaigns.states import CampaignStatus, Origin, Reason
-from console.campaigns.values import AudienceSpec, Campaign, Content, Figures, Frozen, Plan
+from console.campaigns.values import (
+    Acceptance,
+    AudienceSpec,
+    Campaign,
+    Content,
+    Figures,
+    Frozen,
+    Plan,
+)
 from console.content.compiling import MessageTemplate, compile_template
 from console.content.rendering import Renderer
 from mta.model.clock import SystemClock
@@ -95,6 +103,7 @@ def campaign() -> Campaign:
     return Campaign(
         1, 1, "x", CampaignStatus.DRAFT, Reason.NONE, "", 1, content, audience, Plan(), 0, 0,
         Origin.NONE, Frozen(), Figures(), False, ActorKind.USER, 1, "ana", 0, 0,
+        Acceptance(),
     )  # fmt: skip
 
 
@@ -110,7 +119,9 @@ def compiled() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("answer", "code"), [(SPAM, "filter.spam"), (HAM, "filter.passed"), (b"", "filter.silent")]
+    ("answer", "code"),
+    [(SPAM, "filter.spam"), (HAM, "filter.passed"), (b"", "filter.silent")],
+    ids=["spam", "ham", "silent"],
 )
 async def test_T_e_the_preflight_tells_what_the_filter_thinks_of_the_first_mail(answer, code):
     heard: list[bytes] = []
