@@ -120,7 +120,7 @@ class SearchPages:
 
 def _pages(menu: Sequence[Links], texts: Texts, text: str) -> list[FoundPage]:
     """Those of the menu with all the words in their names."""
-    words = plain(text).split()
+    words = plain(text).split() if len(text) > 1 else ["\n"]  # one letter is in most of them
     found = []
     for section in menu:
         for item in section.items:

@@ -37,6 +37,14 @@ class Texts:
         """The form of `key` for that number, which it contains as `{n}`."""
         return self(f"{key}.one" if number == 1 else f"{key}.other", n=self.number(number))
 
+    def actor(self, name: str) -> str:
+        """The name of a person as it is; a part of Relevo that acts by itself, in words."""
+        return self.by_key.get(f"actor.{name}", name)
+
+    def reason(self, word: str) -> str:
+        """What a person wrote into the ledger as it is; what Relevo wrote itself, in words."""
+        return self.by_key.get(f"ledger_reason.{word}", word)
+
     def number(self, number: float, decimals: int = 0) -> str:
         """With the separators of the language; Spanish groups from five digits on (RAE)."""
         text = f"{number:,.{decimals}f}"

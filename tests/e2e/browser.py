@@ -88,6 +88,11 @@ class Browser:
         """The text as it is seen."""
         return str(await self.command("GET", f"/element/{await self._find(selector)}/text"))
 
+    async def attribute(self, selector: str, name: str) -> str:
+        """What the page has there."""
+        element = await self._find(selector)
+        return str(await self.command("GET", f"/element/{element}/attribute/{name}"))
+
     async def wait_text(self, text: str, selector: str = "body") -> None:
         """Return once the text is seen, on this page or on one that follows it."""
         script = """
@@ -140,6 +145,24 @@ class Browser:
     async def screenshot(self, path: Path) -> None:
         """A PNG of what is seen."""
         path.write_bytes(base64.b64decode(await self.command("GET", "/screenshot")))
+
+    async def picture(self, path: Path) -> None:
+        """A PNG of the whole page, also of what is below the window."""
+        size = await self.run(
+            "const p = document.documentElement; return [p.clientWidth, p.scrollHeight];"
+        )
+        clip = {"x": 0, "y": 0, "width": size[0], "height": min(size[1], 6000), "scale": 1}
+        body = {
+            "cmd": "Page.captureScreenshot",
+            "params": {"format": "png", "captureBeyondViewport": True, "clip": clip},
+        }
+        found = await self.command("POST", "/goog/cdp/execute", body)
+        path.write_bytes(base64.b64decode(found["data"]))
+
+    async def without_scripts(self, *, is_so: bool) -> None:
+        """Pages run no scripts of their own from the next one on."""
+        body = {"cmd": "Emulation.setScriptExecutionDisabled", "params": {"value": is_so}}
+        await self.command("POST", "/goog/cdp/execute", body)
 
     async def complaints(self) -> list[str]:
         """What the browser's console has against the page: errors, violations of the policy."""

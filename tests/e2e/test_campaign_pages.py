@@ -69,12 +69,8 @@ async def test_pages_of_a_campaign_have_no_violation_of_WCAG_2_1_AA(person: Clic
     await service.submit_for_review(OPERATOR, waiting.id)
     found = []
     here = f"/campaigns/{over.id}"
-    for path in (
-        "/", "/campaigns", "/campaigns?group=live", "/campaigns/new", here, f"{here}/recipients",
-        f"{here}/recipients?who=bounced", f"{here}/live", f"{here}/report", f"{here}/history",
-        f"/campaigns/{waiting.id}", f"/campaigns/{waiting.id}/audience",
-        f"/campaigns/{waiting.id}/template", f"/campaigns/{waiting.id}/content",
-        f"/campaigns/{waiting.id}/send",
+    for path in (  # beside those of tests/e2e/test_accessibility.py
+        "/campaigns?group=live", f"{here}/recipients?who=bounced", f"/campaigns/{waiting.id}",
     ):  # fmt: skip
         found += await person.look.page(path)
     assert not found, "\n".join(found)

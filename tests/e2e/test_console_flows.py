@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from console.accounts.values import Role
+from console.campaigns.states import CampaignStatus
 from tests.accounts_world import OPERATOR
 from tests.e2e.browser import IS_INSTALLED
 from tests.e2e.person import EVERY, Clicks, open_person
@@ -225,3 +226,35 @@ async def test_the_search_is_reached_by_a_key_and_finds_campaigns_and_pages(pers
     await person.sees("La campaña", "main")
     await person.browser.open(f"{person.whole.url}search?q=auditoria")
     await person.sees("Auditoría", "main .found")
+
+
+async def test_a_campaign_is_seen_paused_approved_and_exported_without_scripts(person: Clicks):
+    service = person.whole.services.campaigns.service
+    waiting = await person.campaign("Por aprobar", 5)
+    await service.submit_for_review(OPERATOR, waiting.id)
+    running = await person.campaign("Sin scripts", 2_000, rate_per_hour=3_600)
+    await person.start(running)
+    await person.browser.without_scripts(is_so=True)
+    try:
+        url = f"{person.whole.url}campaigns/{running.id}"
+        await person.browser.open(f"{url}/live")
+        assert "correos por minuto" in await person.browser.text()
+        await person.click("form[action$='/pause'] button")
+        assert "En pausa" in await person.browser.text()
+        await person.browser.open(f"{url}/recipients")
+        link = await person.browser.attribute("a[href*='recipients.csv']", "href")
+        cookies = await person.browser.command("GET", "/cookie")
+        jar = {cookie["name"]: cookie["value"] for cookie in cookies}
+        async with (
+            aiohttp.ClientSession(person.whole.url, cookies=jar) as session,
+            session.get(link) as response,
+        ):
+            assert response.content_type == "text/csv"
+            assert b"example.com" in await response.read()
+        await person.browser.open(f"{person.whole.url}campaigns/{waiting.id}")
+        await person.click("button[formaction$='/approve']")
+        assert await person.status(running) is CampaignStatus.PAUSED
+        assert await person.status(waiting) is CampaignStatus.APPROVED
+    finally:
+        await person.browser.without_scripts(is_so=False)
+        await service.cancel(OPERATOR, running.id, "")
