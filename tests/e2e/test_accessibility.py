@@ -3,11 +3,14 @@
 Pictures of all of them are kept in `build/screenshots` (docs/howto/screenshots.md).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
 import pytest_asyncio
 
+from console.contacts.values import ColumnMapping
+from tests.accounts_world import OPERATOR
 from tests.e2e.browser import IS_INSTALLED
 from tests.e2e.every_page import Look, open_to_all, page_rows, paths_of, wrong_with
 from tests.e2e.looking import DESKTOP, PHONE
@@ -71,3 +74,28 @@ def test_all_pages_are_looked_at():
     routes = {row.path for row in page_rows()}
     assert {"/", "/search", "/campaigns/{id}/report", "/templates/{id}", "/login"} <= routes
     assert len(routes) > 60
+
+
+async def _files(person: Clicks) -> list[str]:
+    """The pages of a file that waits for its columns and of one that was read."""
+    uploads, paths = person.whole.services.contacts.uploads, []
+    for is_read in (False, True):
+
+        async def rows() -> AsyncIterator[bytes]:
+            yield b"Correo;Nombre\nana@example.org;Ana\nmalo;<b>Luis\nc@gamil.com;C\n"
+
+        made = await uploads.receive(OPERATOR, person.whole.account, "proveedores <b>.csv", rows())
+        if is_read:
+            await uploads.start(OPERATOR, made.id, ColumnMapping(0, {"nombre": 1}))
+            async with asyncio.timeout(30):
+                while not (await uploads.get(OPERATOR, made.id)).is_over:
+                    await asyncio.sleep(0.02)
+        paths.append(f"/imports/{made.id}")
+    return paths
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_T_a_no_page_of_a_file_has_a_violation_of_WCAG_2_1_AA(person: Clicks):
+    paths = ["/imports", *await _files(person), "/imports"]
+    found = [problem for path in paths for problem in await person.look.page(path)]
+    assert not found, "\n".join(found)
