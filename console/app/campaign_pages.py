@@ -9,6 +9,7 @@ from console.pages.account_reports import AccountReportPages
 from console.pages.campaign_design import CampaignDesignPages, design_of
 from console.pages.campaign_file import CampaignFilePages
 from console.pages.campaign_live import CampaignLivePages
+from console.pages.campaign_pace import CampaignPacePages
 from console.pages.campaign_preview import CampaignPreviewPages
 from console.pages.campaign_report import CampaignReportPages
 from console.pages.campaign_wizard import CampaignWizardPages
@@ -30,6 +31,7 @@ def campaign_area(services: Services) -> Area:
         ).add_routes(app)
         CampaignDesignPages(renderer, campaigns.service, templates.service).add_routes(app)
         CampaignPreviewPages(renderer, campaigns.service, templates.public_url).add_routes(app)
+        CampaignPacePages(renderer, campaigns.service).add_routes(app)
         contacts = services.contacts
         CampaignFilePages(renderer, campaigns.service, contacts.uploads).add_routes(app)
         sessions = services.sign_in.sessions

@@ -19,6 +19,7 @@ from console.campaigns.service import CampaignService
 from console.campaigns.values import Campaign, Content
 from console.pages.account_switch import current_account
 from console.pages.campaign_accepting import accepted_in, in_words
+from console.pages.campaign_pace import pace_text
 from console.pages.campaign_words import TONES, campaign_of
 from console.pages.forms import number_of, refusal, text_of
 from console.pages.rendering import Renderer
@@ -195,6 +196,9 @@ class CampaignWizardPages:
             "may_test": session.actor.may(Permission.CAMPAIGN_TEST, campaign.account),
             "email": session.email,
             "missing": _missing(campaign),
+            "pace": pace_text(
+                campaign.plan, self._renderer.texts(request), str(self._renderer.zone_of(request))
+            ),
             "report": report,
             "findings": [(one.severity.value, one.text(language)) for one in report.findings],
             "warnings": by_code(

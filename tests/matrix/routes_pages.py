@@ -341,7 +341,7 @@ ROWS = (
         )
         for path in (
             "", "/history", "/live", "/recipients", "/audience", "/file", "/content", "/send",
-            "/template",
+            "/template", "/pace",
             "/report",
         )
     ),
@@ -359,6 +359,10 @@ ROWS = (
     RouteRow(
         "POST", "/campaigns/{id}/audience", Permission.CAMPAIGN_EDIT,
         url="/campaigns/{campaign}/audience",
+    ),
+    RouteRow(
+        "POST", "/campaigns/{id}/pace", Permission.CAMPAIGN_EDIT,
+        url="/campaigns/{campaign}/pace", form={"rate": "1000"},
     ),
     RouteRow(
         "POST", "/campaigns/{id}/content", Permission.CAMPAIGN_EDIT,
