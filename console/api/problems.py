@@ -10,6 +10,7 @@ from aiohttp import web
 from console.accounts.actor import NotPermitted
 from console.api.refusals import ApiRefusal, Told, Violation
 from console.api.wording import worded
+from console.reasons import said
 
 CONTENT_TYPE = "application/problem+json"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -54,7 +55,10 @@ def problem(
 
 def _values(values: Mapping[str, str], language: str) -> Mapping[str, str]:
     """What goes into a text; names of types in its language."""
-    return {name: worded("types", language, value, value) for name, value in values.items()}
+    return {
+        name: said(worded("types", language, value, value), language)
+        for name, value in values.items()
+    }
 
 
 def not_permitted(error: NotPermitted) -> ApiRefusal:

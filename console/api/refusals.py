@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from console.api.wording import worded
+from console.reasons import said
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -57,7 +58,7 @@ class ApiRefusal(Exception):
         told = self._told
         if isinstance(told, Told):
             return worded("details", language, told.code, "", told.values)
-        return told if language == "en" else ""
+        return said(told, language, otherwise="")
 
 
 def invalid(*violations: Violation) -> ApiRefusal:

@@ -119,7 +119,7 @@ class ActivityPages:
             raise web.HTTPForbidden from None
         except (PermanentError, TransientError) as error:
             texts = self._renderer.texts(request)
-            problem = texts("activity.not_resent", detail=str(error))
+            problem = texts("activity.not_resent", detail=texts.said(str(error)))
             return await self._one(request, problem=problem, status=422)
         session.tell(self._renderer.texts(request)("activity.resent"))
         raise web.HTTPSeeOther(f"/activity/{made}")

@@ -191,7 +191,7 @@ class AutomationPages:
         except (NotPermitted, NotVisible):
             raise web.HTTPForbidden from None
         except PermanentError as error:
-            session.tell(texts("automations.not_done", reason=str(error)), tone="bad")
+            session.tell(texts("automations.not_done", reason=texts.said(str(error))), tone="bad")
         else:
             session.tell(texts(f"automations.told.{action}"))
         raise web.HTTPSeeOther(f"/automations/{automation.id}")

@@ -54,7 +54,8 @@ class SuppressionPages:
         except (NotPermitted, NotVisible):
             raise web.HTTPForbidden from None
         except AddressSyntaxError as error:
-            problem = self._renderer.texts(request)("suppressions.no_address", detail=str(error))
+            texts = self._renderer.texts(request)
+            problem = texts("suppressions.no_address", detail=texts.said(str(error)))
             return await self._page(request, {"form": values, "problem": problem}, status=422)
         except PermanentError:
             problem = self._renderer.texts(request)("suppressions.unfit")

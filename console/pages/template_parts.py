@@ -61,6 +61,6 @@ def said(texts: Texts, error: PermanentError) -> tuple[str, int]:
     code = error.code if isinstance(error, TemplateError) else ""
     key = f"templates.errors.{code}"
     if not code or key not in texts.by_key:
-        return str(error), 0
+        return texts.said(str(error)), 0
     assert isinstance(error, TemplateError)
     return texts(key, shown=error.shown), error.line

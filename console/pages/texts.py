@@ -16,6 +16,8 @@ from typing import Any
 
 from babel.dates import format_date, format_skeleton, get_day_names, get_month_names
 
+from console.reasons import said
+
 LANGUAGES = ("es", "en")
 # Unicode CLDR: Spanish of Peru; English with the day before the month and 24 hours.
 _LOCALES = MappingProxyType({"es": "es_PE", "en": "en_GB"})
@@ -32,6 +34,10 @@ class Texts:
         """The text with its values filled in. Raises `KeyError` for a key that does not exist."""
         text = self.by_key[key]
         return text.format_map(values) if values else text
+
+    def said(self, reason: str) -> str:
+        """Why a service refused something, which it says in English; unknown texts as they are."""
+        return said(reason, self.language)
 
     def count(self, key: str, number: int) -> str:
         """The form of `key` for that number, which it contains as `{n}`."""
