@@ -87,7 +87,7 @@ async def test_T_q_a_second_person_rejects_with_a_reason_that_the_first_one_read
     async with person(world, EMAIL) as ana, person(world, SECOND) as luis:
         where = await proposed(world, ana, D)
         status, shown = await post(luis, f"{where}/decide", decision="reject")
-        assert (status, "say why not" in shown) == (422, True)
+        assert (status, "indique por qué no" in shown) == (422, True)
         await post(luis, f"{where}/decide", decision="reject", why="no fue <b>culpa</b> nuestra")
         shown = await page(ana, where)
         assert "no fue &lt;b&gt;culpa&lt;/b&gt; nuestra" in shown
