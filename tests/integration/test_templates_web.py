@@ -209,7 +209,7 @@ async def test_T_h_files_of_a_template_go_with_the_messages_that_name_it(whole):
         assert any(isinstance(part, int) and 120_000 < part < 140_000 for part in rows[0])
         async with api.post("/api/v1/messages", json={**mail, "template": "Ajena"}) as refused:
             assert refused.status == 422
-            assert f"there is no file {foreign}" in await refused.text()
+            assert f"no existe el archivo {foreign}" in await refused.text()
 
 
 async def test_T_h_images_and_files_are_kept_listed_and_removed_by_programs(whole):
