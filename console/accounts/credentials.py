@@ -20,7 +20,7 @@ from console.accounts.values import Credential, Limits, NewCredential, Scope, St
 from mta.events.record import rfc3339
 from mta.model.clock import Clock
 from mta.model.errors import JobRefused, PermanentError
-from mta.model.ids import IdGenerator
+from mta.model.ids import IdGenerator, id_in
 from mta.model.traffic import TrafficClass
 from mta.store.base import Store
 from mta.store.work import Rows
@@ -85,8 +85,8 @@ class CredentialService:
     async def get(self, actor: Actor, text: str) -> Credential:
         """By id, user name or key id. Raises `NotVisible`."""
         rows = []
-        if text.isascii() and text.isdigit() and len(text) < 20:
-            rows = await self._store.read("credential_by_id", id=int(text))
+        if number := id_in(text):
+            rows = await self._store.read("credential_by_id", id=number)
         if not rows and text.isprintable():
             for (number,) in await self._store.read("credential_find", name=text):
                 rows = await self._store.read("credential_by_id", id=number)

@@ -18,6 +18,7 @@ from console.api.refusals import ApiRefusal
 from console.api.routes import Answer, Call, Route
 from mta.model.address import parse_domain
 from mta.model.errors import AddressSyntaxError
+from mta.model.ids import id_in
 from mta.settings.values import IPNetwork
 
 _PATH = "/api/v1/credentials"
@@ -204,7 +205,7 @@ class CredentialEndpoints:
     async def _find(self, call: Call) -> Credential:
         """By its id alone; one of another account does not exist."""
         text = call.path["id"]
-        if not (text.isascii() and text.isdigit() and len(text) < 20):
+        if not id_in(text):
             raise ApiRefusal(404, "not_found")
         found = await self._service.get(self._actor_of(call), text)
         if str(found.id) != text.lstrip("0") or found.account != call.identity.account_id:

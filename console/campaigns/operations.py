@@ -13,6 +13,7 @@ from console.campaigns.states import CampaignStatus
 from console.campaigns.values import Campaign
 from mta.events.record import rfc3339
 from mta.model.errors import PermanentError
+from mta.model.ids import id_in
 
 Arguments = Mapping[str, Any]
 Operation = Callable[[Arguments], Awaitable[object]]
@@ -160,6 +161,6 @@ def progress_json(progress: Progress) -> dict[str, object]:
 
 def _id_of(arguments: Arguments) -> int:
     text = text_of(arguments, "id")
-    if not text.isdecimal() or len(text) > 19:
+    if not (number := id_in(text)):
         raise PermanentError(f"{text!r} is no id of a campaign")
-    return int(text)
+    return number

@@ -8,6 +8,7 @@ from aiohttp import web
 from console.accounts.signin.sessions import Session, Sessions
 from console.accounts.values import AccountKind, Role
 from console.pages.sessions import session_of
+from mta.model.ids import id_in
 
 _MAX_LEVEL = 2  # deeper ones are indented no further
 
@@ -62,7 +63,7 @@ class AccountSwitch:
         """Work in another account from now on; one that the person does not see is not there."""
         session, form = session_of(request), await request.post()
         text = str(form.get("account", ""))
-        number = int(text) if text.isascii() and text.isdigit() else 0
+        number = id_in(text)
         if number not in session.accounts:
             raise web.HTTPNotFound
         await self._sessions.choose_account(session, number)

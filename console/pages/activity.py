@@ -13,6 +13,7 @@ from console.accounts.permissions import Permission
 from console.maillog.search import Search, Standing
 from console.maillog.service import Mail, MailLogService
 from console.pages.account_switch import current_account
+from console.pages.forms import day_in
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
 from mta.intake.header_encoding import readable
@@ -147,7 +148,7 @@ class ActivityPages:
     def _search(self, given: dict[str, str]) -> Search:
         states = {one.value: one for one in Standing}
         classes = {klass.label: klass for klass in TrafficClass}
-        until = _day(given["until"], self._zone)
+        until = day_in(given["until"], self._zone)
         return Search(
             recipient=given["recipient"],
             sender=given["sender"],
@@ -157,7 +158,7 @@ class ActivityPages:
             klass=classes.get(given["class"]),
             credential=_number(given["key"]),
             provider=given["provider"],
-            since_ms=_milliseconds(_day(given["since"], self._zone)),
+            since_ms=_milliseconds(day_in(given["since"], self._zone)),
             until_ms=_milliseconds(until + timedelta(days=1) if until else None),
         )
 
@@ -169,13 +170,6 @@ def _can_resend(mail: Mail) -> bool:
 def _number(text: str) -> int:
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
     return number if number <= _MAX else 0
-
-
-def _day(text: str, zone: ZoneInfo) -> datetime | None:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone)
-    except ValueError:
-        return None
 
 
 def _milliseconds(moment: datetime | None) -> int:

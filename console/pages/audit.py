@@ -2,16 +2,15 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from console.accounts.audit.log import AuditFilter, AuditLog
 from console.accounts.permissions import Permission
 from console.pages.audit_words import told
-from console.pages.forms import id_of, text_of
+from console.pages.forms import day_in, id_of, text_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
 
@@ -104,7 +103,7 @@ class AuditPages:
     def _filter(self, request: web.Request) -> AuditFilter:
         query = request.query
         zone = self._renderer.zone_of(request)
-        since, until = (_day(query.get(name, ""), zone) for name in ("since", "until"))
+        since, until = (day_in(query.get(name, ""), zone) for name in ("since", "until"))
         wanted = AuditFilter(
             session_of(request).account,
             text_of(query, "actor"),
@@ -115,10 +114,3 @@ class AuditPages:
         if until:
             wanted = replace(wanted, until_ms=round((until + timedelta(days=1)).timestamp() * 1000))
         return wanted
-
-
-def _day(text: str, zone: ZoneInfo) -> datetime | None:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone)
-    except ValueError:
-        return None

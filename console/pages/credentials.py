@@ -5,7 +5,7 @@ command to try it at once.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from console.accounts.permissions import Permission, permissions_of_scopes
 from console.accounts.signin.sessions import Session
 from console.accounts.values import Limits, NewCredential, Scope
 from console.pages.account_switch import current_account
+from console.pages.forms import day_in
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
 from mta.model.address import parse_domain
@@ -188,11 +189,10 @@ def read_expiry(text: str, zone: str) -> int:
     """The end of a day in that zone as milliseconds; 0 for none. Raises `FieldProblem`."""
     if not text.strip():
         return 0
-    try:
-        day = datetime.strptime(text.strip(), "%Y-%m-%d").date()  # noqa: DTZ007  (a day has no zone)
-    except ValueError:
-        raise FieldProblem("expires", "credentials.bad_date") from None
-    end = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(zone))
+    day = day_in(text.strip(), ZoneInfo(zone))
+    if day is None:
+        raise FieldProblem("expires", "credentials.bad_date")
+    end = day + timedelta(days=1)
     if end <= datetime.now(UTC):
         raise FieldProblem("expires", "credentials.date_over")
     return round(end.timestamp() * 1000)

@@ -6,12 +6,15 @@ and the form carries a token that other sites cannot know.
 
 import hmac
 from collections.abc import Awaitable, Mapping
+from datetime import MAXYEAR, datetime
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from console.accounts.actor import NotPermitted, NotVisible
 from mta.model.errors import PermanentError
+from mta.model.ids import id_in
 
 TOKEN_FIELD = "csrf"
 TOKEN_HEADER = "X-CSRF-Token"
@@ -58,8 +61,19 @@ def number_of(text: str) -> int | None:
 
 def id_of(text: str) -> int:
     """An id; 0 for what is none."""
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
-    return number if number < 1 << 63 else 0  # the store has no greater numbers
+    return id_in(text)
+
+
+def day_in(text: str, zone: ZoneInfo) -> datetime | None:
+    """The first moment of a day as `<input type="date">` writes it; None for what is none.
+
+    There must be a day after it, too: lists end with the beginning of the next one.
+    """
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone)
+    except ValueError:
+        return None
+    return day if day.year < MAXYEAR else None
 
 
 async def refusal(work: Awaitable[object]) -> str:

@@ -14,6 +14,7 @@ from console.public.rendering import Page, PublicRenderer
 from mta.feedback.effects import Effect, FeedbackEffects, Subject
 from mta.intake.tokens import DeliveryTokens, Purpose
 from mta.model.clock import Clock
+from mta.model.ids import id_in
 from mta.spool.rows import DeliveryFlag
 
 ROUTE = "/u/{token}"
@@ -108,7 +109,7 @@ class UnsubscribePages:
         subject = await self._subject(request)
         if subject is None:
             return self._renderer.page(request, Page("gone", {}), 410)
-        chosen = {int(one) for one in wanted if one.isascii() and one.isdigit() and len(one) < 20}
+        chosen = {id_in(one) for one in wanted} - {0}
         await self._topics.choose(subject, chosen, _evidence(request))
         page = Page("saved", {"address": _masked(subject.address)}, again=request.path)
         return self._renderer.page(request, page)

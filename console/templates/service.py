@@ -20,7 +20,7 @@ from console.templates.designs import MAX_SLOT, Design, Gallery
 from console.templates.values import Draft, Template, Version, VersionLine
 from mta.model.clock import Clock
 from mta.model.errors import JobRefused, PermanentError
-from mta.model.ids import IdGenerator
+from mta.model.ids import IdGenerator, id_in
 from mta.store.base import Store
 from mta.store.work import Rows
 
@@ -113,8 +113,9 @@ class TemplateService:
 
     async def find(self, account: int, name: str) -> Version | None:
         """What a message of that account asks for: by id or name; None: there is none."""
-        number = int(name) if name.isascii() and name.isdigit() and len(name) < 20 else 0
-        rows = await self._store.read("template_named", account=account, name=name, template=number)
+        rows = await self._store.read(
+            "template_named", account=account, name=name, template=id_in(name)
+        )
         return await self._version(rows[0][0], rows[0][3]) if rows else None
 
     async def compile(self, account: int, draft: Draft) -> CompiledDraft:

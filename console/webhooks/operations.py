@@ -8,6 +8,7 @@ from console.webhooks.service import OVERLAP_S, NewWebhook, WebhookService
 from console.webhooks.values import Answer, Delivery, Webhook
 from mta.events.record import rfc3339
 from mta.model.errors import PermanentError
+from mta.model.ids import id_in
 
 Arguments = Mapping[str, Any]
 Operation = Callable[[Arguments], Awaitable[object]]
@@ -161,6 +162,6 @@ def _text(arguments: Arguments, key: str) -> str:
 
 def _id(arguments: Arguments, key: str) -> int:
     text = _text(arguments, key)
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
+    if not (number := id_in(text)):
         raise PermanentError(f"{text!r} is no id")
-    return int(text)
+    return number

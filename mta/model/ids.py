@@ -8,6 +8,8 @@ are strings, because JavaScript's numbers end at 2**53.
 import time
 from collections.abc import Callable
 
+MAX_ID = 2**63 - 1  # the store has no greater numbers
+
 
 class IdGenerator:
     """Makes ids; one per process, used from the event loop only."""
@@ -36,3 +38,9 @@ class IdGenerator:
 def id_time_ms(identifier: int) -> int:
     """When the id was made, in milliseconds since 1970 (exact while the clock did not go back)."""
     return identifier // 1_000_000
+
+
+def id_in(text: str) -> int:
+    """The id that a caller wrote, in decimal digits of ASCII; 0, which nothing has, for what is none."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+    return number if number <= MAX_ID else 0
