@@ -11,7 +11,7 @@ from console.accounts.permissions import Permission
 from console.campaigns.accepting import PreflightRefused, by_code
 from console.campaigns.again import PICKS
 from console.campaigns.life import NotConfirmed
-from console.campaigns.preflight.findings import Finding
+from console.campaigns.preflight.findings import Finding, title
 from console.campaigns.service import CampaignService
 from console.campaigns.states import CampaignStatus, Origin
 from console.campaigns.values import Campaign
@@ -219,6 +219,7 @@ class CampaignPages:
             "problem": problem,
             "asked": asked,
             "todo": TODO,
+            "titles": lambda codes: "; ".join(title(code, texts.language) for code in codes),
             **_may(session.actor, campaign.account),
         }
         return self._renderer.page(request, "campaign.html", values, status=status)

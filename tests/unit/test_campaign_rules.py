@@ -9,7 +9,7 @@ from console.accounts.actor import ActorKind
 from console.campaigns.figures import Pace, figured
 from console.campaigns.ports import Column
 from console.campaigns.preflight.checking import check_content
-from console.campaigns.preflight.findings import Finding
+from console.campaigns.preflight.findings import Finding, title
 from console.campaigns.preflight.forecast import forecast
 from console.campaigns.preflight.texts import TEXTS
 from console.campaigns.providers import ProviderProgress
@@ -225,6 +225,17 @@ def test_every_finding_speaks_both_languages_with_the_same_values():
         finding = Finding(code, values)
         assert finding.severity
         assert "{7" not in finding.text("es") + finding.text("en")
+
+
+def test_a_finding_tells_numbers_as_its_language_does_and_has_a_title_without_them():
+    counts = Finding("audience.counts", {"accepted": 298_114, "left_out": 1_234})
+    assert "298\u202f114" in counts.text("es")
+    assert "1234" in counts.text("es")
+    assert "298,114" in counts.text("en")
+    assert title("sender.dkim", "es") == "DKIM de … no está verificado"
+    assert title("gone.since", "es") == "gone.since"
+    for code in TEXTS:
+        assert "{" not in title(code, "es") + title(code, "en"), code
 
 
 def test_T_d_the_forecast_is_that_of_the_slowest_provider():

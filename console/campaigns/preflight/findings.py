@@ -1,11 +1,14 @@
 """Findings of the preflight: errors stop, warnings ask, the rest is told."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
 from console.campaigns.preflight.texts import TEXTS
+
+_VALUE = re.compile(r"\{[a-z_]+\}")
 
 
 class Severity(StrEnum):
@@ -36,4 +39,22 @@ class Finding:
     def text(self, language: str) -> str:
         """What was found and what to do about it, in `es` or `en`."""
         text = TEXTS[self.code][1 if language == "es" else 2]
-        return text.format_map({name: str(value) for name, value in self.values.items()})
+        return text.format_map(
+            {name: _told(value, language) for name, value in self.values.items()}
+        )
+
+
+def title(code: str, language: str) -> str:
+    """What a finding is about, without what was found: for lists of what somebody accepted."""
+    if code not in TEXTS:
+        return code
+    text = TEXTS[code][1 if language == "es" else 2]
+    return _VALUE.sub("…", text).partition(":")[0].rstrip(".")
+
+
+def _told(value: str | int, language: str) -> str:
+    if isinstance(value, str):
+        return value
+    if language == "es":  # grouped from five digits on, as the pages do
+        return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}" if value >= 10_000 else "")
+    return f"{value:,}"

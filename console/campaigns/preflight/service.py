@@ -224,7 +224,11 @@ def _kib(compiled: bytes) -> Mapping[str, int]:
 def _of_forecast(campaign: Campaign, expected: Forecast, now_ms: int) -> list[Finding]:
     plan = campaign.plan
     minutes = max(1, round(expected.seconds / 60))
-    found = [Finding("forecast", {"minutes": minutes, "slowest": expected.slowest or "-"})]
+    found = [
+        Finding("forecast", {"minutes": minutes, "slowest": expected.slowest})
+        if expected.slowest
+        else Finding("forecast.even", {"minutes": minutes})
+    ]
     begin_ms = max(now_ms, plan.send_at_ms)
     if plan.end_ms and begin_ms + expected.seconds * 1000 > plan.end_ms:
         found.append(Finding("plan.late"))

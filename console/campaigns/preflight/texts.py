@@ -239,6 +239,11 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             "Hay texto invisible (mismo color o tamaño 0): quítelo.",
             "There is hidden text (size 0 or no colour of its own): remove it.",
         ),
+        "forecast.even": (
+            "I",
+            "Con los límites de hoy tardará unos {minutes} min.",
+            "Under today's limits it takes about {minutes} min.",
+        ),
         "forecast": (
             "I",
             "Con los límites de hoy tardará unos {minutes} min; el más lento es {slowest}.",
