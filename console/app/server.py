@@ -251,6 +251,7 @@ class Server:
         language = self.settings.server.language
         await self.services.contacts.start(ConfirmationMails(mailer, language=language, url=url))
         news = self.services.areas.mails.campaign_stopped
+        self.services.approvals.on_asked = self.services.areas.mails.approval_asked
         await self.services.campaigns.start(engine, self._renderer, news)
         await self.services.automations.start(engine)
 

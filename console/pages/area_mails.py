@@ -1,14 +1,19 @@
-"""Mails about an account: a webhook disabled, a domain's records, an incident, a campaign."""
+"""Mails about an account: a webhook disabled, a domain's records, an incident, a campaign, a decision."""
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
 
+from console.accounts.actor import ActorKind
+from console.accounts.approvals.values import Approval
 from console.accounts.incidents.values import Incident
 from console.accounts.ports import Mailer, SystemMail
 from console.accounts.sending.values import DomainStatus, RecordState
+from console.accounts.values import Role
 from console.campaigns.values import Campaign
+from console.pages.approvals import INBOX, place_of
 from console.pages.texts import Texts, load_texts
 from console.tracking.accounts import TrackingAccount
 from console.webhooks.values import Webhook
@@ -124,6 +129,31 @@ class AreaMails:
 
         rows = await self._store.read("account_senders", account=campaign.account)
         await self._send(rows, written, "campaign")
+
+    async def approval_asked(self, asked: Approval, roles: frozenset[Role]) -> None:
+        """To who may decide on it, in the account and above, and has not asked for it himself."""
+
+        def written(texts: Texts) -> tuple[str, str]:
+            what = texts(f"approvals.kinds.{asked.kind.replace('.', '_')}")
+            text = texts(
+                "area_mail.approval_text",
+                what=what,
+                who=asked.asked_by_name,
+                link=f"{self._url}{place_of(asked)}",
+                inbox=f"{self._url}{INBOX}",
+            )
+            return texts("area_mail.approval", what=what), text
+
+        asker = asked.asked_by if asked.asked_by_kind == ActorKind.USER else 0
+        try:
+            rows = await self._store.read(
+                "account_deciders", account=asked.account, besides=asker,
+                roles=json.dumps(sorted(roles)),
+            )  # fmt: skip
+        except RelevoError as error:
+            self._log.warning("mail was not sent", kind="approval", error=str(error))
+            return
+        await self._send(rows, written, "approval")
 
     async def _send(
         self,

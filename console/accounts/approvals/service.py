@@ -1,7 +1,7 @@
 """Takes requests and decisions; the effect of an approval is in the same transaction as it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,8 @@ from console.accounts.approvals.values import (
     NoEffect,
 )
 from console.accounts.audit.trail import AuditTrail
-from console.accounts.permissions import Permission
+from console.accounts.permissions import PERMISSIONS, Permission
+from console.accounts.values import Role
 from mta.model.clock import Clock
 from mta.model.errors import InternalError, JobRefused, PermanentError, TransientError
 from mta.model.ids import IdGenerator
@@ -25,6 +26,7 @@ OPEN_S = 7 * 24 * 3600.0  # for how long a request may wait
 MAX_REASON = 1_000
 TRIES = 5  # of a decision whose effect changes under it
 _LAST = 2**63 - 1
+TELL_AGAIN_MS = 3_600_000  # while one waits, others within an hour are found beside it
 
 
 class ApprovalService:
@@ -36,6 +38,8 @@ class ApprovalService:
         self._clock = clock
         self._trail = trail
         self._waiting: dict[int, Approval] = {}  # by id: what nobody has decided on, a few
+        # Tells the people with one of these roles that something waits for them; None: nobody.
+        self.on_asked: Callable[[Approval, frozenset[Role]], Awaitable[None]] | None = None
         self._rules: dict[ApprovalKind, KindRules] = {
             ApprovalKind.REFUND: KindRules(
                 Permission.REFUND_PROPOSE, Permission.REFUND_CONFIRM, NoEffect()
@@ -125,8 +129,20 @@ class ApprovalService:
         except JobRefused:
             raise PermanentError(f"{kind} of {object} waits for a decision already") from None
         asked_for = await self._read(number)
+        await self._tell(asked_for)
         self._waiting[number] = asked_for
         return asked_for
+
+    async def _tell(self, asked: Approval) -> None:
+        """Tell who may decide, unless they were told of another one of the account just before."""
+        is_told = any(
+            a.account == asked.account and asked.created_ms - a.created_ms < TELL_AGAIN_MS
+            for a in self._waiting.values()
+        )
+        if self.on_asked is None or is_told:
+            return
+        needed = {Permission.APPROVE, self._rules[asked.kind].decide}
+        await self.on_asked(asked, frozenset(r for r in Role if needed <= PERMISSIONS[r]))
 
     async def approve(self, actor: Actor, approval_id: int, reason: str = "") -> Approval:
         """Decide for it: the effect is done when this returns. Again by the same: no change."""

@@ -65,6 +65,22 @@ WHERE m.account = :account AND u.state = 'active'
   AND m.role IN ('owner', 'administrator', 'sender')
 ORDER BY u.email LIMIT 20;
 
+-- name: account_deciders
+-- Whom to tell that something waits: who has one of the roles in the account or above, but one.
+WITH RECURSIVE line (id) AS (
+    SELECT :account
+    UNION SELECT above.parent FROM line JOIN account AS above ON above.id = line.id
+    WHERE above.parent IS NOT NULL
+)
+SELECT DISTINCT u.email, coalesce(nullif(p.language, ''), a.language)
+FROM line JOIN membership AS m ON m.account = line.id
+JOIN console_user AS u ON u.id = m."user"
+JOIN account AS a ON a.id = m.account
+LEFT JOIN user_profile AS p ON p."user" = u.id
+WHERE u.state = 'active' AND u.id <> :besides
+  AND m.role IN (SELECT value FROM json_each(:roles))
+ORDER BY u.email LIMIT 20;
+
 -- name: account_people_languages
 -- The languages of an account's people; '' is the installation's.
 SELECT DISTINCT u.email, coalesce(nullif(p.language, ''), a.language)
