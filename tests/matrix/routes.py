@@ -32,4 +32,4 @@ class RouteRow:
     form: Mapping[str, str] = field(default_factory=dict)
     json: object = None
     file: str = ""  # the text of a file called `file`
-    is_tried: bool = True  # False: with every role or key; why stands beside it
+    untried: str = ""  # why nobody who may is let try, and what does it instead

@@ -11,8 +11,8 @@ ROWS = (
     RouteRow("GET", "/readyz", Asks.NOTHING),
     RouteRow("GET", "/login", Asks.NOTHING),
     RouteRow("POST", "/login", Asks.NOTHING),
-    RouteRow("GET", "/login/code", Asks.NOTHING, is_tried=False),
-    RouteRow("POST", "/login/code", Asks.NOTHING, is_tried=False),
+    RouteRow("GET", "/login/code", Asks.NOTHING, untried="needs a password that was right: tests/integration/test_web_profile.py"),
+    RouteRow("POST", "/login/code", Asks.NOTHING, untried="needs a password that was right: tests/integration/test_web_profile.py"),
     RouteRow("GET", "/forgot", Asks.NOTHING),
     RouteRow("POST", "/forgot", Asks.NOTHING),
     RouteRow("GET", "/link/{token}", Asks.NOTHING, url="/link/x"),
@@ -31,7 +31,7 @@ ROWS = (
     RouteRow("GET", "/c/{token}", Asks.NOTHING, url="/c/x"),
     RouteRow("GET", "/o/{token}.gif", Asks.NOTHING, url="/o/x.gif"),
     RouteRow("GET", "/v/{token}", Asks.NOTHING, url="/v/x"),
-    RouteRow("POST", "/logout", Asks.SIGN_IN, is_tried=False),  # it would be the last that is tried
+    RouteRow("POST", "/logout", Asks.SIGN_IN, untried="it would be the last that is tried"),
     RouteRow("GET", "/profile", Asks.SIGN_IN),
     RouteRow("POST", "/profile", Asks.SIGN_IN, form={"name": "Ana", "language": "es"}),
     RouteRow("GET", "/profile/password", Asks.SIGN_IN),
@@ -41,25 +41,25 @@ ROWS = (
     RouteRow("POST", "/profile/second-factor/codes", Asks.SIGN_IN),
     RouteRow("POST", "/profile/second-factor/disable", Asks.SIGN_IN),
     RouteRow("GET", "/profile/sessions", Asks.SIGN_IN),
-    RouteRow("POST", "/profile/sessions", Asks.SIGN_IN, is_tried=False),  # ends sessions
+    RouteRow("POST", "/profile/sessions", Asks.SIGN_IN, untried="ends the session that tries"),
     RouteRow("POST", "/account", Asks.SIGN_IN, form={"account": "{account}", "next": "/"}),
     RouteRow("GET", "/status", Asks.SIGN_IN),
     RouteRow("GET", "/", Asks.SIGN_IN),
     RouteRow("GET", "/sandbox", Asks.SIGN_IN),
-    RouteRow("GET", "/sandbox/live", Asks.SIGN_IN, is_tried=False),  # it never ends
+    RouteRow("GET", "/sandbox/live", Asks.SIGN_IN, untried="it never ends"),
     RouteRow("POST", "/sandbox/clear", Asks.SIGN_IN),
-    RouteRow("GET", "/sandbox/messages/{id}", Asks.SIGN_IN, url="/sandbox/messages/1", is_tried=False),
+    RouteRow("GET", "/sandbox/messages/{id}", Asks.SIGN_IN, url="/sandbox/messages/1", untried="needs a mail there: tests/integration/test_web_sandbox.py"),
     RouteRow(
         "GET", "/sandbox/messages/{id}/html", Asks.SIGN_IN, url="/sandbox/messages/1/html",
-        is_tried=False,
+        untried="needs a mail there: tests/integration/test_web_sandbox.py",
     ),
     RouteRow(
         "GET", "/sandbox/messages/{id}/source", Asks.SIGN_IN, url="/sandbox/messages/1/source",
-        is_tried=False,
+        untried="needs a mail there: tests/integration/test_web_sandbox.py",
     ),
     RouteRow(
         "GET", "/sandbox/messages/{id}/parts/{number}", Asks.SIGN_IN,
-        url="/sandbox/messages/1/parts/1", is_tried=False,
+        url="/sandbox/messages/1/parts/1", untried="needs a mail there: tests/integration/test_web_sandbox.py",
     ),
     RouteRow("GET", "/search", Asks.SIGN_IN, url="/search?q=a"),
     RouteRow("GET", "/support", Asks.SIGN_IN),
@@ -213,20 +213,20 @@ ROWS = (
         for path in ("/privacy", "/privacy/export", "/privacy/erase")
     ),
     # Without an erasure there is no certificate: 404 for who may, too. See its own test.
-    RouteRow("POST", "/privacy/certificate", Permission.PRIVACY_MANAGE, is_tried=False),
+    RouteRow("POST", "/privacy/certificate", Permission.PRIVACY_MANAGE, untried="needs an erasure, 404 for all without: tests/integration/test_web_privacy.py"),
     RouteRow("GET", "/audit", Permission.AUDIT_VIEW),
     RouteRow("GET", "/audit.csv", Permission.AUDIT_VIEW),
     RouteRow("POST", "/audit/verify", Permission.AUDIT_VIEW),
     RouteRow("GET", "/activity", Permission.MAIL_VIEW),
     # Whose mail it is, is asked by the service: see the tests of the mail log.
-    RouteRow("GET", "/activity/{id}", Permission.MAIL_VIEW, url="/activity/1", is_tried=False),
+    RouteRow("GET", "/activity/{id}", Permission.MAIL_VIEW, url="/activity/1", untried="needs a mail: its service asks whose it is: tests/matrix/mail.py"),
     RouteRow(
         "POST", "/activity/{id}/cancel", Permission.MAIL_CANCEL, url="/activity/1/cancel",
-        is_tried=False,
+        untried="needs a mail: its service asks whose it is: tests/matrix/mail.py",
     ),
     RouteRow(
         "POST", "/activity/{id}/resend", Permission.MAIL_CANCEL, url="/activity/1/resend",
-        is_tried=False,
+        untried="needs a mail: its service asks whose it is: tests/matrix/mail.py",
     ),
     RouteRow("GET", "/contacts", Permission.CONTACT_VIEW),
     RouteRow("POST", "/contacts", Permission.CONTACT_EDIT, form={"email": "b@example.com"}),
@@ -304,11 +304,11 @@ ROWS = (
     RouteRow("GET", "/campaigns/new", Permission.CAMPAIGN_EDIT),
     RouteRow("POST", "/campaigns/new", Permission.CAMPAIGN_EDIT, form={"name": "x"}),
     RouteRow(
-        "POST", "/campaigns/upload", Permission.CAMPAIGN_EDIT, is_tried=False,  # a stream
+        "POST", "/campaigns/upload", Permission.CAMPAIGN_EDIT, untried="takes the stream of a file",
     ),
     RouteRow(
         "POST", "/campaigns/{id}/upload", Permission.CAMPAIGN_EDIT,
-        url="/campaigns/{campaign}/upload", is_tried=False,  # a stream
+        url="/campaigns/{campaign}/upload", untried="takes the stream of a file",
     ),
     RouteRow(
         "GET", "/campaigns/{id}/frame", Permission.CAMPAIGN_VIEW,
@@ -324,15 +324,15 @@ ROWS = (
     ),
     RouteRow(
         "POST", "/campaigns/{id}/slots", Permission.CAMPAIGN_EDIT,
-        url="/campaigns/{campaign}/slots", is_tried=False,  # there are none without a design
+        url="/campaigns/{campaign}/slots", untried="there are none without a design",
     ),
     RouteRow(
         "POST", "/campaigns/{id}/file", Permission.CAMPAIGN_EDIT,
-        url="/campaigns/{campaign}/file?upload=1", is_tried=False,  # needs a file
+        url="/campaigns/{campaign}/file?upload=1", untried="needs a file of an audience",
     ),
     RouteRow(
         "POST", "/campaigns/{id}/file/ready", Permission.CAMPAIGN_EDIT,
-        url="/campaigns/{campaign}/file/ready?upload=1", is_tried=False,  # needs a file
+        url="/campaigns/{campaign}/file/ready?upload=1", untried="needs a file of an audience",
     ),
     *(
         RouteRow(
@@ -347,7 +347,7 @@ ROWS = (
     ),
     RouteRow(
         "GET", "/campaigns/{id}/live/events", Permission.CAMPAIGN_VIEW,
-        url="/campaigns/{campaign}/live/events", is_tried=False,  # it never ends
+        url="/campaigns/{campaign}/live/events", untried="it never ends",
     ),
     *(
         RouteRow(
