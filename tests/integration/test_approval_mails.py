@@ -52,7 +52,7 @@ def person(people, email: str, role: Role, account: int) -> Actor:
     return Actor(ActorKind.USER, people[email], email, {account: PERMISSIONS[role]})
 
 
-async def test_who_may_decide_hears_of_it_in_his_language_with_the_link(ground):
+async def test_T_q_who_may_decide_hears_of_it_in_his_language_with_the_link(ground):
     _, approvals, account, people, outbox = ground
     eva = person(people, "eva@example.org", Role.EDITOR, account)
     await approvals.request(eva, ApprovalKind.CAMPAIGN_SEND, account, "17", {"name": "Abril"})
