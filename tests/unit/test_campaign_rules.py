@@ -238,6 +238,13 @@ def test_a_finding_tells_numbers_as_its_language_does_and_has_a_title_without_th
         assert "{" not in title(code, "es") + title(code, "en"), code
 
 
+def test_only_a_provider_that_people_know_is_named_as_the_slowest():
+    shaping = Shaping.load()
+    policies = {name: shaping.policy(name) for name in ("google", "other")}
+    assert forecast({"google": 100_000}, policies).is_named
+    assert not forecast({"other": 100_000}, policies).is_named
+
+
 def test_T_d_the_forecast_is_that_of_the_slowest_provider():
     shaping = Shaping.load()
     policies = {name: shaping.policy(name) for name in ("google", "other")}

@@ -35,6 +35,11 @@ class Forecast:
             return self.providers[0].provider
         return ""
 
+    @property
+    def is_named(self) -> bool:
+        """Whether people know the slowest by a name: `other` is what is left of the table."""
+        return self.slowest not in ("", "other")
+
 
 def forecast(
     shares: Mapping[str, int],

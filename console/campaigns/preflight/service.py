@@ -225,8 +225,8 @@ def _of_forecast(campaign: Campaign, expected: Forecast, now_ms: int) -> list[Fi
     plan = campaign.plan
     minutes = max(1, round(expected.seconds / 60))
     found = [
-        Finding("forecast", {"minutes": minutes, "slowest": expected.slowest})
-        if expected.slowest
+        Finding("forecast", {"minutes": minutes, "slowest": expected.slowest.title()})
+        if expected.is_named
         else Finding("forecast.even", {"minutes": minutes})
     ]
     begin_ms = max(now_ms, plan.send_at_ms)
