@@ -24,6 +24,7 @@ from console.cli.mailqueue import queue, trace
 from console.cli.output import escape
 from console.cli.privacy import person
 from console.cli.quota import contract, quota, training
+from console.cli.report import report
 from console.cli.selfbench import bench
 from console.cli.send import send
 from console.cli.server import check, init, sandbox, serve, version
@@ -93,6 +94,7 @@ for _command in (
     alert,
     incident,
     campaign,
+    report,
     audit,
     send,
     backup,
