@@ -14,6 +14,7 @@ from aiohttp import web
 from console.accounts.actor import Actor, NotPermitted, NotVisible
 from console.accounts.permissions import Permission
 from console.campaigns.accepting import by_code
+from console.campaigns.checks import MAX_SOURCE
 from console.campaigns.preflight.findings import Severity
 from console.campaigns.service import CampaignService
 from console.campaigns.values import Campaign, Content
@@ -32,7 +33,7 @@ from console.templates.values import Media
 DesignOf = Callable[[Content], Design | None]
 TYPED_ABOVE = 10_000  # from here on the number has to be typed to confirm
 STEPS = ("audience", "template", "content", "send")
-MAX_TEXT = 60_000
+MAX_TEXT = MAX_SOURCE + 1  # one more than may be: the service refuses it, nothing is cut off
 
 
 class CampaignWizardPages:

@@ -45,6 +45,10 @@ LARGE_BODIES = MappingProxyType(
         CHOOSE: MAX_MEDIA,
         "/templates/{id}": MAX_CODE,
         "/templates/{id}/draft": MAX_CODE,
+        "/campaigns/{id}/content": MAX_CODE,
+        "/campaigns/{id}/slots": MAX_CODE,
+        "/automations/new": MAX_CODE,
+        "/automations/{id}/edit": MAX_CODE,
     }
 )
 _SAFE = frozenset(("GET", "HEAD"))

@@ -17,7 +17,7 @@ from console.web.forwarded import Handler
 from mta.model.errors import TransientError
 
 RETRY_AFTER_S = 5
-_KINDS = {401: "refused", 403: "forbidden", 404: "missing", 503: "busy"}
+_KINDS = {401: "refused", 403: "forbidden", 404: "missing", 413: "large", 503: "busy"}
 _CODES = {
     404: "not_found",
     405: "method_not_allowed",

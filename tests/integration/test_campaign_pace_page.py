@@ -1,5 +1,8 @@
 """Hours, pace and first part of a campaign, chosen by hand."""
 
+import io
+from urllib.parse import urlencode
+
 import aiohttp
 import pytest
 
@@ -61,3 +64,25 @@ def test_T_m_a_pace_is_told_in_one_line():
     night = Plan(from_minute=20 * 60, to_minute=24 * 60, rate_per_hour=1200)
     told = pace_text(night, es, "America/Lima")
     assert told == f"Todos los días · 20:00–00:00 (America/Lima); hasta {es.number(1200)} por hora"
+
+
+async def test_a_long_text_is_kept_and_one_too_long_is_told_as_such(whole: Whole):
+    service = whole.services.campaigns.service
+    campaign = (await service.create(OPERATOR, whole.account, "Boletín")).id
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(whole.url, cookie_jar=jar) as browser:
+        await sign_in(browser, email=EMAIL, password=PASSWORD)
+        path = f"/campaigns/{campaign}/content"
+        async with browser.get(path) as page:
+            token = token_of(await page.text())
+        source = "<p>Una línea del boletín.</p>\n" * 3_000  # 90 KiB
+        form = {"csrf": token, "subject": "Boletín", "source": source}
+        async with browser.post(path, data=form) as answer:
+            assert answer.status == 200
+        assert len((await service.get(OPERATOR, campaign)).content.source) > 80_000
+        form["source"] = "x" * 3_000_000
+        body = io.BytesIO(urlencode(form).encode())
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        async with browser.post(path, data=body, headers=kind) as answer:
+            assert answer.status == 413
+            assert "Demasiado grande" in await answer.text()
