@@ -6,6 +6,7 @@ from aiohttp import web
 
 from console.app.services import Services
 from console.pages.account_reports import AccountReportPages
+from console.pages.campaign_calendar import CampaignCalendarPages
 from console.pages.campaign_design import CampaignDesignPages, design_of
 from console.pages.campaign_file import CampaignFilePages
 from console.pages.campaign_live import CampaignLivePages
@@ -20,7 +21,7 @@ from console.web.application import Area
 
 
 def campaign_area(services: Services) -> Area:
-    """The list, a draft's steps, one campaign, its live page and its report."""
+    """The list, the calendar, a draft's steps, one campaign, its live page and its report."""
 
     def add(app: web.Application, renderer: Renderer) -> None:
         base, campaigns, reports = services.foundation, services.campaigns, services.areas.reports
@@ -43,6 +44,7 @@ def campaign_area(services: Services) -> Area:
         AccountReportPages(
             renderer, reports.figures, EngagementReader(base.store), base.clock
         ).add_routes(app)
+        CampaignCalendarPages(renderer, campaigns.service, base.clock).add_routes(app)
         CampaignPages(renderer, campaigns.service, reports.figures).add_routes(app)
 
     return add

@@ -16,6 +16,7 @@ from console.campaigns.values import (
     Change,
     Content,
     Counts,
+    Dated,
     Figures,
     Frozen,
     Plan,
@@ -83,6 +84,16 @@ class CampaignBook:
             count=count,
         )
         return [Campaign.of(row) for row in rows]
+
+    async def between(self, account: int, from_ms: int, to_ms: int, count: int) -> list[Dated]:
+        """Those whose hour is in the span (its end left out), in its order; no drafts."""
+        rows = await self.store.read(
+            "campaign_calendar", account=account, from_ms=from_ms, to_ms=to_ms, count=count
+        )
+        return [
+            Dated(number, name, CampaignStatus(status), Reason(reason), at_ms)
+            for number, name, status, reason, at_ms in rows
+        ]
 
     async def unsettled(self) -> list[Campaign]:
         """All that the runner looks after."""

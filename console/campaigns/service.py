@@ -25,7 +25,7 @@ from console.campaigns.recipients import STATES, RecipientPage, recipients_of
 from console.campaigns.states import CampaignStatus, Origin, Reason
 from console.campaigns.steering import Steering
 from console.campaigns.testing import TestMails
-from console.campaigns.values import AudienceSpec, Campaign, Change, Content, Plan
+from console.campaigns.values import AudienceSpec, Campaign, Change, Content, Dated, Plan
 from mta.model.errors import JobRefused, PermanentError
 from mta.store.work import Rows
 
@@ -76,6 +76,13 @@ class CampaignService(CampaignLife):
             actor.require(Permission.CAMPAIGN_VIEW, account)
             accounts = frozenset((account,))
         return await self._book.page(accounts, statuses, before, count)
+
+    async def between(
+        self, actor: Actor, account: int, from_ms: int, to_ms: int, count: int
+    ) -> Sequence[Dated]:
+        """Those of an account that started or are to start in a span, its end left out."""
+        actor.require(Permission.CAMPAIGN_VIEW, account)
+        return await self._book.between(account, from_ms, to_ms, count)
 
     async def history(self, actor: Actor, campaign_id: int) -> Sequence[Change]:
         """Every change of its status: when, why, by whom."""

@@ -202,6 +202,17 @@ class Campaign:
 
 
 @dataclass(frozen=True, slots=True)
+class Dated:
+    """A campaign in a calendar: when it started, or will."""
+
+    id: int
+    name: str
+    status: CampaignStatus
+    reason: Reason
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One line of the history."""
 

@@ -71,7 +71,7 @@ class CampaignPages:
         }
 
     def add_routes(self, app: web.Application) -> None:
-        """All of them; `/campaigns/new` has to be added before."""
+        """All of them; `/campaigns/new` and `/campaigns/calendar` have to be added before."""
         app.router.add_get("/campaigns", self.show_all)
         app.router.add_post("/campaigns/stop", self.stop_all)
         app.router.add_get("/campaigns/running", self.running)

@@ -62,6 +62,7 @@ SECTIONS = (
         "campaign_section",
         (
             MenuItem("campaigns", "/campaigns", "speakerphone", "campaign.view"),
+            MenuItem("campaign_calendar", "/campaigns/calendar", "calendar", "campaign.view"),
             MenuItem("automations", "/automations", "clock", "campaign.view"),
         ),
     ),

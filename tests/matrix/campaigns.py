@@ -89,6 +89,11 @@ ROWS = (
         Permission.CAMPAIGN_VIEW,
         lambda s, a, n, _: _service(s).list(a, n),
     ),
+    Row(
+        "CampaignService.between",
+        Permission.CAMPAIGN_VIEW,
+        lambda s, a, n, _: _service(s).between(a, n, 0, 1, 1),
+    ),
     Row("CampaignService.get", Permission.CAMPAIGN_VIEW, _on("get"), make=_kept),
     Row("CampaignService.history", Permission.CAMPAIGN_VIEW, _on("history"), make=_kept),
     Row("CampaignService.progress", Permission.CAMPAIGN_VIEW, _on("progress"), make=_kept),

@@ -295,6 +295,7 @@ ROWS = (
         url="/imports/{upload}/rejected.xlsx",
     ),
     RouteRow("GET", "/campaigns", Permission.CAMPAIGN_VIEW),
+    RouteRow("GET", "/campaigns/calendar", Permission.CAMPAIGN_VIEW),
     RouteRow("GET", "/reports", Permission.REPORT_VIEW),
     RouteRow("GET", "/reports/providers", Permission.REPORT_VIEW),
     RouteRow("GET", "/reports/panel.{kind}", Permission.EXPORT, url="/reports/panel.csv"),

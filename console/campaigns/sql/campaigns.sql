@@ -26,6 +26,19 @@ WHERE id < :before
   AND (:statuses = '[]' OR status IN (SELECT value FROM json_each(:statuses)))
 ORDER BY id DESC LIMIT :count;
 
+-- name: campaign_calendar
+-- Those of an account that have an hour in a span, in its order: of their start, else the planned
+-- one, else of the last change. The expression is that of the index.
+SELECT id, name, status, reason,
+       coalesce(nullif(figures->>'started_ms', 0), nullif(plan->>'send_at_ms', 0), changed_ms)
+FROM campaign
+WHERE account = :account AND status NOT IN ('draft', 'in_review', 'approved')
+  AND coalesce(nullif(figures->>'started_ms', 0), nullif(plan->>'send_at_ms', 0), changed_ms)
+      >= :from_ms
+  AND coalesce(nullif(figures->>'started_ms', 0), nullif(plan->>'send_at_ms', 0), changed_ms)
+      < :to_ms
+ORDER BY 5, id LIMIT :count;
+
 -- name: campaign_unsettled
 -- What the runner looks after, in the order in which it was made.
 SELECT id, account, name, status, reason, note, etag, content, audience, plan, approval, parent,
