@@ -16,6 +16,7 @@ from console.api.routes import Answer, Call, Route
 from console.automations.definition import DefinitionError
 from console.automations.events import EventService
 from console.automations.service import LAST, MAX_NAME, AutomationService
+from console.automations.testing import TriedOutcome, TriedStep
 from console.automations.values import (
     Automation,
     AutomationState,
@@ -30,6 +31,7 @@ _PATH = "/api/v1/automations"
 _VIEW = (Scope.CAMPAIGN_VIEW, Scope.CAMPAIGN_EDIT)
 _EDIT = (Scope.CAMPAIGN_EDIT,)
 _SEND = (Scope.CAMPAIGN_SEND,)
+_TEST = (Scope.CAMPAIGN_TEST,)
 
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 
@@ -120,6 +122,35 @@ class EnrolmentPage(BaseModel):
     next: str | None
 
 
+class TestRequest(BaseModel):
+    """Where test mails go, and for whom they are filled in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to: Annotated[str, Field(max_length=320, description="A person of the account.")]
+    contact: Annotated[str, Field(pattern=r"^[0-9]{0,18}$", description="Its id.")] = ""
+    address: Annotated[str, Field(max_length=320, description="Or the contact's address.")] = ""
+
+
+class TriedStepAnswer(BaseModel):
+    """What a step did in a test, or would do."""
+
+    step: str
+    kind: str
+    outcome: TriedOutcome
+    at: Time = Field(description="When it would be done with.")
+    next: str = Field(description="The step that follows; empty: none.")
+    message: Id | None
+    detail: str
+
+
+class TestAnswer(BaseModel):
+    """The way of the contact."""
+
+    items: list[TriedStepAnswer]
+    next: None
+
+
 class EventRequest(BaseModel):
     """Something that happened in another system."""
 
@@ -183,6 +214,12 @@ class AutomationEndpoints:
                 self.archive, _EDIT, AutomationAnswer, tag="automations", errors=missing,
             ),
             Route(
+                "POST", f"{one}/test", "testAutomation", "Try it with one contact", self.test,
+                _TEST, TestAnswer, TestRequest, tag="automations", errors=missing,
+                description="Sends its mails once, free and marked as tests. Waits are told, not "
+                "waited; lists and other systems are not touched; nobody is enrolled.",
+            ),
+            Route(
                 "GET", f"{one}/steps", "listAutomationSteps", "What became of each step",
                 self.steps, _VIEW, StepList, tag="automations", errors=missing,
             ),
@@ -244,6 +281,15 @@ class AutomationEndpoints:
         """`POST /automations/{id}/archive`."""
         return await self._answer(self._service.archive(self._actor_of(call), number_of(call)))
 
+    async def test(self, call: Call) -> Answer:
+        """`POST /automations/{id}/test`."""
+        asked = call.content(TestRequest)
+        trying = self._service.test(
+            self._actor_of(call), number_of(call), asked.to, contact=int(asked.contact or 0),
+            address=asked.address, language=call.language,
+        )  # fmt: skip
+        return Answer(page([_tried_json(one) for one in await carried_out(trying, "to")], None))
+
     async def steps(self, call: Call) -> Answer:
         """`GET /automations/{id}/steps`."""
         reading = self._service.figures(self._actor_of(call), number_of(call))
@@ -297,6 +343,18 @@ def _step_json(figures: StepFigures) -> dict[str, Any]:
         "done": figures.done,
         "skipped": figures.skipped,
         "failed": figures.failed,
+    }
+
+
+def _tried_json(tried: TriedStep) -> dict[str, Any]:
+    return {
+        "step": tried.step,
+        "kind": tried.kind,
+        "outcome": tried.outcome.value,
+        "at": rfc3339(tried.at_ms),
+        "next": tried.next,
+        "message": str(tried.message) if tried.message else None,
+        "detail": tried.detail,
     }
 
 

@@ -17,6 +17,7 @@ from console.automations.ports import StepMail
 from console.automations.runner import AutomationRunner, Tools
 from console.automations.sending import StepSender
 from console.automations.service import AutomationService
+from console.automations.testing import AutomationTests, TestTools
 from console.automations.values import Reader
 from console.contacts.readers import ContactReader, listing, matches
 from console.contacts.values import Contact
@@ -28,6 +29,7 @@ from mta.engine.engine import Engine
 from mta.engine.foundation import Foundation
 from mta.model.envelope import Identity
 from mta.model.errors import InternalError, PermanentError, TransientError
+from mta.model.rendering import ContentRenderer
 from mta.spool.follower import EventFollower
 from mta.store.base import Store
 from mta.store.work import Rows
@@ -65,18 +67,24 @@ class AutomationParts:
         self._events: EventFollower | None = None
         self._runner: AutomationRunner | None = None
 
-    async def start(self, engine: Engine) -> None:
+    async def start(self, engine: Engine, renderer: ContentRenderer) -> None:
         """The server runs: let people in and on. Raises `StoreError`."""
         if engine.batches is None:
             raise InternalError("automations need an engine with a renderer")
         base = self._foundation
+        contents = Contents(self._templates)
         tools = Tools(
             self.readers,
             Engagement(base.store),
-            StepSender(engine.batches, Contents(self._templates), self._identity_of),
+            StepSender(engine.batches, contents, self._identity_of),
             Caller(self._poster),
         )
         self._runner = AutomationRunner(base.store, base.clock, self._active, self._entrance, tools)
+        self.service.tests = AutomationTests(
+            TestTools(
+                engine.intake, renderer, contents, self.readers, self._identity_of, base.clock
+            )
+        )
         self._follower.start()
         self._runner.start()
         self._events = EventFollower(

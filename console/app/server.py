@@ -253,7 +253,7 @@ class Server:
         news = self.services.areas.mails.campaign_stopped
         self.services.approvals.on_asked = self.services.areas.mails.approval_asked
         await self.services.campaigns.start(engine, self._renderer, news)
-        await self.services.automations.start(engine)
+        await self.services.automations.start(engine, self._renderer)
 
     async def _start_control(self, _: Engine) -> None:
         handlers: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {

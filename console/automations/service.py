@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 
-from console.accounts.actor import Actor, NotVisible
+from console.accounts.actor import Actor, ActorKind, NotVisible
 from console.accounts.audit.trail import AuditTrail
 from console.accounts.permissions import Permission
 from console.automations.definition import (
@@ -18,12 +18,14 @@ from console.automations.definition import (
     read_definition,
 )
 from console.automations.ports import Readers, SavedTemplates
+from console.automations.testing import AutomationTests, TriedStep
 from console.automations.timing import calendar_after, next_clock
 from console.automations.values import (
     Automation,
     AutomationState,
     Enrolment,
     EnrolmentState,
+    Reader,
     RunMode,
     StepFigures,
 )
@@ -66,6 +68,7 @@ class AutomationService:
         self._readers = readers
         self._templates = templates
         self._secret_of = secret_of
+        self.tests: AutomationTests | None = None  # the running server's
 
     async def observe_ids(self) -> None:
         """Tell the id generator of the greatest id on disk; once at start."""
@@ -142,6 +145,46 @@ class AutomationService:
         actor.require(Permission.CAMPAIGN_SEND, automation.account)
         await self._trail.note(actor, "automation.secret_shown", automation.account, automation.id)
         return self._secret_of(automation.id)
+
+    async def test(
+        self,
+        actor: Actor,
+        automation_id: int,
+        to: str,
+        *,
+        contact: int = 0,
+        address: str = "",
+        language: str = "es",
+    ) -> Sequence[TriedStep]:
+        """Send its mails once to who asks, filled in for a contact; what each step would do.
+
+        `to`: where they go, the sign-in address of who asks; a program names a person's of the
+        account. The contact is named by id or address, otherwise it is the one with the address
+        `to`, if there is one. Nothing is enrolled, counted or changed.
+        """
+        automation = await self.get(actor, automation_id)
+        actor.require(Permission.CAMPAIGN_TEST, automation.account)
+        if contact or address:
+            actor.require(Permission.CONTACT_VIEW, automation.account)
+        if self.tests is None:
+            raise PermanentError("test mails need the running server")
+        to = _address(to).lower()
+        people = await self._store.read("automation_person", account=automation.account, email=to)
+        if not people or (actor.kind is ActorKind.USER and people[0][0] != actor.id):
+            raise PermanentError(f"{to}: a test goes to who asks, or a person of the account")
+        reader = await self._tested(automation.account, contact, address, to)
+        return await self.tests.walk(automation, reader, to, language)
+
+    async def _tested(self, account: int, contact: int, address: str, to: str) -> Reader:
+        if contact:
+            found = (await self._readers.get(account, [contact])).get(contact)
+        else:
+            found = await self._readers.by_address(account, address.strip() or to)
+        if found is not None:
+            return found
+        if contact or address:
+            raise NotVisible(f"there is no contact {contact or address}")
+        return Reader(0, to, json.dumps({"email": to}), is_reachable=True)
 
     # -- changing ------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from console.accounts.signin.sessions import Session
 from console.automations.definition import DefinitionError, read_definition
 from console.automations.ports import Choices
 from console.automations.service import LAST, AutomationService
+from console.automations.testing import TriedStep
 from console.automations.values import Automation, EnrolmentState, RunMode
 from console.pages.account_switch import current_account
 from console.pages.automation_form import (
@@ -50,6 +51,7 @@ class AutomationPages:
         app.router.add_get(f"{one}/edit", self.edit)
         app.router.add_post(f"{one}/edit", self.save)
         app.router.add_post(f"{one}/secret", self.secret)
+        app.router.add_post(f"{one}/test", self.test)
         app.router.add_post(f"{one}/" + "{action:activate|pause|archive}", self.act)
 
     async def show(self, request: web.Request) -> web.Response:
@@ -79,11 +81,37 @@ class AutomationPages:
             raise web.HTTPForbidden from None
         return await self._show_one(request, secret=secret)
 
+    async def test(self, request: web.Request) -> web.Response:
+        """The same page with what each step did or would do; its mails go to who asks."""
+        automation = await self._get(request)
+        session = self._viewer(request)
+        address = str((await request.post()).get("address", ""))[:320]
+        language = self._renderer.texts(request).language
+        tried: Sequence[TriedStep] = ()
+        problem = ""
+        try:
+            tried = await self._service.test(
+                session.actor, automation.id, session.email, address=address, language=language
+            )
+        except NotPermitted:
+            raise web.HTTPForbidden from None
+        except PermanentError as error:
+            problem = str(error)
+        return await self._show_one(request, tried=tried, problem=problem, tested=address)
+
     async def show_one(self, request: web.Request) -> web.Response:
         """Its steps with figures, and who is on the way."""
         return await self._show_one(request)
 
-    async def _show_one(self, request: web.Request, *, secret: str = "") -> web.Response:
+    async def _show_one(
+        self,
+        request: web.Request,
+        *,
+        secret: str = "",
+        tried: Sequence[TriedStep] = (),
+        problem: str = "",
+        tested: str = "",
+    ) -> web.Response:
         automation = await self._get(request)
         session = self._viewer(request)
         wanted = request.query.get("state", "")
@@ -112,9 +140,16 @@ class AutomationPages:
             "may_edit": session.actor.may(Permission.CAMPAIGN_EDIT, automation.account),
             "may_send": session.actor.may(Permission.CAMPAIGN_SEND, automation.account),
             "may_sign": session.actor.may(Permission.CAMPAIGN_SEND, automation.account),
+            "may_test": session.actor.may(Permission.CAMPAIGN_TEST, automation.account),
+            "to": session.email,
             "secret": secret,
+            "tried": tried,
+            "problem": problem,
+            "tested": tested,
         }
-        return self._renderer.page(request, "automation.html", context)
+        return self._renderer.page(
+            request, "automation.html", context, status=422 if problem else 200
+        )
 
     async def new(self, request: web.Request) -> web.Response:
         """An empty editor, with one mail in it."""

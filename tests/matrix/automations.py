@@ -81,6 +81,12 @@ ROWS = (
         _on("webhook_secret"),
         make=_kept,
     ),
+    Row(
+        "AutomationService.test",
+        Permission.CAMPAIGN_TEST,
+        _on("test", to="a@example.com"),
+        make=_kept,
+    ),
     Row("AutomationService.archive", _EDIT, _on("archive"), make=_draft),
     Row(
         "EventService.take",
@@ -118,6 +124,7 @@ API_ROUTES = (
     _api("POST", "/activate", Scope.CAMPAIGN_SEND),
     _api("POST", "/pause", Scope.CAMPAIGN_SEND, _CHANGED),
     _api("POST", "/archive", _CHANGED),
+    _api("POST", "/test", Scope.CAMPAIGN_TEST, body={"to": "a@example.com"}),
     _api("GET", "/steps", _SEEN, _CHANGED),
     _api("GET", "/enrolments", _SEEN, _CHANGED),
     RouteRow(
@@ -144,6 +151,7 @@ PAGE_ROUTES = (
     _page("GET", "/edit", _EDIT),
     _page("POST", "/edit", _EDIT, {"do": "show"}),
     _page("POST", "/secret", _SEND),
+    _page("POST", "/test", Permission.CAMPAIGN_TEST),
     RouteRow(
         "POST",
         "/automations/{id}/{action}",

@@ -19,3 +19,15 @@ WHERE id IN (SELECT value FROM json_each(:campaigns)) AND json_extract(frozen, '
 -- name: automation_contacts
 SELECT id, contact FROM delivery
 WHERE id IN (SELECT value FROM json_each(:deliveries)) AND contact > 0;
+
+-- name: automation_person
+-- Who signs in with an address and has a role in the account or above it.
+WITH RECURSIVE line (id) AS (
+    SELECT :account
+    UNION
+    SELECT a.parent FROM account AS a JOIN line ON line.id = a.id WHERE a.parent IS NOT NULL
+)
+SELECT u.id FROM console_user AS u
+WHERE u.email = :email AND u.state = 'active' AND EXISTS (
+    SELECT 1 FROM membership AS m WHERE m."user" = u.id AND m.account IN (SELECT id FROM line)
+);
