@@ -18,7 +18,7 @@ from console.campaigns.checks import (
     checked_plan,
     require_complete,
 )
-from console.campaigns.life import AccountOf, CampaignLife, Step
+from console.campaigns.life import AccountOf, CampaignLife
 from console.campaigns.preflight.service import Preflight, Report
 from console.campaigns.progress import Progress, ProgressReader
 from console.campaigns.recipients import STATES, RecipientPage, recipients_of
@@ -215,15 +215,19 @@ class CampaignService(CampaignLife):
     async def submit_for_review(self, actor: Actor, campaign_id: int) -> Campaign:
         """Ask a second person to look at it and approve it."""
 
-        async def step(campaign: Campaign) -> Step:
+        async def step(campaign: Campaign) -> None:
             if campaign.status is not _S.DRAFT:
                 raise PermanentError(f"the campaign is {campaign.status}, not a draft")
             require_complete(campaign)
-            asked = await self._approvals.request(
+
+            def moved(request: int) -> Sequence[Rows]:
+                return self._book.move(actor, campaign, _S.IN_REVIEW, Reason.USER, approval=request)
+
+            await self._approvals.request(
                 actor, ApprovalKind.CAMPAIGN_SEND, campaign.account, str(campaign.id),
-                {"name": campaign.name},
+                {"name": campaign.name}, joined=moved,
             )  # fmt: skip
-            return Step(_S.IN_REVIEW, Reason.USER, changes=(("approval", asked.id),))
+            self._after(None, None)
 
         return await self._step(actor, campaign_id, step, Permission.CAMPAIGN_EDIT)
 

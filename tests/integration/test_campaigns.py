@@ -256,6 +256,26 @@ async def test_a_second_person_approves_what_an_editor_asks_for(relay):
     await relay.until_status(draft, S.FINISHED)
 
 
+async def test_a_review_that_a_change_overtakes_leaves_neither_request_nor_move(relay, monkeypatch):
+    ana, draft = person(relay, 1, Role.EDITOR), await relay.draft(3)
+    approvals, names = relay.services.approvals, iter(range(1000))
+    ask = approvals.request
+
+    async def overtaken(*args, **named):
+        await relay.campaigns.edit(OPERATOR, draft.id, name=f"Otro {next(names)}")
+        return await ask(*args, **named)
+
+    monkeypatch.setattr(approvals, "request", overtaken)
+    with pytest.raises(CampaignConflict):
+        await relay.campaigns.submit_for_review(ana, draft.id)
+    assert (await relay.campaigns.get(OPERATOR, draft.id)).status is S.DRAFT
+    assert await approvals.list(OPERATOR) == []
+    monkeypatch.undo()
+    asked = await relay.campaigns.submit_for_review(ana, draft.id)
+    (open_one,) = await approvals.list(OPERATOR)
+    assert (asked.status, asked.approval) == (S.IN_REVIEW, open_one.id)
+
+
 async def test_who_saw_an_older_campaign_does_not_overwrite_a_newer_one(relay):
     draft = await relay.draft(3)
     changed = await relay.campaigns.edit(OPERATOR, draft.id, draft.etag, name="first")

@@ -99,11 +99,14 @@ class ApprovalService:
         *,
         open_s: float = OPEN_S,
         also: Sequence[Rows] = (),
+        joined: Callable[[int], Sequence[Rows]] | None = None,
     ) -> Approval:
         """Ask; `data` is all that the effect will need, as JSON. `also`: durable with the request.
 
-        Asking again for the same with the same data gives the request that is open. Raises
-        `PermanentError` when there is another one for the same object.
+        `joined` gives such rows for the id of the request; those of one that is open already are
+        written, too. Asking again for the same with the same data gives the request that is open.
+        Raises `PermanentError` when there is another one for the same object, `JobRefused` when
+        the rows of `joined` do not fit any more: then neither they nor the request are there.
         """
         actor.require(self._rules[kind].ask, account)
         now_ms = self._clock.now_ms()
@@ -116,6 +119,8 @@ class ApprovalService:
             before = Approval.of(old[0], now_ms)
             if before.state is ApprovalState.PENDING:
                 if before.data == json.loads(text) and before.was_asked_by(actor):
+                    if joined is not None:
+                        await self._store.submit(joined(before.id))
                     return before
                 raise PermanentError(f"{kind} of {object} waits for a decision already")
             work.append(Rows("approval_expire", [(before.id,)], expect=1))
@@ -124,9 +129,12 @@ class ApprovalService:
         row = (number, kind.value, account, object, text, *asked)
         work.append(Rows("approval_insert", [row], expect=1))
         work.append(self._entry(actor, "approval.requested", account, number, kind, data))
+        work += joined(number) if joined is not None else ()
         try:
             await self._store.submit(work)
         except JobRefused:
+            if joined is not None:
+                raise  # who asks looks again: an open request is found then
             raise PermanentError(f"{kind} of {object} waits for a decision already") from None
         asked_for = await self._read(number)
         await self._tell(asked_for)
