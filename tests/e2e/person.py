@@ -16,7 +16,7 @@ from mta.model.address import parse_address
 from tests.accounts_world import OPERATOR
 from tests.campaign_world import Lists, Rows
 from tests.e2e.axe import axe_source
-from tests.e2e.browser import Browser, open_browser
+from tests.e2e.browser import COMMAND_TIMEOUT_S, Browser, open_browser
 from tests.e2e.looking import DESKTOP, Look
 from tests.whole_server import EMAIL, PASSWORD, Whole, open_whole
 
@@ -87,6 +87,12 @@ class Clicks:
         """Return once it is there."""
         await self.browser.wait_text(text, selector)
 
+    async def reads(self, text: str) -> None:
+        """Return once it is there, on a page that may run no scripts."""
+        async with asyncio.timeout(COMMAND_TIMEOUT_S):
+            while text not in await self.browser.text():
+                await asyncio.sleep(0.05)
+
     def use_files(self, *, is_so: bool) -> None:
         """Whether campaigns get their recipients from uploads, or from the test."""
         parts = self.whole.services.campaigns.audiences
@@ -106,12 +112,17 @@ class Clicks:
         """As it stands."""
         return (await self.whole.services.campaigns.service.get(OPERATOR, campaign.id)).status
 
+    async def reaches(self, campaign: Campaign, status: CampaignStatus) -> None:
+        """Return once it stands so; a click comes back before the page that it asked for."""
+        async with asyncio.timeout(COMMAND_TIMEOUT_S):
+            while await self.status(campaign) is not status:
+                await asyncio.sleep(0.05)
+
     async def finished(self, name: str, total: int) -> Campaign:
         """A campaign that is over, with its figures counted."""
         campaign = await self.campaign(name, total)
         await self.start(campaign)
-        while await self.status(campaign) is not CampaignStatus.FINISHED:
-            await asyncio.sleep(0.05)
+        await self.reaches(campaign, CampaignStatus.FINISHED)
         await self.whole.services.areas.reports.counted()
         return await self.whole.services.campaigns.service.get(OPERATOR, campaign.id)
 

@@ -240,7 +240,7 @@ async def test_a_campaign_is_seen_paused_approved_and_exported_without_scripts(p
         await person.browser.open(f"{url}/live")
         assert "correos por minuto" in await person.browser.text()
         await person.click("form[action$='/pause'] button")
-        assert "En pausa" in await person.browser.text()
+        await person.reads("En pausa")
         await person.browser.open(f"{url}/recipients")
         link = await person.browser.attribute("a[href*='recipients.csv']", "href")
         cookies = await person.browser.command("GET", "/cookie")
@@ -253,8 +253,8 @@ async def test_a_campaign_is_seen_paused_approved_and_exported_without_scripts(p
             assert b"example.com" in await response.read()
         await person.browser.open(f"{person.whole.url}campaigns/{waiting.id}")
         await person.click("button[formaction$='/approve']")
+        await person.reaches(waiting, CampaignStatus.APPROVED)
         assert await person.status(running) is CampaignStatus.PAUSED
-        assert await person.status(waiting) is CampaignStatus.APPROVED
     finally:
         await person.browser.without_scripts(is_so=False)
         await service.cancel(OPERATOR, running.id, "")

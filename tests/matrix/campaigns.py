@@ -10,6 +10,7 @@ WITHOUT_ACTOR = {
     "CampaignBook.observe_ids": "at the start, gives nothing away",
     **dict.fromkeys(
         (
+            "CampaignBook.between",
             "CampaignBook.find",
             "CampaignBook.get",
             "CampaignBook.page",

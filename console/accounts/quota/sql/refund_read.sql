@@ -75,9 +75,9 @@ SELECT -1, 0, message, delivery
 FROM (SELECT message, delivery FROM part ORDER BY message DESC, delivery DESC LIMIT 1);
 
 -- name: quota_flows_recent
--- Campaigns and streams of accounts, a JSON array, the newest first.
+-- Campaigns and streams of accounts, a JSON array, the newest first; the system's own mail costs nothing.
 SELECT id, name, kind, account, created_ms FROM flow
-WHERE account IN (SELECT value FROM json_each(:accounts)) AND kind <> 'notices'
+WHERE account IN (SELECT value FROM json_each(:accounts)) AND kind NOT IN ('notices', 'system')
 ORDER BY id DESC LIMIT :count;
 
 -- name: quota_flow_names
