@@ -164,6 +164,7 @@ class Stand:
                 site_of=lambda domain: 5 if domain == "known.example" else 0,
                 reserve=store.reserve,
                 adds_unsubscribe=adds_unsubscribe,
+                is_foreign=lambda _, domain: domain == "other.example",
             ),
             listener=self.ready,
             clock=self.clock,

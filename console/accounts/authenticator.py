@@ -69,6 +69,7 @@ class CredentialAuthenticator:
         self._on_use = on_use
         self._accounts: dict[int, Account] = {}
         self._domains: dict[int, list[SendingDomain]] = {}
+        self._owners: dict[str, int] = {}
         self._by_name: dict[str, _Entry] = {}
         self._by_credential: dict[int, _Entry] = {}
         self._lock = asyncio.Lock()  # a slow refresh must not undo a later one
@@ -162,6 +163,19 @@ class CredentialAuthenticator:
             if one.id != account and any(m.id == account for m in self._line_of(one))
         ]
 
+    def is_foreign(self, identity: Identity, domain: str) -> bool:
+        """Whether a domain has been shown to belong to an account neither above nor below this one.
+
+        Unlike `sender_domains` it is asked for names that may well be nobody's here.
+        """
+        owner = self._owners.get(domain)
+        if owner is None or owner == identity.account_id or domain in identity.sender_domains:
+            return False
+        account, other = self._accounts.get(identity.account_id), self._accounts[owner]
+        if account is None:
+            return True
+        return other not in self._line_of(account) and account not in self._line_of(other)
+
     def scopes_of(self, credential: int) -> frozenset[Scope]:
         """What a credential may do; nothing when it is not accepted any more."""
         entry = self._by_credential.get(credential)
@@ -194,8 +208,11 @@ class CredentialAuthenticator:
     ) -> None:
         self._accounts = {account.id: account for account in accounts}
         self._domains = {}
+        self._owners = {}
         for domain in domains:
             self._domains.setdefault(domain.account, []).append(domain)
+            if domain.state is State.ACTIVE:
+                self._owners[domain.domain] = domain.account
         self._by_name = {}
         self._by_credential = {}
         for credential in credentials:

@@ -83,7 +83,7 @@ class CampaignParts:
                 PreflightTools(
                     lambda: self.audiences, lambda: self.compiler, domains, self._identity_of,
                     quota.meter, clock, self._shaping_now, lambda: self._has_unsubscribe,
-                    self._filter,
+                    self._filter, authenticator.is_foreign,
                 )
             ),
         )  # fmt: skip

@@ -101,6 +101,7 @@ class Server:
             tracker=self._tracker,
             policy=self._make_policy,
             still_valid=lambda identity: self.services.authenticator.is_still_valid(identity),
+            is_foreign=lambda who, domain: self.services.authenticator.is_foreign(who, domain),
         )
         self.notifier = Notifier.from_environment(os.environ)
         for activated in listen_fds(os.environ):

@@ -62,6 +62,8 @@ def compile_template(template: MessageTemplate) -> bytes:
     segments += [words.header(name, value) for name, value in template.headers]
     segments.append(static("MIME-Version: 1.0\r\n"))
     document: dict[str, object] = {"v": VERSION, "author": str(author)}
+    if template.reply_to:
+        document["reply_to"] = reply_to
     html, options = template.html, template.tracking
     if html and options is not None:
         marked = instrument(html, options)

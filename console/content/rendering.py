@@ -39,16 +39,23 @@ class CompiledTemplate:
         segments: Sequence[bytes | Slot],
         links: TrackedLinks | None = None,
         own: Sequence[OwnLink] = (),
+        reply_to: str = "",
     ) -> None:
         self._author = author
         self._segments = segments
         self._links = links
         self._own = own
+        self._reply_to = reply_to
 
     @property
     def author(self) -> Address:
         """The address in From."""
         return self._author
+
+    @property
+    def reply_to(self) -> str:
+        """The address in Reply-To; also of templates older than this release, which say none."""
+        return self._reply_to
 
     def companions(self, message: int) -> Sequence[Companion]:
         """Where the tracked links of the message lead."""
@@ -94,7 +101,7 @@ class Renderer:
             links = TrackedLinks.load(stored) if stored is not None else None
             slots = _Loader(links, self.tokens).segments(document["segments"])
             own = self.own_links.used_in(compiled) if self.own_links is not None else ()
-            return CompiledTemplate(author, slots, links, own)
+            return CompiledTemplate(author, slots, links, own, document.get("reply_to", ""))
         except (
             orjson.JSONDecodeError,
             AddressSyntaxError,

@@ -18,7 +18,10 @@ _UNICAST = ipaddress.ip_network("2000::/3")  # RFC 4291 §2.4: all that IANA has
 _NOT_ROUTED = (  # is_global before Python 3.13 or 3.14
     ipaddress.ip_network("192.88.99.0/24"),  # RFC 7526: relays of 6to4, whoever is the nearest
     ipaddress.ip_network("3fff::/20"),  # RFC 9637: documentation
+    ipaddress.ip_network("192.0.0.0/24"),  # RFC 6890: protocols; some clouds' metadata
 )
+# Numbers of the Internet behind which a cloud answers its own machines, as 169.254.169.254 does.
+_OF_CLOUDS = (ipaddress.ip_address("168.63.129.16"),)  # Azure: configuration and secrets of a host
 
 
 class Reach(Enum):
@@ -85,7 +88,7 @@ def _is_routed(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if address.version == 6 and address not in _UNICAST:
         return False
     is_special = address.is_multicast or any(address in network for network in _NOT_ROUTED)
-    return address.is_global and not is_special
+    return address.is_global and not is_special and address not in _OF_CLOUDS
 
 
 def _unwrapped(

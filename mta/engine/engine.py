@@ -41,6 +41,7 @@ from mta.intake.expansion import Expansion
 from mta.intake.flow_lookup import FlowLookup
 from mta.intake.intake import Intake
 from mta.intake.ports import AllowAll, SubmissionPolicy
+from mta.intake.replies import IsForeign
 from mta.intake.return_path import ReturnPaths
 from mta.intake.trace import TraceWriter
 from mta.intake.unsubscribe_links import UnsubscribeLinks
@@ -76,6 +77,7 @@ class Ports:
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     finishers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)  # mail has ended
     still_valid: Callable[[Identity], bool] = lambda _identity: True
+    is_foreign: IsForeign = lambda _identity, _domain: False
     policy: Callable[[Foundation], SubmissionPolicy] = lambda _foundation: AllowAll()
     # What is done once a minute besides: each call is a small piece of work.
     chores: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
@@ -278,6 +280,7 @@ class Engine:
             reserve=base.store.reserve,
             adds_unsubscribe=self.unsubscribe is not None,
             tracker=self._ports.tracker,
+            is_foreign=self._ports.is_foreign,
         )
         if self._ports.renderer is not None:
             self.expansion = self.delivery.make_expansion(

@@ -9,6 +9,7 @@ import orjson
 from mta.intake.content import ContentRefused, Scan, check_octets, scan
 from mta.intake.fingerprint import fingerprint
 from mta.intake.ports import RecipientOutcome, SuppressionCheck
+from mta.intake.replies import IsForeign, foreign_domain
 from mta.intake.trace import TraceWriter
 from mta.intake.tracking import MARKED, marked, tracking_flags
 from mta.model.address import Address
@@ -197,10 +198,12 @@ class Admission:
         reserve: Callable[[bytes, int], Content],
         adds_unsubscribe: bool = False,
         tracker: ContentTracker | None = None,
+        is_foreign: IsForeign = lambda _identity, _domain: False,
     ) -> None:
         """`site_of` gives the site of a domain if it is known (else 0), without waiting.
 
-        `tracker` prepares messages whose opens or clicks are wanted.
+        `tracker` prepares messages whose opens or clicks are wanted; `is_foreign` says whose domains
+        no Reply-To may name.
         """
         self._ids = ids
         self._trace = trace
@@ -214,6 +217,19 @@ class Admission:
         self._reserve = reserve
         self._adds_unsubscribe = adds_unsubscribe
         self._tracker = tracker
+        self._is_foreign = is_foreign
+
+    def foreign_reply(self, identity: Identity, value: str) -> str:
+        """The domain of another account that a Reply-To names; empty: none."""
+        if not value or identity.any_sender:
+            return ""
+        return foreign_domain(identity, value, self._is_foreign)
+
+    def check_replies(self, identity: Identity, value: str) -> None:
+        """Refuse a Reply-To at a domain of another account here. Raises `ContentRefused`."""
+        domain = self.foreign_reply(identity, value)
+        if domain:
+            raise ContentRefused(550, "5.7.1", f"Reply-To: {domain} belongs to another account")
 
     def admit(self, draft: Draft, flow: Flow, now_ms: int) -> Admitted:
         """Give ids, write the trace fields, reserve the place of the content."""

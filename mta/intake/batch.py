@@ -189,6 +189,7 @@ class BatchIntake:
             author = template.author
             check_sender(identity, batch.sender)
             check_sender(identity, author)
+            self._admission.check_replies(identity, template.reply_to)
         except ContentRefused as refused:
             return refused.reply
         except PermanentError as error:

@@ -78,6 +78,7 @@ class Scan:
     parts: list[bytes] = field(default_factory=list)  # header and body without what was removed
     froms: list[Address] = field(default_factory=list)
     owned: list[tuple[str, Address]] = field(default_factory=list)  # Sender and its like
+    replies: str = ""  # Reply-To, unfolded
     header_id: str = ""
     subject: str = ""
     has_from: bool = False
@@ -179,6 +180,8 @@ def _look(result: Scan, name: bytes, value: bytes) -> _Verdict:
         case b"from":
             result.froms = _addresses("From", value)
             result.has_from = True
+        case b"reply-to":
+            result.replies = field_text(value)
         case b"subject":
             result.subject = field_text(value)[:MAX_SUBJECT]
         case b"message-id":

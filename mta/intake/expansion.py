@@ -179,6 +179,7 @@ class Expansion:
             if not identity.may_send_as(author):
                 text = f"From: <{author}>: {author.domain} does not belong to this account"
                 raise ContentRefused(550, "5.7.1", text)
+            self._admission.check_replies(identity, template.reply_to)
         except ContentRefused as refused:
             return refused.reply
         except PermanentError as error:

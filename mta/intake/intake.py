@@ -106,6 +106,10 @@ class Intake:
             return refused.reply
         return None
 
+    def foreign_reply(self, identity: Identity, value: str) -> str:
+        """The domain of another account here that a Reply-To names; empty: none does."""
+        return self._admission.foreign_reply(identity, value)
+
     def check_recipient(
         self,
         identity: Identity,
@@ -153,6 +157,8 @@ class Intake:
         try:
             read = draft(submission, max_hops=self._max_hops, now_ms=now_ms, joined=joined)
             identity = submission.identity
+            if read.scan.replies:
+                self._admission.check_replies(identity, read.scan.replies)
             if identity.is_training:
                 addresses = [r.address for r in submission.envelope.recipients]
                 refusal = not_addressed(self._policy, identity, addresses)

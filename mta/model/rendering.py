@@ -31,6 +31,11 @@ class Template(Protocol):
         """The address in From, the same for all recipients."""
         ...
 
+    @property
+    def reply_to(self) -> str:
+        """The address in Reply-To, the same for all recipients; empty: there is none."""
+        ...
+
     def companions(self, message: int) -> Sequence[Companion]:
         """Rows of the layers above that become durable with the message, some hundreds at most."""
         ...

@@ -37,6 +37,10 @@ class PlainTemplate:
     def author(self):
         return parse_address(self.compiled.partition(b"|")[0].decode().removeprefix("From: "))
 
+    @property
+    def reply_to(self):
+        return ""
+
     def companions(self, message: int):
         return ()
 

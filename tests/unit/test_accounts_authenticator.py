@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import pytest
 from structlog.testing import capture_logs
 
+from console.accounts.actor import Actor, ActorKind
 from console.accounts.last_use import LastUse
+from console.accounts.permissions import Permission
 from console.accounts.values import AccountKind, Limits, Scope
 from mta.model.address import parse_address
 from mta.model.errors import StoreError
@@ -211,6 +213,23 @@ async def test_senders_are_those_of_the_account_and_of_shared_domains_above(worl
     assert identity.sender_domains == {"shared.example", "own.example"}
     assert identity.may_send_as(parse_address("a@OWN.example"))
     assert not identity.may_send_as(parse_address("a@other.example"))
+
+
+async def test_replies_go_to_no_domain_of_another_account_that_it_has_shown_to_own(world, main):
+    sub = await world.accounts.add(OPERATOR, "Prensa", parent=main.id)
+    sister = await world.accounts.add(OPERATOR, "Obras", parent=main.id)
+    other = await world.accounts.add(OPERATOR, "Municipio")
+    owner = Actor(ActorKind.USER, 3, "eva", {other.id: frozenset(Permission)})
+    new = await world.accounts.credentials.add(OPERATOR, sub.id, "ERP")
+    for name, account in (("up", main), ("own", sub), ("side", sister), ("other", other)):
+        await world.accounts.domains.add(OPERATOR, f"{name}.example", account.id, shared=False)
+    await world.accounts.domains.add(owner, "gmail.example", other.id)  # claimed, never shown
+    identity = _sign_in(world, new)
+    names = ("up", "own", "side", "other", "gmail", "nobody")
+    foreign = [n for n in names if world.authenticator.is_foreign(identity, f"{n}.example")]
+    assert foreign == ["side", "other"]
+    above = world.authenticator.trusted_identity(str(main.id))
+    assert not world.authenticator.is_foreign(above, "own.example")
 
 
 async def test_a_credential_can_be_limited_to_some_domains_but_never_widened(world, main):

@@ -127,6 +127,14 @@ async def test_nobody_writes_in_another_accounts_name(stand):
         assert (found.status, found.code) == (403, "sender_not_allowed")
 
 
+async def test_replies_go_to_no_domain_of_another_account(stand):
+    for request in ({"recipients": people("Ana")}, {"to": [{"email": "a@b.example"}]}):
+        found = await refusal(stand, reply_to={"email": "x@Other.example"}, **request)
+        assert (found.status, [one.field for one in found.violations]) == (422, ["reply_to.email"])
+    for request in ({"recipients": people("Ana")}, {"to": [{"email": "a@b.example"}]}):
+        assert (await stand.post(reply_to={"email": "x@gmail.example"}, **request)).items
+
+
 async def test_class_tags_and_metadata_are_kept(stand):
     for request in ({"recipients": people("Ana")}, {"to": [{"email": "a@b.example"}]}):
         await stand.post(

@@ -371,3 +371,36 @@ async def test_a_message_whose_recipients_are_all_suppressed_is_kept_and_nobody_
     assert code(await stand.send()) == "250 2.0.0"
     assert len(await stand.messages()) == 1
     assert stand.ready.told == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "b@other.example",
+        "Banco <b@OTHER.example>",
+        "a@gmail.example, b@other.example",
+        "a@gmail.example,\r\n <b@other.example>",
+        "a: b@other.example;",
+        "<b@other.example> x",
+        '"a" <b@other.example',
+        "=?utf-8?q?b=40other.example?=",
+        "b@other.example.",
+        "=?utf-8?q?b=40other=EF=BC=8Eexample?=",
+    ],
+)
+async def test_replies_go_to_no_domain_of_another_account(stand, value):
+    content = f"Reply-To: {value}\r\n".encode() + CONTENT
+    receipt = await stand.send(content)
+    assert code(receipt) == "550 5.7.1"
+    assert "other.example belongs to another account" in receipt.reply.text
+    assert not await stand.messages()
+    operator = Identity(7, 70, "op", any_sender=True)
+    assert code(await stand.send(content, identity=operator)) == "250 2.0.0"
+
+
+@pytest.mark.parametrize(
+    "value", ["a@gmail.example", '"b@other.example" <a@gmail.example>', "", "nobody", "a: ;", "<>"]
+)
+async def test_replies_may_go_to_whoever_has_no_account_here(stand, value):
+    content = f"Reply-To: {value}\r\n".encode() + CONTENT
+    assert code(await stand.send(content)) == "250 2.0.0"

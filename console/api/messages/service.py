@@ -9,7 +9,7 @@ from console.api.messages.replies import refusal_of
 from console.api.messages.request import MessageRequest
 from console.api.messages.result import ItemStatus, SendItem, SendResult
 from console.api.messages.stored import FilesOf, with_template
-from console.api.refusals import ApiRefusal, Told
+from console.api.refusals import ApiRefusal, Told, Violation, invalid
 from console.templates.service import TemplateService
 from console.tracking.accounts import OptionsOf
 from mta.intake.admission import Joined
@@ -142,6 +142,9 @@ class SendService:
     async def _compose(
         self, identity: Identity, request: MessageRequest, origin: Origin, key: str
     ) -> Composed:
+        replies = request.reply_to
+        if replies and (domain := self._intake.foreign_reply(identity, replies.email)):
+            raise invalid(Violation("reply_to.email", "foreign_domain", {"domain": domain}))
         track = request.track
         options = None
         if track.opens or track.clicks:

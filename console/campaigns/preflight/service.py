@@ -17,6 +17,7 @@ from console.campaigns.preflight.forecast import Forecast, forecast
 from console.campaigns.values import Campaign
 from console.content.preview import Coverage, names_for
 from console.content.source import fields_of
+from mta.intake.replies import IsForeign, foreign_domain
 from mta.model.address import parse_address
 from mta.model.clock import Clock
 from mta.model.errors import PermanentError
@@ -64,6 +65,7 @@ class PreflightTools:
     shaping: Callable[[], Shaping]
     has_unsubscribe: Callable[[], bool]
     spam_check: SpamCheck
+    is_foreign: IsForeign
 
 
 class Preflight:
@@ -148,6 +150,9 @@ class Preflight:
         if identity is None or not identity.may_send_as(address):
             return [Finding("sender.foreign", {"domain": address.domain})]
         found = []
+        foreign = foreign_domain(identity, content.reply_to, self._tools.is_foreign)
+        if content.reply_to and foreign:
+            found.append(Finding("replies.foreign", {"domain": foreign}))
         try:
             status = await self._tools.domains.get(_SYSTEM, address.domain)
         except PermanentError:

@@ -59,6 +59,11 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             "El dominio {domain} no es de esta cuenta: agréguelo y verifíquelo, o cambie el remitente.",
             "The domain {domain} is not this account's: add and verify it, or change the sender.",
         ),
+        "replies.foreign": (
+            "E",
+            "Las respuestas irían a {domain}, que es de otra cuenta: cambie la dirección de respuesta.",
+            "Replies would go to {domain}, which is another account's: change the reply address.",
+        ),
         "sender.dkim": (
             "W",
             "DKIM de {domain} no está verificado: publique el registro o muchos correos irán a spam.",
