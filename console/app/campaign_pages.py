@@ -12,6 +12,7 @@ from console.pages.campaign_file import CampaignFilePages
 from console.pages.campaign_live import CampaignLivePages
 from console.pages.campaign_pace import CampaignPacePages
 from console.pages.campaign_preview import CampaignPreviewPages
+from console.pages.campaign_recipients import CampaignRecipientPages
 from console.pages.campaign_report import CampaignReportPages
 from console.pages.campaign_wizard import CampaignWizardPages
 from console.pages.campaigns import CampaignPages
@@ -38,9 +39,10 @@ def campaign_area(services: Services) -> Area:
         sessions = services.sign_in.sessions
         CampaignLivePages(renderer, campaigns.service, sessions).add_routes(app)
         CampaignReportPages(
-            renderer, campaigns.service, reports.figures, reports.recipients,
-            EngagementReader(base.store),
+            renderer, campaigns.service, reports.figures, EngagementReader(base.store),
+            reports.causes,
         ).add_routes(app)  # fmt: skip
+        CampaignRecipientPages(renderer, campaigns.service, reports.recipients).add_routes(app)
         AccountReportPages(
             renderer, reports.figures, EngagementReader(base.store), base.clock
         ).add_routes(app)

@@ -3,6 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from console.accounts.audit import AuditTrail
+from console.reports.causes import CauseService
 from console.reports.counting import BATCH, FOLLOWED, NAME, FigureCounting
 from console.reports.figures import FigureService
 from console.reports.people import RecipientService
@@ -17,6 +18,7 @@ class ReportParts:
     def __init__(self, foundation: Foundation, trail: AuditTrail) -> None:
         self._foundation = foundation
         self.figures = FigureService(foundation.store)
+        self.causes = CauseService(foundation.store)
         self.recipients = RecipientService(
             foundation.store, trail, EngagementReader(foundation.store)
         )

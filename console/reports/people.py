@@ -25,6 +25,7 @@ class Who(StrEnum):
 
     ALL = "all"
     WAITING = "waiting"
+    ATTEMPTED = "attempted"
     DELIVERED = "delivered"
     BOUNCED = "bounced"
     EXPIRED = "expired"
@@ -33,6 +34,7 @@ class Who(StrEnum):
     COMPLAINED = "complained"
     UNSUBSCRIBED = "unsubscribed"
     OPENED = "opened"
+    OPENED_AGAIN = "opened_again"
     NOT_OPENED = "not_opened"
     CLICKED = "clicked"
 
@@ -41,6 +43,11 @@ _STATES: Mapping[Who, tuple[DeliveryState, ...]] = MappingProxyType(
     {
         Who.ALL: tuple(DeliveryState),
         Who.WAITING: tuple(state for state in DeliveryState if not state.is_final),
+        Who.ATTEMPTED: (
+            DeliveryState.DELIVERED,
+            DeliveryState.BOUNCED,
+            DeliveryState.EXPIRED,
+        ),
         Who.DELIVERED: (DeliveryState.DELIVERED,),
         Who.SUPPRESSED: (DeliveryState.SUPPRESSED,),
         Who.CANCELLED: (DeliveryState.CANCELLED,),
@@ -57,7 +64,12 @@ _EVENTS: Mapping[Who, int] = MappingProxyType(
 
 
 _DID: Mapping[Who, Did] = MappingProxyType(
-    {Who.OPENED: Did.OPENED, Who.NOT_OPENED: Did.NOT_OPENED, Who.CLICKED: Did.CLICKED}
+    {
+        Who.OPENED: Did.OPENED,
+        Who.OPENED_AGAIN: Did.OPENED_AGAIN,
+        Who.NOT_OPENED: Did.NOT_OPENED,
+        Who.CLICKED: Did.CLICKED,
+    }
 )
 
 
@@ -95,6 +107,8 @@ class Choice:
     bounce_class: str = ""
     address: str = ""
     link: int | None = None  # of clicks: on that one
+    provider: str | None = None  # of outcomes: at that mailbox provider, "" for one not known
+    is_automatic: bool = False  # of opens and clicks: also those of machines
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +164,12 @@ class RecipientService:
         for message in choice.messages:
             if len(rows) <= limit:
                 rows += await self._engagement.who(
-                    message, did, link=choice.link, after=after, count=limit + 1 - len(rows)
+                    message,
+                    did,
+                    link=choice.link,
+                    after=after,
+                    count=limit + 1 - len(rows),
+                    automatic=choice.is_automatic,
                 )
         found = [
             Recipient(
@@ -172,11 +191,13 @@ class RecipientService:
 
 def _statements(choice: Choice) -> Sequence[tuple[str, dict[str, Any]]]:
     """What to read for it one after the other, and with which values."""
+    values: dict[str, Any]
     if not choice.address and (code := _EVENTS.get(choice.who)):
-        return [("figures_people", {"type": code, "class": choice.bounce_class or None})]
+        values = {"type": code, "class": choice.bounce_class or None, "provider": choice.provider}
+        return [("figures_people", values)]
     if choice.address:
         name, values = "figures_recipient", {"address": choice.address}
     else:
         states = orjson.dumps(_STATES[choice.who]).decode()
-        name, values = "figures_recipients", {"states": states}
+        name, values = "figures_recipients", {"states": states, "provider": choice.provider}
     return [(name, {**values, "message": message}) for message in choice.messages]

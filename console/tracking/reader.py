@@ -65,6 +65,7 @@ class Did(StrEnum):
     """Lists of recipients."""
 
     OPENED = "opened"
+    OPENED_AGAIN = "opened_again"
     CLICKED = "clicked"
     NOT_OPENED = "not_opened"
 
@@ -171,7 +172,7 @@ class EngagementReader:
             automatic=int(automatic),
             **({} if link is None else {"link": link}),
         )
-        if did is Did.OPENED:
+        if did in (Did.OPENED, Did.OPENED_AGAIN):
             return [Engaged(*row[:5]) for row in rows]
         return [Engaged(*row) for row in rows]
 

@@ -1,5 +1,6 @@
 """Figures are counted from events; what happens to mail and what they say is the same."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from console.accounts.actor import Actor, NotVisible
 from console.accounts.audit import AuditTrail
+from console.reports.causes import CauseService
 from console.reports.counting import BATCH, FOLLOWED, NAME, FigureCounting
 from console.reports.figures import FigureService
 from console.reports.people import Choice, People, RecipientService, Who
@@ -225,3 +227,41 @@ async def test_pages_follow_each_other_and_an_export_has_them_all(world: World):
     assert rest.next == 0
     exported = [row.address async for rows in service.export(OPERATOR, choice) for row in rows]
     assert exported == [mail.address for mail in mails]
+
+
+async def test_T_b_who_bounced_has_its_cause_in_the_list_of_everybody_too(world: World):
+    google = await world.stand.site("google", "google")
+    flow, mails = await _campaign(world, 3, google)
+    await world.settle(mails[0], S.DELIVERED, EventType.DELIVERED)
+    await world.settle(mails[1], S.BOUNCED, EventType.BOUNCED, **{"class": "bad-mailbox"})
+    await world.settle(mails[2], S.EXPIRED, EventType.EXPIRED, **{"class": "expired"})
+    await world.count()
+    people = RecipientService(world.stand.store, world.trail, EngagementReader(world.stand.store))
+    choice = Choice(flow.id, tuple({mail.message.id for mail in mails}))
+
+    async def causes(**narrowed: Any) -> list[str]:
+        page = await people.page(OPERATOR, replace(choice, **narrowed))
+        return [row.bounce_class for row in page.rows]
+
+    assert await causes() == ["", "bad-mailbox", "expired"]
+    assert await causes(who=Who.ATTEMPTED, provider="google") == ["", "bad-mailbox", "expired"]
+    assert await causes(who=Who.ALL, provider="yahoo") == []
+    assert await causes(who=Who.BOUNCED, provider="google") == ["bad-mailbox"]
+    assert await causes(who=Who.BOUNCED, provider="yahoo") == []
+
+
+async def test_T_b_the_most_frequent_replies_are_told_without_what_is_a_recipient_s_own(
+    world: World,
+):
+    flow, mails = await _campaign(world, 3, 0)
+    for n, mail in enumerate(mails):
+        job, now_ms = JobBuilder(), world.stand.clock.now_ms()
+        reply = f"550 5.1.1 <u{n}@example.com> unknown ab1{n}cd-x0y9z8.12" if n else "550 spam"
+        job.settle(mail, S.BOUNCED, now_ms, reply=reply, host="mx")
+        await world._event(job, mail, EventType.BOUNCED, {"class": "bad-mailbox"})
+    await world.count()
+    found = await CauseService(world.stand.store).top(OPERATOR, flow.id)
+    assert found == [
+        ("550 5.1.1 … unknown …", "bad-mailbox", 2),
+        ("550 spam", "bad-mailbox", 1),
+    ]

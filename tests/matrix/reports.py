@@ -10,6 +10,7 @@ from tests.matrix.stand import Row, Stand
 
 WITHOUT_ACTOR: dict[str, str] = {}
 INSIDE = {
+    "OwnAverage.beside": "figures of a page, which the services give",
     "CampaignLines.of": "rows of a page, which the services give",
     "CampaignLines.recent": "rows of a page, which the services give",
 }
@@ -58,6 +59,10 @@ ROWS = (
     Row(
         "FigureService.days", Permission.REPORT_VIEW,
         lambda s, a, n, _: _figures(s).days(a, [n], DAY, DAY),
+    ),
+    Row(
+        "CauseService.top", Permission.REPORT_VIEW,
+        lambda s, a, _n, flow: s.services.areas.reports.causes.top(a, flow), make=_flow,
     ),
     Row(
         "RecipientService.page", Permission.CAMPAIGN_VIEW,

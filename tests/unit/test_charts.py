@@ -11,13 +11,12 @@ from console.reports.charts import (
     Part,
     Point,
     bars,
-    funnel,
-    heat_map,
     line,
     peak_of,
     stacked,
 )
 from console.reports.drawing import rounded_up
+from console.reports.shapes import funnel, heat_map
 
 EVIL = '<script>alert(1)</script>"&'
 
@@ -115,3 +114,15 @@ def test_a_funnel_tells_each_step_as_a_share_of_the_first():
     assert chart.rows == [("Audiencia", "200", "100 %"), ("Entregados", "150", "75 %")]
     first, second = (float(e.get("width")) for e in shapes(chart, "mark"))
     assert second / first == pytest.approx(0.75, abs=0.001)
+
+
+@pytest.mark.parametrize("chart", [c for c in ALL if c.narrow], ids=lambda c: str(len(c.svg)))
+def test_T_i_a_phone_gets_a_picture_of_its_own_with_the_same_figures(chart: Chart):
+    wide, narrow = (ET.fromstring(str(svg)) for svg in (chart.svg, chart.narrow))
+    assert float(narrow.get("viewBox", "").split()[2]) < float(wide.get("viewBox", "").split()[2])
+    assert {e.get("id") for e in wide.iter() if e.get("id")}.isdisjoint(
+        e.get("id") for e in narrow.iter() if e.get("id")
+    )
+    assert {e.text for e in wide.iter() if e.tag == "title"} == {
+        e.text for e in narrow.iter() if e.tag == "title"
+    }

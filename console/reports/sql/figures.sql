@@ -76,25 +76,44 @@ WHERE account IN (SELECT value FROM json_each(:accounts)) AND day BETWEEN :first
 GROUP BY type, class, provider, is_late;
 
 -- name: figures_people
--- Whom something concerned, in the order of deliveries; :class NULL: every class.
+-- Whom something concerned, in the order of deliveries; :class, :provider NULL: every one.
 SELECT d.id, d.n, d.address, d.state, d.attempts, d.changed_ms, d.last_reply, d.last_host,
        p.class, p.at_ms
 FROM figure_person AS p JOIN delivery AS d ON d.id = p.delivery
 WHERE p.flow = :flow AND p.type = :type AND p.delivery > :after
   AND (:class IS NULL OR p.class = :class)
+  AND (:provider IS NULL OR :provider = coalesce(
+      (SELECT s.provider FROM site AS s WHERE s.id = d.site), ''))
 ORDER BY p.delivery LIMIT :limit;
 
 -- name: figures_recipients
--- Recipients of a flow's message in their order, of states in a JSON array.
-SELECT d.id, d.n, d.address, d.state, d.attempts, d.changed_ms, d.last_reply, d.last_host, '', 0
+-- Recipients of a flow's message in their order, of states in a JSON array; :provider NULL: of all.
+SELECT d.id, d.n, d.address, d.state, d.attempts, d.changed_ms, d.last_reply, d.last_host,
+       CASE WHEN d.state IN (11, 12) THEN coalesce((
+           SELECT p.class FROM figure_person AS p
+           WHERE p.flow = :flow AND p.type IN (4, 5) AND p.delivery = d.id LIMIT 1), '')
+       ELSE '' END, 0
 FROM delivery AS d INDEXED BY delivery_message
 WHERE d.message = :message AND d.flow = :flow AND d.id > :after
   AND d.state IN (SELECT value FROM json_each(:states))
+  AND (:provider IS NULL OR :provider = coalesce(
+      (SELECT s.provider FROM site AS s WHERE s.id = d.site), ''))
 ORDER BY d.id LIMIT :limit;
 
 -- name: figures_recipient
 -- Those of a flow's message with that address.
-SELECT d.id, d.n, d.address, d.state, d.attempts, d.changed_ms, d.last_reply, d.last_host, '', 0
+SELECT d.id, d.n, d.address, d.state, d.attempts, d.changed_ms, d.last_reply, d.last_host,
+       CASE WHEN d.state IN (11, 12) THEN coalesce((
+           SELECT p.class FROM figure_person AS p
+           WHERE p.flow = :flow AND p.type IN (4, 5) AND p.delivery = d.id LIMIT 1), '')
+       ELSE '' END, 0
 FROM delivery AS d INDEXED BY delivery_address
 WHERE d.address = :address AND d.message = :message AND d.flow = :flow AND d.id > :after
 ORDER BY d.id LIMIT :limit;
+
+-- name: figures_replies
+-- What was said to those of a flow who bounced or expired, of the first 20,000, by class.
+SELECT d.last_reply, p.class, count(*)
+FROM (SELECT delivery, class FROM figure_person WHERE flow = :flow AND type IN (4, 5) LIMIT 20000) AS p
+JOIN delivery AS d ON d.id = p.delivery
+GROUP BY d.last_reply, p.class ORDER BY 3 DESC LIMIT 2000;

@@ -50,6 +50,13 @@ WHERE e.message = :message AND e.delivery > :after
   AND (e.opened_ms > 0 OR (:automatic AND e.auto_opened_ms > 0))
 ORDER BY e.delivery LIMIT :count;
 
+-- name: engagement_opened_again
+-- Who opened once more at least ten minutes later, likewise.
+SELECT e.delivery, d.address, e.opened_ms, e.last_opened_ms, e.opens, e.is_inferred
+FROM engagement AS e JOIN delivery AS d ON d.id = e.delivery
+WHERE e.message = :message AND e.delivery > :after AND e.reopened_ms > 0
+ORDER BY e.delivery LIMIT :count;
+
 -- name: engagement_clicked
 -- Who clicked, likewise.
 SELECT e.delivery, d.address, e.clicked_ms, e.last_clicked_ms, e.clicks, e.first_link
