@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-import orjson
 import structlog
 
 from mta.engine.gauges import QueueGauges
+from mta.engine.history import History
 from mta.model.clock import Clock
 from mta.model.errors import StoreError
 from mta.model.reply import Reply
@@ -24,9 +24,6 @@ GAUGES_S = 10.0
 SPACE_S = 1.0
 SWEEP_S = 60.0
 DOUBT_S = 86_400.0  # a clock that was set forward by mistake can be set back within a day
-HISTORY_BATCH = 500
-CURSOR_MS = 30 * 86_400_000  # how long beyond the retention events wait for one who follows them
-HISTORY_ROWS = 250  # a row with its indexes takes 20 µs: what interactive mail has to wait for
 SURVIVOR_BATCH = 100
 
 DISK_LOW = Reply.of(452, "4.3.1", "Insufficient system storage, try again later")
@@ -85,7 +82,7 @@ class Housekeeping:
         self._queue = settings.queue
         self._clock = clock
         self._history_stays_until_s = 0.0
-        self._told_late: set[str] = set()  # followers that stand still, each told once
+        self._history = History(store)
         self._log = structlog.get_logger("mta.engine")
 
     def clock_was_set(self, step_ms: int) -> None:
@@ -128,7 +125,7 @@ class Housekeeping:
         for sparse in await self._store.sparse_segments():
             await self._move_survivors(sparse)
         if self._clock.monotonic_s() >= self._history_stays_until_s:
-            await self._drop_history(now_ms - self._queue.history_retention * 1000)
+            await self._history.drop(now_ms - self._queue.history_retention * 1000)
         for chore in self._chores:
             await chore()
 
@@ -157,49 +154,3 @@ class Housekeeping:
                 (content,),
                 bulk=True,
             )
-
-    async def _drop_history(self, before_ms: int) -> None:
-        """Forget messages all of whose deliveries have been final since before then."""
-        after = 0
-        followed = await self._followed(before_ms)
-        while rows := await self._store.read(
-            "history_old",
-            followed=followed,
-            before=before_ms * 1_000_000,
-            changed_ms=before_ms,
-            after=after,
-            count=HISTORY_BATCH,
-        ):
-            after = rows[-1][0]
-            messages = orjson.dumps([row[0] for row in rows]).decode()
-            await self._drop("history_deliveries", "history_delete_deliveries", messages)
-            await self._drop("history_events", "history_delete_events", messages)
-            await self._store.submit([Rows("history_delete", rows)], bulk=True)
-        keys = await self._store.read("idempotency_old", before_ms=before_ms, count=HISTORY_BATCH)
-        if keys:
-            await self._store.submit([Rows("idempotency_delete", keys)], bulk=True)
-
-    async def _followed(self, before_ms: int) -> int:
-        """The last event that every follower is done with: what comes after it is kept.
-
-        One that has not moved for `CURSOR_MS` beyond the retention is not waited for any more.
-        """
-        cursors = await self._store.read("event_cursors")
-        late = [name for name, _, moved_ms in cursors if moved_ms < before_ms - CURSOR_MS]
-        positions = [position for name, position, _ in cursors if name not in late]
-        ((newest,),) = await self._store.read("event_last")
-        for name, position, _ in cursors:
-            if name in late and position < newest and name not in self._told_late:
-                self._told_late.add(name)
-                self._log.warning(
-                    "old events are removed unseen by a follower that stands still",
-                    follower=name, after=position,
-                )  # fmt: skip
-        return int(min((newest, *positions)))
-
-    async def _drop(self, found: str, delete: str, messages: str) -> None:
-        """Delete what belongs to messages, a little at a time: one may have a million deliveries."""
-        while rows := await self._store.read(found, messages=messages, count=HISTORY_ROWS):
-            await self._store.submit([Rows(delete, rows)], bulk=True)
-            if len(rows) < HISTORY_ROWS:
-                break

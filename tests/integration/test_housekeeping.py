@@ -1,6 +1,6 @@
 """What keeps the disk small takes nothing that is needed, and little at a time."""
 
-from mta.engine import housekeeping
+from mta.engine import history
 from mta.store.base import SegmentUse
 from mta.store.work import Rows
 from tests.evil.behaviour import Behaviour
@@ -12,7 +12,7 @@ YEAR_S = 366 * DAY_S
 
 
 async def test_history_goes_in_small_jobs_and_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(housekeeping, "HISTORY_ROWS", 4)
+    monkeypatch.setattr(history, "ROWS", 4)
     async with Network() as network, Relay(tmp_path, network) as relay:
         network.domain("one.test", await network.receiver(2))
         await relay.submit(*(f"u{n}@one.test" for n in range(10)))
@@ -89,3 +89,28 @@ async def test_history_waits_for_whoever_follows_it_but_not_for_ever(tmp_path):
         await relay.engine.housekeeping.sweep_now()
         assert relay.sql("SELECT count(*) FROM message") == [(0,)]
         assert relay.sql("SELECT count(*) FROM event WHERE message > 0") == [(0,)]
+
+
+async def test_a_message_of_many_is_looked_at_in_parts_and_goes_when_the_last_is_old(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(history, "MANY", 4)
+    monkeypatch.setattr(history, "PART", 3)
+    async with Network() as network, Relay(tmp_path, network) as relay:
+        network.domain("one.test", await network.receiver(2))
+        later = Behaviour(replies={"RCPT": b"451 4.7.1 later\r\n"})
+        network.domain("slow.test", await network.receiver(3, later))
+        await relay.submit(*(f"u{n}@one.test" for n in range(7)))
+        kept = await relay.submit(*(f"u{n}@one.test" for n in range(6)), "last@slow.test")
+        for _ in range(3):
+            await relay.submit("ana@one.test", "eva@one.test")
+        await relay.until_states(delivered=19, scheduled=1)
+        relay.audits = False  # what was accepted will not be there any more
+        relay.advance(YEAR_S)
+        await relay.until_states(delivered=19, expired=1)
+        await relay.engine.housekeeping.sweep_now()
+        assert relay.sql("SELECT message, count(*) FROM delivery GROUP BY message") == [(kept, 7)]
+        relay.advance(YEAR_S)
+        await relay.engine.housekeeping.sweep_now()
+        left = "SELECT count(*) FROM message UNION ALL SELECT count(*) FROM delivery"
+        assert relay.sql(left) == [(0,), (0,)]

@@ -164,17 +164,28 @@ SELECT id FROM delivery WHERE flow = :flow AND state < 10 ORDER BY id LIMIT 1 OF
 -- The newest delivery of a flow that is not final.
 SELECT id FROM delivery WHERE flow = :flow AND state < 10 ORDER BY id DESC LIMIT 1;
 
+-- name: history_candidates
+-- Messages older than the retention, by key, and how many deliveries they have, up to a number.
+SELECT m.id, (SELECT count(*) FROM (SELECT 1 FROM delivery AS d WHERE d.message = m.id LIMIT :many))
+FROM message AS m WHERE m.id < :before AND m.id > :after ORDER BY m.id LIMIT :count;
+
 -- name: history_old
--- Messages older than the retention, all of whose deliveries are final and of which no event after
--- `followed` tells, by key.
-SELECT m.id FROM message AS m
-WHERE m.id < :before AND m.id > :after
-  AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.state < 10)
-  AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id AND d.changed_ms > :changed_ms)
-  AND NOT EXISTS (SELECT 1 FROM expansion AS e WHERE e.message = m.id)
+-- Which of some messages (a JSON array of ids) are done with: all of their deliveries are final and
+-- old, they have them all, and everybody has seen all their events. `is_over`: their deliveries
+-- were looked at already.
+SELECT m.value FROM json_each(:messages) AS m
+WHERE (:is_over OR NOT EXISTS (
+          SELECT 1 FROM delivery AS d
+          WHERE d.message = m.value AND (d.state < 10 OR d.changed_ms > :changed_ms)))
+  AND NOT EXISTS (SELECT 1 FROM expansion AS e WHERE e.message = m.value)
   AND NOT EXISTS (SELECT 1 FROM event AS e
-                  WHERE e.message > 0 AND e.message = m.id AND e.id > :followed)
-ORDER BY m.id LIMIT :count;
+                  WHERE e.message > 0 AND e.message = m.value AND e.id > :followed);
+
+-- name: history_part
+-- A part of a message's deliveries, by key: how many, the last, and whether all are final and old.
+SELECT count(*), max(id), max(state < 10 OR changed_ms > :changed_ms) = 0
+FROM (SELECT id, state, changed_ms FROM delivery WHERE message = :message AND id > :after
+      ORDER BY id LIMIT :count);
 
 -- name: history_deliveries
 -- Deliveries of messages, a JSON array of ids.
