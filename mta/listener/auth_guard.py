@@ -1,10 +1,14 @@
 """Failed logins, per client network and per user name: slowed down, then cut off.
 
+One address may stand for an office, or for a machine with many applications. Whoever logged in from
+there before is not cut off because a neighbour's password is wrong, only by failures of his own.
+
 Pure: time is an argument. Memory is bounded; the oldest entries go first.
 """
 
 from collections import OrderedDict, deque
 
+KNOWN_S = 24 * 3600.0  # for how long a login is remembered
 _MAX_ENTRIES = 20_000
 
 
@@ -20,10 +24,24 @@ class AuthGuard:
         self._first_delay_s = first_delay_s
         self._max_delay_s = max_delay_s
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._known: OrderedDict[str, float] = OrderedDict()  # network and name → last success
 
-    def is_blocked(self, network: str, now_s: float) -> bool:
-        """Whether logins from there are refused unseen."""
-        return len(self._recent(f"net:{network}", now_s)) >= self._max_failures
+    def is_blocked(self, network: str, username: str, now_s: float) -> bool:
+        """Whether a login with that name is refused unseen from there."""
+        if len(self._recent(f"net:{network}", now_s)) < self._max_failures:
+            return False
+        pair = f"{network} {username}"
+        if now_s - self._known.get(pair, -KNOWN_S) >= KNOWN_S:
+            return True
+        return len(self._recent(f"pair:{pair}", now_s)) >= self._max_failures
+
+    def succeeded(self, network: str, username: str, now_s: float) -> None:
+        """Remember that this name has logged in from there."""
+        pair = f"{network} {username}"
+        self._known[pair] = now_s
+        self._known.move_to_end(pair)
+        if len(self._known) > _MAX_ENTRIES:
+            self._known.popitem(last=False)
 
     def failed(self, network: str, username: str, now_s: float) -> float:
         """Count a failure; return for how many seconds to hold the reply back.
@@ -31,7 +49,10 @@ class AuthGuard:
         A name is never blocked (its owner would be locked out by anyone), only slowed down.
         """
         most = 0
-        for key in (f"net:{network}", f"name:{username}"):
+        keys = [f"net:{network}", f"name:{username}"]
+        if f"{network} {username}" in self._known:
+            keys.append(f"pair:{network} {username}")
+        for key in keys:
             times = self._recent(key, now_s)
             times.append(now_s)
             self._failures[key] = times

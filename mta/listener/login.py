@@ -46,7 +46,7 @@ class LoginDesk:
 
     def password(self, offered: PasswordOffered, client: Client, failures: int) -> Verdict:
         """Check a name and password; `failures`: those of the connection before this one."""
-        if self._is_blocked(client):
+        if self._is_blocked(client, offered.username):
             return self._cut_off()
         try:
             identity = self._authenticator.check_password(
@@ -58,7 +58,7 @@ class LoginDesk:
 
     def keys(self, started: ScramStarted, client: Client) -> ScramKeys | Verdict | None:
         """The keys of a name, None when it has none, or an early end."""
-        if self._is_blocked(client):
+        if self._is_blocked(client, started.username):
             return self._cut_off()
         try:
             return self._authenticator.scram_keys(started.username)
@@ -84,6 +84,7 @@ class LoginDesk:
         failures: int,
     ) -> Verdict:
         if identity is not None:
+            self._guard.succeeded(client.network, username, self._clock.monotonic_s())
             return Verdict(replies.AUTH_OK, 0.0, identity)
         self._metrics.auth_failed(mechanism)
         self._log.warning(
@@ -93,10 +94,10 @@ class LoginDesk:
         is_last = failures + 1 >= self._max_failures
         return Verdict(TOO_MANY_LOGINS if is_last else replies.AUTH_FAILED, delay_s)
 
-    def _is_blocked(self, client: Client) -> bool:
+    def _is_blocked(self, client: Client, username: str) -> bool:
         """A trusted network is never blocked: behind it there may be many applications."""
         return not client.is_trusted and self._guard.is_blocked(
-            client.network, self._clock.monotonic_s()
+            client.network, username, self._clock.monotonic_s()
         )
 
     def _cut_off(self) -> Verdict:

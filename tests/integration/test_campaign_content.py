@@ -54,6 +54,17 @@ async def test_a_file_of_another_account_is_never_attached(relay, receiver):
     assert receiver.received == []
 
 
+async def test_replies_to_another_accounts_domain_stop_a_campaign(relay, receiver):
+    other = (await relay.services.accounts.add(OPERATOR, "Otra")).id
+    await relay.services.accounts.domains.add(OPERATOR, "otra.test", other)
+    draft = await relay.draft(1, content=replace(CONTENT, reply_to="mesa@otra.test"))
+    report = await relay.campaigns.preflight(OPERATOR, draft.id)
+    assert [one.code for one in report.findings if one.severity == "error"] == ["replies.foreign"]
+    with pytest.raises(PreflightRefused, match="otra.test"):
+        await relay.campaigns.start(OPERATOR, draft.id, ANY)
+    assert receiver.received == []
+
+
 async def test_attachments_have_a_bound_and_large_ones_are_told(relay):
     media = relay.services.areas.templates.media
     half = b"%PDF-1.4 " + b"x" * (MAX_ATTACHED // 2)

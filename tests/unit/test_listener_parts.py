@@ -89,25 +89,50 @@ def test_delays_double_up_to_the_cap() -> None:
 def test_five_failures_in_ten_minutes_block_an_address_for_a_while() -> None:
     guarded = guard()
     for second in range(5):
-        assert not guarded.is_blocked("192.0.2.1", float(second))
+        assert not guarded.is_blocked("192.0.2.1", "app", float(second))
         guarded.failed("192.0.2.1", "app", float(second))
-    assert guarded.is_blocked("192.0.2.1", 10.0)
-    assert not guarded.is_blocked("192.0.2.2", 10.0)
-    assert not guarded.is_blocked("192.0.2.1", 605.0)
+    assert guarded.is_blocked("192.0.2.1", "app", 10.0)
+    assert not guarded.is_blocked("192.0.2.2", "app", 10.0)
+    assert not guarded.is_blocked("192.0.2.1", "app", 605.0)
 
 
 def test_one_name_from_many_addresses_is_slowed_down_and_not_blocked() -> None:
     guarded = guard()
     delays = [guarded.failed(f"192.0.2.{n}", "app", 0.0) for n in range(6)]
     assert delays[-1] > 8
-    assert not guarded.is_blocked("192.0.2.5", 1.0)
+    assert not guarded.is_blocked("192.0.2.5", "app", 1.0)
+
+
+def test_who_logged_in_from_there_before_is_cut_off_by_failures_of_his_own_alone() -> None:
+    guarded = guard()
+    guarded.succeeded("192.0.2.1", "erp", 0.0)
+    for second in range(9):
+        guarded.failed("192.0.2.1", "thunderbird", float(second))
+    assert guarded.is_blocked("192.0.2.1", "thunderbird", 9.0)
+    assert guarded.is_blocked("192.0.2.1", "unknown", 9.0)
+    assert not guarded.is_blocked("192.0.2.1", "erp", 9.0)
+    for second in range(5):
+        assert not guarded.is_blocked("192.0.2.1", "erp", 10.0 + second)
+        guarded.failed("192.0.2.1", "erp", 10.0 + second)
+    assert guarded.is_blocked("192.0.2.1", "erp", 15.0)
+
+
+def test_a_login_of_yesterday_opens_no_door_of_today() -> None:
+    guarded = guard()
+    guarded.succeeded("192.0.2.1", "erp", 0.0)
+    for _ in range(5):
+        guarded.failed("192.0.2.1", "x", 86_400.0)
+    assert not guarded.is_blocked("192.0.2.1", "erp", 86_399.0)
+    assert guarded.is_blocked("192.0.2.1", "erp", 86_400.0)
 
 
 def test_guard_remembers_a_bounded_number() -> None:
     guarded = guard()
     for n in range(30_000):
         guarded.failed(f"10.{n}", f"name{n}", 0.0)
+        guarded.succeeded(f"10.{n}", f"name{n}", 0.0)
     assert len(guarded._failures) <= 20_000
+    assert len(guarded._known) <= 20_000
 
 
 def test_addresses_are_counted_each_and_all_together() -> None:
