@@ -91,6 +91,7 @@ SECTIONS = (
         (
             MenuItem("reports", "/reports", "chart-bar", "report.view"),
             MenuItem("report_providers", "/reports/providers", "mail", "report.view"),
+            MenuItem("report_api", "/reports/api", "key", "report.view"),
         ),
     ),
     MenuSection(

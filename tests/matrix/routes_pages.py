@@ -298,6 +298,8 @@ ROWS = (
     RouteRow("GET", "/campaigns/calendar", Permission.CAMPAIGN_VIEW),
     RouteRow("GET", "/reports", Permission.REPORT_VIEW),
     RouteRow("GET", "/reports/providers", Permission.REPORT_VIEW),
+    RouteRow("GET", "/reports/api", Permission.REPORT_VIEW),
+    RouteRow("GET", "/reports/api.{kind}", Permission.EXPORT, url="/reports/api.csv"),
     RouteRow("GET", "/reports/panel.{kind}", Permission.EXPORT, url="/reports/panel.csv"),
     RouteRow("GET", "/reports/providers.{kind}", Permission.EXPORT, url="/reports/providers.xlsx"),
     RouteRow("POST", "/campaigns/stop", Permission.CAMPAIGN_SEND),
