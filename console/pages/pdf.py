@@ -5,13 +5,14 @@ output. It fetches nothing. Where WeasyPrint or libpango is missing it fails, an
 """
 
 import asyncio
+import os
 import sys
 
 DEADLINE_S = 30.0
 MAX_BYTES = 20 * 1024 * 1024
 
 
-async def make_pdf(html: str) -> bytes | None:
+async def make_pdf(html: str, deadline_s: float = DEADLINE_S) -> bytes | None:
     """The document as PDF; None when it cannot be made here or not in time."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -22,7 +23,7 @@ async def make_pdf(html: str) -> bytes | None:
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(deadline_s):
             pdf, _ = await process.communicate(html.encode())
     except TimeoutError:
         pdf = b""
@@ -35,7 +36,8 @@ async def make_pdf(html: str) -> bytes | None:
 
 
 def main() -> None:
-    """The worker."""
+    """The worker; mail goes first."""
+    os.nice(10)
     from weasyprint import HTML
     from weasyprint.urls import URLFetcher
 

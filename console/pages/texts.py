@@ -67,6 +67,10 @@ class Texts:
         text = self.number(100 * part / whole, decimals)
         return f"{text}\N{NARROW NO-BREAK SPACE}%" if self.language == "es" else f"{text}%"
 
+    def day(self, day: date) -> str:
+        """`23 nov. 2026`, `23 Nov 2026`: where many stand below each other."""
+        return format_date(day, "medium", _LOCALES[self.language])
+
     def date(self, day: date) -> str:
         """`23 de noviembre de 2026`, `23 November 2026`."""
         return format_date(day, "long", _LOCALES[self.language])

@@ -40,7 +40,7 @@ class Workbook:
         self._sheet.freeze_panes(1, 0)
         for column, width in enumerate(widths):
             self._sheet.set_column(column, column, width)
-        self._sheet.write_row(0, 0, [_fit(heading) for heading in headings],
+        self._sheet.write_row(0, 0, [fit(heading) for heading in headings],
                               self._book.add_format({"bold": True}))  # fmt: skip
         self._rows = 0
 
@@ -65,7 +65,7 @@ class Workbook:
             self._rows += 1
             for column, cell in enumerate(cells):
                 if isinstance(cell, str):
-                    self._sheet.write_string(self._rows, column, _fit(cell))
+                    self._sheet.write_string(self._rows, column, fit(cell))
                 elif cell is not None:
                     self._sheet.write_number(self._rows, column, cell)
 
@@ -84,5 +84,6 @@ async def workbook_of(
     return book
 
 
-def _fit(text: str) -> str:
+def fit(text: str) -> str:
+    """Without what XML cannot hold, and no longer than a cell may be."""
     return _UNFIT.sub("\ufffd", text)[:MAX_CELL]
