@@ -6,7 +6,6 @@ from aiohttp import web
 
 from console.app.services import Services
 from console.pages.account_reports import AccountReportPages
-from console.pages.api_use import ApiUsePages
 from console.pages.campaign_calendar import CampaignCalendarPages
 from console.pages.campaign_design import CampaignDesignPages, design_of
 from console.pages.campaign_file import CampaignFilePages
@@ -48,7 +47,6 @@ def campaign_area(services: Services) -> Area:
             renderer, reports.figures, EngagementReader(base.store), base.clock
         ).add_routes(app)
         CampaignCalendarPages(renderer, campaigns.service, base.clock).add_routes(app)
-        ApiUsePages(renderer, services.usage_reports, base.clock).add_routes(app)
         CampaignPages(renderer, campaigns.service, reports.figures).add_routes(app)
 
     return add

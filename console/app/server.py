@@ -24,6 +24,7 @@ from console.app.dialects import dialect_doors
 from console.app.pages import activity_area, home_area, page_areas
 from console.app.public import PublicFace
 from console.app.quota import make_faults, make_quota, make_releases, tell_by_mail
+from console.app.report_pages import report_area
 from console.app.resending import MailResender
 from console.app.sandbox_returns import SandboxReturns
 from console.app.services import PACKAGES, Services
@@ -295,6 +296,7 @@ class Server:
                 home_area(engine, self.services),
                 contact_area(self.services),
                 campaign_area(self.services),
+                report_area(self.services),
                 activity_area(engine, self.services, self.settings),
                 self.public.console_area,
             ],

@@ -34,6 +34,7 @@ from console.app.contacts import ContactParts
 from console.app.people import PeopleParts
 from console.app.quota import bag_operations, connect_refunds, make_quota, make_quota_sealer
 from console.campaigns.operations import CampaignOperations
+from console.reports.lanes import LaneService
 from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.operations import QueueOperations
 from mta.engine.port import DispatcherPort
@@ -144,6 +145,7 @@ class Services:
             foundation, self.trail, self.authenticator, self.areas.webhooks.poster,
             Templates(self.areas.templates.service, self.areas.templates.media),
         )  # fmt: skip
+        self.lanes = LaneService(store, foundation.sites, port)
         operations = CampaignOperations(self.campaigns.service, self._find_account)
         self._campaign_operations = operations.operations()
         self.queue = QueueOperations(

@@ -105,6 +105,7 @@ SECTIONS = (
     MenuSection(
         "deliverability",
         (
+            MenuItem("deliverability_page", "/deliverability", "activity", "report.view"),
             MenuItem("domains", "/domains", "world", "domain.view"),
             MenuItem("tracking", "/tracking", "eye", "domain.view"),
         ),

@@ -127,6 +127,14 @@ class SuppressionService:
         rows = await self._store.read("suppression_counts", accounts=accounts)
         return {Reason(reason): count for reason, count in rows}
 
+    async def growth(
+        self, actor: Actor, account: int, since_ms: int
+    ) -> list[tuple[int, Reason, int]]:
+        """Hours since 1970 UTC in which entries came that still stand, with reason and number."""
+        accounts = self._accounts(actor, account, Permission.SUPPRESSION_VIEW)
+        rows = await self._store.read("suppression_growth", accounts=accounts, since_ms=since_ms)
+        return [(hour, Reason(reason), n) for hour, reason, n in rows]
+
     def _accounts(self, actor: Actor, account: int | None, permission: Permission) -> str:
         """A JSON array of the accounts to look at; an empty one means all of them."""
         if account is not None:

@@ -12,8 +12,14 @@ import pytest_asyncio
 
 from console.accounts.usage.counters import Result
 from console.accounts.values import Role
+from console.reports.lanes import Holder, LaneService
+from mta.engine.port import SiteView
+from mta.model.clock import ManualClock
 from mta.model.envelope import Identity
+from mta.store.sqlite import SqliteStore
+from mta.store.statements import StatementPackage
 from tests.accounts_world import OPERATOR
+from tests.integration.queue_stand import Stand
 from tests.web_world import sign_in
 from tests.whole_server import EMAIL, PASSWORD, Whole, open_whole
 
@@ -76,3 +82,51 @@ async def test_T_b_use_of_the_api_is_shown_by_key_door_and_day_with_errors_and_l
         ]
     async with person(whole, VIEWER) as viewer:
         assert "Portal" in await page(viewer, "/reports/api")
+
+
+async def test_T_e_the_page_of_deliverability_says_what_waits_and_why(whole: Whole):
+    services = whole.services
+    await services.areas.suppressions.service.add(OPERATOR, whole.account, ["no@example.com"])
+    async with person(whole) as ana:
+        said = words(await page(ana, "/deliverability"))
+        assert "Nada espera" in said
+        assert "muni.example" in said
+        assert "Límites de referencia" in said
+        html = await page(ana, "/deliverability?period=7")
+        assert 'href="/suppressions?reason=manual">1</a>' in html
+        _, *rows = await table(ana, "/deliverability.csv")
+        assert ["Intentados", "0"] in [row[1:] for row in rows]
+
+
+async def test_T_e_mail_that_was_put_off_waits_at_its_server_with_what_that_said(tmp_path):
+    clock = ManualClock()
+    packages = ("mta.spool", "console.accounts", "console.accounts.audit", "console.reports")
+    found = [StatementPackage.of(name) for name in packages]
+    store = await SqliteStore.open(tmp_path, found, clock=clock)
+    try:
+        stand = Stand.over(store, clock)
+        flow = await stand.flow("noviembre", kind="campaign")
+        google = await stand.site("google", "google")
+        mails = await stand.put(flow, 3, site=google)
+        for mail in mails:
+            await stand.defer(mail, f"452 {mail.address} full", after_s=60)
+        port = Port()
+        (lane,) = await LaneService(store, stand.sites, port).of_account(OPERATOR, flow.account)
+        assert (lane.site, lane.scheduled, lane.ready) == ("google", 3, 0)
+        assert (lane.holder, lane.detail) == (Holder.RETRY, "452 … full")
+        assert lane.until_ms == clock.now_ms() + 60_000
+        port.views = [SiteView(google, "google", wait_reason="rate", wait_until_ms=5, limit=2)]
+        (lane,) = await LaneService(store, stand.sites, port).of_account(OPERATOR, flow.account)
+        assert (lane.holder, lane.detail, lane.limit) == (Holder.LIMIT, "rate", 2)
+    finally:
+        await store.close()
+
+
+class Port:
+    """A dispatcher as lanes see it."""
+
+    def __init__(self) -> None:
+        self.views: list[SiteView] = []
+
+    def site_views(self) -> list[SiteView]:
+        return self.views

@@ -65,6 +65,14 @@ ROWS = (
         lambda s, a, _n, flow: s.services.areas.reports.causes.top(a, flow), make=_flow,
     ),
     Row(
+        "LaneService.of_account", Permission.REPORT_VIEW,
+        lambda s, a, n, _: s.services.lanes.of_account(a, n),
+    ),
+    Row(
+        "SuppressionService.growth", Permission.SUPPRESSION_VIEW,
+        lambda s, a, n, _: s.services.areas.suppressions.service.growth(a, n, 0),
+    ),
+    Row(
         "RecipientService.page", Permission.CAMPAIGN_VIEW,
         lambda s, a, _n, flow: s.services.areas.reports.recipients.page(a, Choice(flow, (1,))),
         make=_flow,

@@ -298,6 +298,8 @@ ROWS = (
     RouteRow("GET", "/campaigns/calendar", Permission.CAMPAIGN_VIEW),
     RouteRow("GET", "/reports", Permission.REPORT_VIEW),
     RouteRow("GET", "/reports/providers", Permission.REPORT_VIEW),
+    RouteRow("GET", "/deliverability", Permission.REPORT_VIEW),
+    RouteRow("GET", "/deliverability.{kind}", Permission.EXPORT, url="/deliverability.xlsx"),
     RouteRow("GET", "/reports/api", Permission.REPORT_VIEW),
     RouteRow("GET", "/reports/api.{kind}", Permission.EXPORT, url="/reports/api.csv"),
     RouteRow("GET", "/reports/panel.{kind}", Permission.EXPORT, url="/reports/panel.csv"),

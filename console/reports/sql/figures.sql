@@ -117,3 +117,14 @@ SELECT d.last_reply, p.class, count(*)
 FROM (SELECT delivery, class FROM figure_person WHERE flow = :flow AND type IN (4, 5) LIMIT 20000) AS p
 JOIN delivery AS d ON d.id = p.delivery
 GROUP BY d.last_reply, p.class ORDER BY 3 DESC LIMIT 2000;
+
+-- name: lanes_waiting
+-- Deliveries of an account that are not over, of the first 50,000: site, state, how many, when the
+-- first of them is due, and what was said to one that was put off.
+SELECT d.site, d.state, count(*), min(d.due_ms), max(CASE WHEN d.state = 0 THEN d.last_reply ELSE '' END)
+FROM (
+    SELECT d.site, d.state, d.due_ms, d.last_reply
+    FROM flow AS f CROSS JOIN delivery AS d INDEXED BY delivery_flow_open
+    WHERE f.account = :account AND d.flow = f.id AND d.state < 10
+    LIMIT 50000) AS d
+GROUP BY d.site, d.state;

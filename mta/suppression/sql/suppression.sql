@@ -114,3 +114,9 @@ WHERE (account, digest) IN (SELECT value->>0, value->>1 FROM json_each(:rows));
 SELECT id, account, digest, address, site, message, delivery, reply, at_ms FROM suppression_held
 WHERE id > :after AND (:accounts = '[]' OR account IN (SELECT value FROM json_each(:accounts)))
 ORDER BY id LIMIT :count;
+
+-- name: suppression_growth
+-- Entries of accounts (a JSON array) since a moment by hour (since 1970 UTC) and reason.
+SELECT created_ms / 3600000, reason, count(*) FROM suppression
+WHERE account IN (SELECT value FROM json_each(:accounts)) AND created_ms >= :since_ms
+GROUP BY 1, 2 ORDER BY 1, 2;
