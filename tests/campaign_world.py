@@ -204,18 +204,19 @@ class CampaignRelay(Relay):
 
     async def until_prepared(self, campaign: Campaign) -> Campaign:
         """Wait until all its deliveries are made, for later; there may be a hundred thousand."""
-        found = await self._until(campaign, lambda found: found.frozen.is_planned, 4 * DEADLINE_S)
-        await self.until(lambda: sum(self.states().values()) == campaign.audience.count)
-        return found
+        await self.until(
+            lambda: sum(self.states().values()) == campaign.audience.count,
+            "prepared",
+            deadline_s=4 * DEADLINE_S,
+        )
+        return await self._until(campaign, lambda found: found.frozen.is_planned)
 
     async def until_status(self, campaign: Campaign, status: CampaignStatus) -> Campaign:
         """Wait until the campaign is so; give it."""
         return await self._until(campaign, lambda found: found.status is status)
 
-    async def _until(
-        self, campaign: Campaign, fits: Callable[[Campaign], bool], deadline_s: float = DEADLINE_S
-    ) -> Campaign:
-        end_s = asyncio.get_running_loop().time() + deadline_s
+    async def _until(self, campaign: Campaign, fits: Callable[[Campaign], bool]) -> Campaign:
+        end_s = asyncio.get_running_loop().time() + DEADLINE_S
         while True:
             found: Campaign = await self.campaigns.get(OPERATOR, campaign.id)
             if fits(found):

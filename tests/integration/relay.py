@@ -294,9 +294,11 @@ class Relay:
 
     # -- waiting -------------------------------------------------------------------------------
 
-    async def until(self, condition: Callable[[], Any], what: str = "") -> Any:
+    async def until(
+        self, condition: Callable[[], Any], what: str = "", *, deadline_s: float = DEADLINE_S
+    ) -> Any:
         """Wait until the condition holds; give what it gave."""
-        end_s = asyncio.get_running_loop().time() + DEADLINE_S
+        end_s = asyncio.get_running_loop().time() + deadline_s
         while not (value := condition()):
             if self.task.done() and not self.engine.stopping.is_set():
                 self.task.result()
