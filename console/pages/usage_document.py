@@ -15,9 +15,10 @@ import jinja2
 from markupsafe import Markup
 
 from console.pages.texts import Texts
-from console.reports.charts import Frame, Point, bars, heat_map
+from console.reports.charts import Frame, Point, bars
 from console.reports.drawing import element
 from console.reports.ranks import Series, ranked
+from console.reports.shapes import heat_map
 from console.reports.usage.data import UsageReport
 from console.reports.usage.layout import Column, HeatMap, Kind, Table, shown
 from console.reports.usage.sections import sections
