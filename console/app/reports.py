@@ -7,6 +7,7 @@ from console.reports.causes import CauseService
 from console.reports.counting import BATCH, FOLLOWED, NAME, FigureCounting
 from console.reports.figures import FigureService
 from console.reports.people import RecipientService
+from console.reports.period import PeriodReader
 from console.tracking.reader import EngagementReader
 from mta.engine.foundation import Foundation
 from mta.spool.follower import EventFollower, FollowerMetrics
@@ -17,8 +18,10 @@ class ReportParts:
 
     def __init__(self, foundation: Foundation, trail: AuditTrail) -> None:
         self._foundation = foundation
+        zone = ZoneInfo(foundation.loaded.settings.server.timezone)
         self.figures = FigureService(foundation.store)
         self.causes = CauseService(foundation.store)
+        self.period = PeriodReader(foundation.store, zone)
         self.recipients = RecipientService(
             foundation.store, trail, EngagementReader(foundation.store)
         )

@@ -17,6 +17,7 @@ from typing import Any
 from babel.dates import format_date, format_skeleton, get_day_names, get_month_names
 
 from console.reasons import said
+from console.reports.definitions import load_words
 
 LANGUAGES = ("es", "en")
 # Unicode CLDR: Spanish of Peru; English with the day before the month and 24 hours.
@@ -113,7 +114,19 @@ class Texts:
 def load_texts() -> Mapping[str, Texts]:
     """All languages, by their code. Raises `ValueError` for a key that two areas have."""
     folder = files("console.pages") / "texts"
-    return {language: Texts(language, _read(folder / language)) for language in LANGUAGES}
+    return {
+        language: Texts(language, {**_definitions(language), **_read(folder / language)})
+        for language in LANGUAGES
+    }
+
+
+def _definitions(language: str) -> dict[str, str]:
+    """`definition.KEY.name` and `.meaning` of every figure."""
+    found = {}
+    for key, words in load_words(language).items():
+        found[f"definition.{key}.name"] = words.name
+        found[f"definition.{key}.meaning"] = words.meaning
+    return found
 
 
 def _read(folder: Traversable) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Counts outcomes as they happen, so that no page ever counts deliveries."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 
 import orjson
@@ -23,13 +23,63 @@ FOLLOWED = (
     EventType.UNSUBSCRIBED,
     EventType.RESUBSCRIBED,
 )
-# In the worst case each event makes a row of each kind; a commit takes 1,999.
-BATCH = 600
+# In the worst case each event makes a row of each of four kinds; a commit takes 1,999.
+BATCH = 450
 HOUR_MS = 3_600_000
 _PERSONAL = frozenset(
     (EventType.BOUNCED, EventType.EXPIRED, EventType.COMPLAINED, EventType.UNSUBSCRIBED)
 )
+_UNSUBSCRIBED = EVENT_CODES[EventType.UNSUBSCRIBED]
+_STATEMENTS = ("figure_hour_add", "figure_flow_day_add", "figure_day_add")
+_ONCE = frozenset((EventType.COMPLAINED, EventType.UNSUBSCRIBED, EventType.RESUBSCRIBED))
 _Key = tuple[int, int | str, int, str, str, int]
+_Person = tuple[int, int, int]  # flow, type, delivery
+
+
+class _Batch:
+    """Counts of one batch of events."""
+
+    def __init__(self, known: Iterable[_Person], day_of: Callable[[int], str]) -> None:
+        """`known`: those of its people who have rows already."""
+        self._day_of = day_of
+        self._tables: dict[str, Counter[_Key]] = {name: Counter() for name in _STATEMENTS}
+        self._known = set(known)
+        self._put: dict[_Person, tuple[Scalar, ...]] = {}
+        self._dropped: set[_Person] = set()
+
+    def count(self, event: FollowedEvent, code: int, rest: tuple[str, str, int], n: int) -> None:
+        """`rest`: class, provider, whether it was late."""
+        hour = event.at_ms // HOUR_MS
+        self._tables["figure_hour_add"][event.flow, hour, code, *rest] += n
+        self._tables["figure_flow_day_add"][event.flow, hour // 24, code, *rest] += n
+        day = self._day_of(event.at_ms)
+        self._tables["figure_day_add"][event.account, day, code, *rest] += n
+
+    def is_new(self, person: _Person) -> bool:
+        """Whether nobody said so before; who is nobody in particular is always new."""
+        return not person[2] or person not in self._known
+
+    def put(self, person: _Person, klass: str, at_ms: int) -> None:
+        """It concerns this one now; the first time stays."""
+        self._known.add(person)
+        self._dropped.discard(person)  # the row is there still
+        self._put.setdefault(person, (*person, klass, at_ms))
+
+    def drop(self, person: _Person) -> None:
+        """It does not any more."""
+        self._known.discard(person)
+        self._put.pop(person, None)
+        self._dropped.add(person)
+
+    def work(self) -> Sequence[Rows]:
+        """What is to be written."""
+        work = [
+            Rows(name, [(*key, n) for key, n in counts.items() if n])
+            for name, counts in self._tables.items()
+        ]
+        work.append(Rows("figure_person_drop", list(self._dropped)))
+        work.append(Rows("figure_person_put", list(self._put.values())))
+        return [rows for rows in work if rows.rows]
 
 
 class FigureCounting:
@@ -44,37 +94,40 @@ class FigureCounting:
     async def handle(self, events: Sequence[FollowedEvent]) -> Sequence[Rows]:
         """The rows that count these events."""
         providers = await self._providers(events)
-        hours: Counter[_Key] = Counter()
-        days: Counter[_Key] = Counter()
-        people: dict[tuple[int, int, int], tuple[Scalar, ...] | None] = {}  # None: taken back
+        batch = _Batch(await self._known(events), self._day)
         for event in events:
             values = event.values() if event.data else {}
-            code = EVENT_CODES[event.type]
+            code, where = EVENT_CODES[event.type], providers.get(event.delivery, "")
             if event.type is EventType.RESUBSCRIBED:
-                code, where = EVENT_CODES[EventType.UNSUBSCRIBED], providers.get(event.delivery, "")
-                people[event.flow, code, event.delivery] = None
-                hours[event.flow, event.at_ms // HOUR_MS, code, "", where, 0] -= 1
-                days[event.account, self._day(event.at_ms), code, "", where, 0] -= 1
+                person = (event.flow, _UNSUBSCRIBED, event.delivery)
+                if not event.delivery or not batch.is_new(person):
+                    batch.count(event, _UNSUBSCRIBED, ("", where, 0), -1)
+                    batch.drop(person)
                 continue
             if event.type is EventType.COMPLAINED and values.get("kind") == "not-spam":
                 continue
             kind = str(values.get("class", "")) if event.type in _PERSONAL else ""
+            person = (event.flow, code, event.delivery)
+            if event.type in _PERSONAL:
+                if event.type in _ONCE and not batch.is_new(person):
+                    continue
+                batch.put(person, kind, event.at_ms)
             late = int(bool(values.get("late")))
             count = len(values.get("deliveries", ())) or 1
-            where = providers.get(event.delivery, "")
-            hours[event.flow, event.at_ms // HOUR_MS, code, kind, where, late] += count
-            days[event.account, self._day(event.at_ms), code, kind, where, late] += count
-            if event.type in _PERSONAL:
-                person = (event.flow, code, event.delivery)
-                if people.get(person) is None:
-                    people[person] = (*person, kind, event.at_ms)
-        work = [
-            Rows("figure_hour_add", [(*key, n) for key, n in hours.items()]),
-            Rows("figure_day_add", [(*key, n) for key, n in days.items()]),
-            Rows("figure_person_drop", [key for key, row in people.items() if row is None]),
-            Rows("figure_person_put", [row for row in people.values() if row is not None]),
-        ]
-        return [rows for rows in work if rows.rows]
+            batch.count(event, code, (kind, where, late), count)
+        return batch.work()
+
+    async def _known(self, events: Sequence[FollowedEvent]) -> Sequence[_Person]:
+        """Those who complained or unsubscribed before."""
+        asked = {
+            (e.flow, _UNSUBSCRIBED if e.type is EventType.RESUBSCRIBED else EVENT_CODES[e.type],
+             e.delivery)
+            for e in events if e.type in _ONCE
+        }  # fmt: skip
+        if not asked:
+            return ()
+        people = orjson.dumps(sorted(asked)).decode()
+        return [(r[0], r[1], r[2]) for r in await self._store.read("figure_known", people=people)]
 
     async def _providers(self, events: Sequence[FollowedEvent]) -> dict[int, str]:
         ids = orjson.dumps([e.delivery for e in events if e.delivery]).decode()

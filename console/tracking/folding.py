@@ -23,7 +23,7 @@ _INFERRED = int(HitClass.INFERRED)
 
 Key = TypeVar("Key", bound=tuple[int, ...])
 HourKey = tuple[int, int, int]  # hour since 1970 UTC, kind, class
-LinkKey = tuple[int, int]  # link, 1 for automatic clicks
+LinkKey = tuple[int, int, int]  # link, 1 for automatic clicks, hour since 1970 UTC
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ def _moment(hit: Hit) -> tuple[int, int]:
 
 
 def _fold_clicks(folded: Folded, clicks: Sequence[Hit]) -> None:
-    taken: dict[LinkKey, int] = {}  # when a click of that link was taken last
+    taken: dict[tuple[int, int], int] = {}  # when a click of that link was taken last
     for hit in clicks:
         is_auto = int(hit.klass >= FIRST_AUTOMATIC)
         key = (hit.link, is_auto)
@@ -80,10 +80,11 @@ def _fold_clicks(folded: Folded, clicks: Sequence[Hit]) -> None:
         if last_ms is not None and hit.at_ms - last_ms < REPEAT_MS:
             continue
         taken[key] = hit.at_ms
-        link = folded.links.setdefault(key, [0, 0])
+        at_hour = hit.at_ms // HOUR_MS
+        link = folded.links.setdefault((*key, at_hour), [0, 0])
         link[0] += 1
         link[1] += last_ms is None
-        hour = folded.hours.setdefault((hit.at_ms // HOUR_MS, _CLICK, hit.klass), [0, 0, 0, 0])
+        hour = folded.hours.setdefault((at_hour, _CLICK, hit.klass), [0, 0, 0, 0])
         hour[0] += 1
         hour[2] += not (folded.clicks or folded.auto_clicks)
         if is_auto:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 import structlog
 
-from console.tracking.bookkeeping import Books
+from console.tracking.bookkeeping import Books, Place
 from console.tracking.classifying import SETTLE_MS, Classifier, Signs, settled, with_bursts
 from console.tracking.folding import REPEAT_MS
 from console.tracking.hits import Hit, HitClass, HitKind
@@ -47,8 +47,7 @@ class RawHit(NamedTuple):
 class Tracked(NamedTuple):
     """What there is to know of a delivery."""
 
-    message: int
-    flow: int
+    place: Place
     account: int
     delivered_ms: int | None  # when its 250 was written down; 0: it has none yet
 
@@ -132,9 +131,9 @@ class HitIngest:
                 return 0
             hits = await self._hits(orjson.dumps([row[0] for row in rows]).decode())
             books = Books()
-            for delivery, message, flow in rows:
+            for delivery, *place in rows:
                 before = hits[delivery]
-                books.post(delivery, message, flow, before, settled(before, now_ms))
+                books.post(delivery, Place(*place), before, settled(before, now_ms))
             await self._store.submit(books.work(), bulk=True)
             return len(rows)
 
@@ -192,11 +191,12 @@ class HitIngest:
         if not told:
             return
         hits = with_bursts(hits, about.delivered_ms or 0)
-        books.post(delivery, about.message, about.flow, before, hits)
+        books.post(delivery, about.place, before, hits)
         for number, raw in told:
             data = _data(raw, HitClass(hits[number - 1].klass))
+            place = about.place
             books.tell(
-                raw.kind, raw.at_ms, about.account, about.flow, about.message, delivery, data
+                raw.kind, raw.at_ms, about.account, place.flow, place.message, delivery, data
             )
 
     async def _add_nobody(
@@ -205,13 +205,13 @@ class HitIngest:
         """Hits of mail whose links name no recipient: totals, no event."""
         wanted = orjson.dumps(sorted({raw.message for raw in raws})).decode()
         rows = await self._store.read("tracked_messages", messages=wanted)
-        flows = {message: flow for message, flow, _ in rows}
+        places = {row[0]: Place(row[0], row[1], "", row[2]) for row in rows}
         for raw in raws:
-            if raw.message in flows:
+            if raw.message in places:
                 signs = Signs(raw.kind, raw.agent, raw.is_head, None)
                 klass, _ = self._classifier.classify(signs)
                 counts[raw.kind, klass] += 1
-                books.count(flows[raw.message], raw.message, raw.kind, raw.link, klass, raw.at_ms)
+                books.count(places[raw.message], raw.kind, raw.link, klass, raw.at_ms)
 
     async def _read(
         self, deliveries: Sequence[int]
@@ -234,11 +234,11 @@ class HitIngest:
 
 
 def _tracked(row: Sequence[Any]) -> Tracked:
-    _, message, flow, account, state, changed_ms = row
+    _, account, state, changed_ms, *place = row
     delivered_ms: int | None = 0
     if state >= DeliveryState.DELIVERED:
         delivered_ms = changed_ms if state == DeliveryState.DELIVERED else None
-    return Tracked(message, flow, account, delivered_ms)
+    return Tracked(Place(*place), account, delivered_ms)
 
 
 def _is_repeated(hits: Sequence[Hit], raw: RawHit, klass: HitClass) -> bool:

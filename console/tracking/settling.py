@@ -11,7 +11,7 @@ from mta.model.clock import Clock
 from mta.store.standing import StandingTask
 
 INTERVAL_S = 15.0
-BATCH = 200  # hits; a few rows each
+BATCH = 120  # hits; up to 14 rows each
 
 
 class Settler:

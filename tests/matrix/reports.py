@@ -4,6 +4,7 @@ from datetime import date
 
 from console.accounts.permissions import Permission
 from console.reports.people import Choice
+from console.reports.period import PeriodQuery
 from mta.model.traffic import EventType
 from mta.store.work import Rows
 from tests.matrix.stand import Row, Stand
@@ -39,7 +40,18 @@ async def _flow(stand: Stand, account: int) -> int:
     return await stand.once(f"campaign flow {account}", make)
 
 
+def _period(method: str) -> Row:
+    return Row(
+        f"PeriodReader.{method}", Permission.REPORT_VIEW,
+        lambda s, a, n, _: getattr(s.services.areas.reports.period, method)(
+            a, PeriodQuery(n, DAY, DAY)
+        ),
+    )  # fmt: skip
+
+
+_PERIOD = ("totals", "campaigns", "others", "providers", "accounts", "days", "hours", "links")
 ROWS = (
+    *(_period(method) for method in ("days_of", *_PERIOD)),
     Row(
         "FigureService.of_flow", Permission.REPORT_VIEW,
         lambda s, a, _n, flow: _figures(s).of_flow(a, flow), make=_flow,

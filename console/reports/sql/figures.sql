@@ -5,6 +5,12 @@
 SELECT d.id, s.provider FROM delivery AS d JOIN site AS s ON s.id = d.site
 WHERE d.id IN (SELECT value FROM json_each(:deliveries));
 
+-- name: figure_known
+-- Who is known to have done something; `people` is a JSON array of [flow, type, delivery].
+SELECT p.flow, p.type, p.delivery FROM json_each(:people) AS j
+JOIN figure_person AS p
+  ON p.flow = j.value->>0 AND p.type = j.value->>1 AND p.delivery = j.value->>2;
+
 -- name: figure_hour_add
 -- order: 64
 -- Counted once more. rows: flow, hour, type, class, provider, is_late, n
@@ -13,6 +19,15 @@ SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->
 FROM json_each(:rows) WHERE true
 ON CONFLICT (flow, hour, type, class, provider, is_late)
 DO UPDATE SET n = figure_hour.n + excluded.n;
+
+-- name: figure_flow_day_add
+-- order: 64
+-- Counted once more. rows: flow, day, type, class, provider, is_late, n
+INSERT INTO figure_flow_day (flow, day, type, class, provider, is_late, n)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6
+FROM json_each(:rows) WHERE true
+ON CONFLICT (flow, day, type, class, provider, is_late)
+DO UPDATE SET n = figure_flow_day.n + excluded.n;
 
 -- name: figure_day_add
 -- order: 64

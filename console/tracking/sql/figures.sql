@@ -3,7 +3,7 @@
 -- name: engagement_of_flow
 -- Sums by kind and class.
 SELECT kind, class, sum(n), sum(firsts), sum(firsts_any), sum(again)
-FROM engagement_hour WHERE flow = :flow GROUP BY kind, class;
+FROM engagement_day WHERE flow = :flow GROUP BY kind, class;
 
 -- name: engagement_of_account
 -- Sums of all flows of an account over some hours (since 1970 UTC), from :first to :last.
@@ -14,8 +14,9 @@ GROUP BY e.kind, e.class;
 
 -- name: engagement_hours
 -- The same by hour (hours since 1970 UTC), from :first to :last.
-SELECT hour, kind, class, n, firsts, firsts_any
-FROM engagement_hour WHERE flow = :flow AND hour BETWEEN :first AND :last ORDER BY hour;
+SELECT hour, kind, class, sum(n), sum(firsts), sum(firsts_any)
+FROM engagement_hour WHERE flow = :flow AND hour BETWEEN :first AND :last
+GROUP BY hour, kind, class ORDER BY hour;
 
 -- name: engagement_of_message
 -- Sums over the deliveries of one message: opens counted, their recipients, of these inferred,

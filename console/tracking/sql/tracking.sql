@@ -13,13 +13,17 @@ SELECT n, url FROM campaign_link WHERE message = :message ORDER BY n;
 
 -- name: tracked_deliveries
 -- What a hit needs to know of its delivery; :deliveries is a JSON array of ids.
-SELECT d.id, d.message, d.flow, m.account, d.state, d.changed_ms
+SELECT d.id, m.account, d.state, d.changed_ms,
+       d.message, d.flow, coalesce(s.provider, ''), coalesce(f.kind = 'campaign', 0)
 FROM json_each(:deliveries) AS j
-JOIN delivery AS d ON d.id = j.value JOIN message AS m ON m.id = d.message;
+JOIN delivery AS d ON d.id = j.value JOIN message AS m ON m.id = d.message
+LEFT JOIN site AS s ON s.id = d.site LEFT JOIN flow AS f ON f.id = d.flow;
 
 -- name: tracked_messages
 -- The same of messages whose hits name nobody; :messages is a JSON array of ids.
-SELECT m.id, m.flow, m.account FROM json_each(:messages) AS j JOIN message AS m ON m.id = j.value;
+SELECT m.id, m.flow, coalesce(f.kind = 'campaign', 0)
+FROM json_each(:messages) AS j
+JOIN message AS m ON m.id = j.value LEFT JOIN flow AS f ON f.id = m.flow;
 
 -- name: tracked_hits
 -- All hits of deliveries, a JSON array of ids.
@@ -29,7 +33,10 @@ ORDER BY h.delivery, h.id;
 
 -- name: tracked_due
 -- Deliveries with hits whose class is to be settled by now.
-SELECT e.delivery, e.message, e.flow FROM engagement AS e WHERE e.delivery IN
+SELECT e.delivery, e.message, e.flow, coalesce(s.provider, ''), coalesce(f.kind = 'campaign', 0)
+FROM engagement AS e JOIN delivery AS d ON d.id = e.delivery
+LEFT JOIN site AS s ON s.id = d.site LEFT JOIN flow AS f ON f.id = e.flow
+WHERE e.delivery IN
     (SELECT delivery FROM hit WHERE due_ms > 0 AND due_ms <= :now_ms ORDER BY due_ms LIMIT :count);
 
 -- name: hit_put
@@ -61,15 +68,28 @@ ON CONFLICT (delivery) DO UPDATE SET
 
 -- name: engagement_hour_add
 -- order: 83
--- Differences. rows: flow, hour, kind, class, n, firsts, firsts_any, again
-INSERT INTO engagement_hour (flow, hour, kind, class, n, firsts, firsts_any, again)
-SELECT value->>0, value->>1, value->>2, value->>3, sum(value->>4), sum(value->>5),
-       sum(value->>6), sum(value->>7)
-FROM json_each(:rows) WHERE true GROUP BY 1, 2, 3, 4
-ON CONFLICT (flow, hour, kind, class) DO UPDATE SET
+-- Differences. rows: flow, hour, kind, class, provider, n, firsts, firsts_any, again
+INSERT INTO engagement_hour (flow, hour, kind, class, provider, n, firsts, firsts_any, again)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, sum(value->>5), sum(value->>6),
+       sum(value->>7), sum(value->>8)
+FROM json_each(:rows) WHERE true GROUP BY 1, 2, 3, 4, 5
+ON CONFLICT (flow, hour, kind, class, provider) DO UPDATE SET
     n = engagement_hour.n + excluded.n, firsts = engagement_hour.firsts + excluded.firsts,
     firsts_any = engagement_hour.firsts_any + excluded.firsts_any,
     again = engagement_hour.again + excluded.again;
+
+-- name: engagement_day_add
+-- order: 83
+-- The same differences by UTC day. rows: flow, day, kind, class, provider, n, firsts, firsts_any,
+-- again
+INSERT INTO engagement_day (flow, day, kind, class, provider, n, firsts, firsts_any, again)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, sum(value->>5), sum(value->>6),
+       sum(value->>7), sum(value->>8)
+FROM json_each(:rows) WHERE true GROUP BY 1, 2, 3, 4, 5
+ON CONFLICT (flow, day, kind, class, provider) DO UPDATE SET
+    n = engagement_day.n + excluded.n, firsts = engagement_day.firsts + excluded.firsts,
+    firsts_any = engagement_day.firsts_any + excluded.firsts_any,
+    again = engagement_day.again + excluded.again;
 
 -- name: engagement_link_add
 -- order: 84
@@ -80,13 +100,23 @@ FROM json_each(:rows) WHERE true GROUP BY 1, 2, 3
 ON CONFLICT (message, link, is_auto) DO UPDATE SET
     n = engagement_link.n + excluded.n, firsts = engagement_link.firsts + excluded.firsts;
 
+-- name: engagement_link_hour_add
+-- order: 84
+-- Differences. rows: message, link, hour, is_auto, n, firsts
+INSERT INTO engagement_link_hour (message, link, hour, is_auto, n, firsts)
+SELECT value->>0, value->>1, value->>2, value->>3, sum(value->>4), sum(value->>5)
+FROM json_each(:rows) WHERE true GROUP BY 1, 2, 3, 4
+ON CONFLICT (message, link, hour, is_auto) DO UPDATE SET
+    n = engagement_link_hour.n + excluded.n, firsts = engagement_link_hour.firsts + excluded.firsts;
+
 -- name: tracked_merge
 -- The values that a delivery is rendered with.
 SELECT address, merge FROM delivery WHERE id = :delivery;
 
 -- name: engagement_hours_all
 -- Every roll-up there is: what a check recomputes.
-SELECT flow, hour, kind, class, n, firsts, firsts_any, again FROM engagement_hour;
+SELECT flow, hour, kind, class, sum(n), sum(firsts), sum(firsts_any), sum(again)
+FROM engagement_hour GROUP BY flow, hour, kind, class;
 
 -- name: tracking_accounts
 SELECT account, mode, domain, is_verified, checked_ms, failing_ms, problem FROM tracking_account;

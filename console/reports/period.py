@@ -1,0 +1,277 @@
+"""Figures of an account over days of its time zone, for itself or with all that is below it.
+
+All of them are sums of roll-ups, which change in the transaction of what they count (`counting`,
+`console.tracking.bookkeeping`); `docs/explanation/figures.md` says what each means.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from console.accounts.actor import Actor, NotVisible
+from console.accounts.permissions import Permission
+from console.accounts.tree import by_id, line_of, with_all_below
+from console.accounts.values import Account, AccountKind
+from console.reports.days import Days
+from console.reports.sums import Sums
+from console.reports.values import (
+    HOURS,
+    AccountPeriod,
+    CampaignPeriod,
+    DayPeriod,
+    LinkPeriod,
+    OpeningHours,
+    PeriodFigures,
+    ProviderPeriod,
+)
+from mta.store.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodQuery:
+    """Which figures.
+
+    Of a normal account training accounts below it are left out, or with `training` alone in it; a
+    training account's own figures are those of it and of what is below it.
+    """
+
+    account: int
+    first: date
+    last: date
+    subtree: bool = True  # with all accounts below
+    automatic: bool = False  # opens and clicks by machines too
+    training: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What a query comes to."""
+
+    days: Days
+    accounts: Sequence[Account]  # parents before children
+    depths: Mapping[int, int]
+    training: frozenset[int]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """For the statements."""
+        ids = [account.id for account in self.accounts]
+        return {"accounts": orjson.dumps(ids).decode(), **self.days.whole()}
+
+    def named(self, account: int) -> str:
+        """The name of one of the accounts."""
+        return next(one.name for one in self.accounts if one.id == account)
+
+
+class PeriodReader:
+    """Each method asks for `report.view` in every account whose mail it counts."""
+
+    def __init__(self, store: Store, zone: ZoneInfo) -> None:
+        """`zone`: of accounts that have none of their own."""
+        self._store = store
+        self._zone = zone
+
+    async def days_of(self, actor: Actor, query: PeriodQuery) -> Days:
+        """The period in the time zone that counts. Raises `BadPeriod`, `NotVisible`."""
+        return (await self._scope(actor, query)).days
+
+    async def totals(self, actor: Actor, query: PeriodQuery) -> PeriodFigures:
+        """All of it together. Raises `BadPeriod`, `NotPermitted`, `NotVisible`, as all do."""
+        scope = await self._scope(actor, query)
+        sums = await self._read(scope, query, _together)
+        return sums.figures_of(0)
+
+    async def campaigns(self, actor: Actor, query: PeriodQuery) -> Sequence[CampaignPeriod]:
+        """Every campaign to whose mail something happened, in the order of their starts."""
+        scope = await self._scope(actor, query)
+        sums = await self._read(scope, query, _by_flow)
+        found = [
+            CampaignPeriod(
+                number, flow, account, scope.named(account), name, status, started, finished,
+                figures,
+            )
+            for number, account, name, status, flow, started, finished in await self._campaigns(scope)
+            if not (figures := sums.figures_of(flow)).is_empty
+        ]  # fmt: skip
+        return sorted(found, key=lambda one: (one.started_ms, one.campaign))
+
+    async def others(self, actor: Actor, query: PeriodQuery) -> PeriodFigures:
+        """Mail that is of no campaign: applications over API and SMTP, automations."""
+        scope = await self._scope(actor, query)
+        campaigns = {row[4] for row in await self._campaigns(scope)}
+        sums = await self._read(scope, query, lambda flow, _: flow in campaigns)
+        return sums.figures_of(False)
+
+    async def providers(self, actor: Actor, query: PeriodQuery) -> Sequence[ProviderPeriod]:
+        """Every mailbox provider that mail was tried at, the largest first."""
+        scope = await self._scope(actor, query)
+        sums = await self._read(scope, query, _by_provider)
+        found = [ProviderPeriod(name, figures) for name, figures in sums.all().items()]
+        return sorted(found, key=lambda one: (-one.figures.attempted, one.provider))
+
+    async def accounts(self, actor: Actor, query: PeriodQuery) -> Sequence[AccountPeriod]:
+        """Each account by itself, also those without mail, parents before children."""
+        scope = await self._scope(actor, query)
+        owner = {
+            row[0]: row[1]
+            for row in await self._store.read("period_flows", accounts=scope.values["accounts"])
+        }
+        sums = await self._read(scope, query, lambda flow, _: owner[flow])
+        return [
+            AccountPeriod(
+                one.id, one.name, scope.depths[one.id], one.id in scope.training,
+                sums.figures_of(one.id),
+            )
+            for one in scope.accounts
+        ]  # fmt: skip
+
+    async def days(self, actor: Actor, query: PeriodQuery) -> Sequence[DayPeriod]:
+        """Each day, also those on which nothing happened; bounces are not told by class."""
+        scope = await self._scope(actor, query)
+        sums, day_of = Sums(automatic=query.automatic), _day_of(scope.days)
+        values = _by_hour(scope)
+        for hour, kind, late, n in await self._store.read("period_outcome_hours", **values):
+            sums.outcome(day_of(hour), kind, "", late, n)
+        for hour, kind, klass, *counts in await self._store.read(
+            "period_engagement_hours", **values
+        ):
+            sums.engaged(day_of(hour), kind, klass, counts)
+        return [DayPeriod(day, sums.figures_of(day)) for day in scope.days]
+
+    async def hours(self, actor: Actor, query: PeriodQuery) -> Sequence[OpeningHours]:
+        """When each campaign was opened, by hour of the day in the account's time zone."""
+        scope = await self._scope(actor, query)
+        place_of = _place_of(scope.days)
+        week: dict[int, list[list[int]]] = {}
+        totals: dict[int, list[int]] = defaultdict(lambda: [0] * HOURS)
+        for flow, hour, is_auto, n, firsts, firsts_any in await self._store.read(
+            "period_opening_hours", **_by_hour(scope)
+        ):
+            if is_auto and not query.automatic:
+                continue
+            weekday, of_day = place_of(hour)
+            grid = week.setdefault(flow, [[0] * HOURS for _ in range(7)])
+            grid[weekday][of_day] += firsts_any if query.automatic else firsts
+            totals[flow][of_day] += n
+        found = sorted(await self._campaigns(scope), key=lambda row: (row[5], row[0]))
+        return [
+            OpeningHours(
+                number, flow, account, name,
+                [sum(day[hour] for day in week[flow]) for hour in range(HOURS)],
+                totals[flow], week[flow],
+            )
+            for number, account, name, _, flow, *_ in found
+            if flow in week
+        ]  # fmt: skip
+
+    async def links(self, actor: Actor, query: PeriodQuery) -> Sequence[LinkPeriod]:
+        """Links of campaigns that were followed, by campaign, those with most clicks first."""
+        scope = await self._scope(actor, query)
+        clicks: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
+        for flow, url, is_auto, n, firsts in await self._store.read(
+            "period_links", **_by_hour(scope)
+        ):
+            if query.automatic or not is_auto:
+                clicks[flow, url].update(total=n, unique=firsts)
+        found = {row[4]: row for row in await self._campaigns(scope)}
+        rows = [
+            LinkPeriod(found[flow][0], flow, found[flow][1], url, n["unique"], n["total"])
+            for (flow, url), n in clicks.items()
+            if flow in found and n["total"]
+        ]
+        return sorted(rows, key=lambda one: (found[one.flow][5], one.flow, -one.unique, one.url))
+
+    # -- inside --------------------------------------------------------------------------------
+
+    async def _scope(self, actor: Actor, query: PeriodQuery) -> _Scope:
+        actor.require(Permission.REPORT_VIEW, query.account)
+        everything = [Account.of(row) for row in await self._store.read("account_all")]
+        known = by_id(everything)
+        if query.account not in known:
+            raise NotVisible(f"there is no account {query.account}")
+        asked = known[query.account]
+        training = frozenset(
+            one.id for one in everything
+            if any(above.kind is AccountKind.TRAINING for above in line_of(one, known))
+        )  # fmt: skip
+        chosen = with_all_below(asked, everything) if query.subtree else [asked]
+        if asked.id not in training:
+            chosen = [one for one in chosen if (one.id in training) == query.training]
+        for one in chosen:
+            actor.require(Permission.REPORT_VIEW, one.id)
+        depth = len(line_of(asked, known))
+        zone = ZoneInfo(asked.timezone) if asked.timezone else self._zone
+        return _Scope(
+            Days(query.first, query.last, zone),
+            chosen,
+            {one.id: len(line_of(one, known)) - depth for one in chosen},
+            training,
+        )
+
+    async def _campaigns(self, scope: _Scope) -> Sequence[Any]:
+        """Rows of `period_campaigns`."""
+        return await self._store.read("period_campaigns", accounts=scope.values["accounts"])
+
+    async def _read(
+        self, scope: _Scope, query: PeriodQuery, key: Callable[[int, str], Hashable]
+    ) -> Sums:
+        """The sums by what `key` makes of flow and provider."""
+        sums, values = Sums(automatic=query.automatic), scope.values
+        for flow, kind, klass, provider, late, n in await self._store.read(
+            "period_outcomes", **values
+        ):
+            sums.outcome(key(flow, provider), kind, klass, late, n)
+        for flow, kind, hit_class, provider, *counts in await self._store.read(
+            "period_engagement", **values
+        ):
+            sums.engaged(key(flow, provider), kind, hit_class, counts)
+        return sums
+
+
+def _together(_flow: int, _provider: str) -> Hashable:
+    return 0
+
+
+def _by_flow(flow: int, _provider: str) -> Hashable:
+    return flow
+
+
+def _by_provider(_flow: int, provider: str) -> Hashable:
+    return provider
+
+
+def _by_hour(scope: _Scope) -> dict[str, Any]:
+    values = scope.values
+    return {name: values[name] for name in ("accounts", "first_hour", "last_hour")}
+
+
+def _day_of(days: Days) -> Callable[[int], date]:
+    """The day of an hour; every hour is asked for several times."""
+    known: dict[int, date] = {}
+
+    def day_of(hour: int) -> date:
+        day = known.get(hour)
+        if day is None:
+            day = known[hour] = days.local(hour).date()
+        return day
+
+    return day_of
+
+
+def _place_of(days: Days) -> Callable[[int], tuple[int, int]]:
+    """Weekday and hour of the day of an hour."""
+    known: dict[int, tuple[int, int]] = {}
+
+    def place_of(hour: int) -> tuple[int, int]:
+        place = known.get(hour)
+        if place is None:
+            at = days.local(hour)
+            place = known[hour] = (at.weekday(), at.hour)
+        return place
+
+    return place_of
