@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from console.accounts.approvals.service import ApprovalService
+from console.accounts.incidents.register import IncidentRegister
 from console.accounts.values import Role
 from console.app.quota import connect_refunds
 from console.pages.approvals import ApprovalPages
@@ -61,14 +62,18 @@ class _Areas:
     """The pages, over an approval service of their own."""
 
     approvals: ApprovalService
+    register: IncidentRegister
 
     def __call__(self, world: World, _: Settings) -> Sequence[Area]:
         ids = IdGenerator(clock_ns=lambda: world.clock.now_ms() * 1_000_000)
         self.approvals = ApprovalService(world.store, ids, world.clock, world.trail)
         connect_refunds(world.bag, self.approvals)
+        self.register = IncidentRegister(
+            world.store, ids, world.clock, world.trail, notice_s=48 * 3600.0
+        )
         return (
             lambda app, renderer: RefundPages(
-                renderer, world.bag, self.approvals, world.trail
+                renderer, world.bag, self.approvals, world.trail, self.register
             ).add_routes(app),
             lambda app, renderer: ApprovalPages(renderer, self.approvals).add_routes(app),
         )

@@ -41,7 +41,9 @@ def account_area(services: Services) -> Area:
         ).add_routes(app)
         QuotaPages(renderer, quota, services.trail).add_routes(app)
         AuditPages(renderer, services.audit_log, verify).add_routes(app)
-        RefundPages(renderer, quota, services.approvals, services.trail).add_routes(app)
+        RefundPages(
+            renderer, quota, services.approvals, services.trail, services.areas.register
+        ).add_routes(app)
         ApprovalPages(renderer, services.approvals).add_routes(app)
         PrivacyPages(renderer, services.areas.privacy.persons).add_routes(app)
 

@@ -7,7 +7,9 @@ from console.accounts.audit import AuditTrail
 from console.accounts.authenticator import CredentialAuthenticator
 from console.accounts.exporting.operations import ExportOperations
 from console.accounts.incidents.operations import IncidentOperations
+from console.accounts.incidents.register import IncidentRegister
 from console.accounts.incidents.service import IncidentService
+from console.accounts.incidents.watch import DeadlineWatch
 from console.accounts.ports import Mailer
 from console.app.domains import DomainParts
 from console.app.privacy import PrivacyParts
@@ -46,6 +48,13 @@ class Areas:
         self.domains = DomainParts(foundation, trail, authenticator, key, find_account)
         self.webhooks = WebhookParts(foundation, trail, key, find_account)
         self.incidents = IncidentService(foundation.store, foundation.ids, foundation.clock, trail)
+        due = foundation.loaded.settings.incidents
+        self.register = IncidentRegister(
+            foundation.store, foundation.ids, foundation.clock, trail, notice_s=due.notice
+        )
+        self.deadlines = DeadlineWatch(
+            foundation.store, foundation.clock, self.register, (due.warn, due.warn_again)
+        )
         self.suppressions = SuppressionParts(foundation, trail, find_account)
         self.tracking = TrackingParts(foundation, trail, key, find_account)
         self.privacy = PrivacyParts(foundation, trail, find_account)
@@ -77,8 +86,10 @@ class Areas:
             self._foundation.store, mailer, language=server.language,
             url=str(server.public_url).rstrip("/"),
             support=self._foundation.loaded.settings.support.email or "",
+            timezone=server.timezone, clock=self._foundation.clock,
         )  # fmt: skip
         self.incidents.on_news = mails.incident_news
+        self.deadlines.on_due = mails.incident_due
         await self.webhooks.start(mails.webhook_disabled, metrics)
         await self.reports.start(metrics)
         self.templates.start(mailer)

@@ -47,6 +47,7 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "figure_hour": "sums of events",
         "figure_person": "an index of events",
         "flow_count": "sums of deliveries",
+        "incident_alert": "which mails were sent about deadlines",
         "hit": "raw requests, a table of work; what counted is in engagement",
         "idempotency": "keys of requests, kept for a day",
         "lane_state": "of the whole installation",

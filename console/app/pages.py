@@ -15,6 +15,7 @@ from console.pages.credentials import CredentialPages
 from console.pages.domains import DomainPages
 from console.pages.first_mail import FirstMailPages
 from console.pages.home import HomePage
+from console.pages.incidents import IncidentPages
 from console.pages.media import MediaLibraryPages
 from console.pages.rendering import Renderer
 from console.pages.search import SearchPages
@@ -64,7 +65,9 @@ def page_areas(services: Services, settings: Settings) -> Sequence[Area]:
     """Each adds its routes when the console is built."""
 
     def support(app: web.Application, renderer: Renderer) -> None:
-        SupportPages(renderer, services.areas.incidents, settings.support).add_routes(app)
+        areas, clock = services.areas, services.foundation.clock
+        SupportPages(renderer, areas.incidents, settings.support).add_routes(app)
+        IncidentPages(renderer, areas.incidents, areas.register, clock).add_routes(app)
 
     def sending(app: web.Application, renderer: Renderer) -> None:
         WebhookPages(renderer, services.areas.webhooks.service).add_routes(app)

@@ -95,6 +95,7 @@ class Server:
             chores=[
                 lambda: self.services.areas.privacy.tidy(),
                 lambda: self.services.areas.tracking.tidy(),
+                lambda: self.services.areas.deadlines.run(),
                 lambda: self.services.contacts.optin.tidy(),
             ],
             usage=lambda: self.services.usage,

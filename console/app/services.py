@@ -167,6 +167,7 @@ class Services:
         await self.trail.observe_ids()
         await self.approvals.observe_ids()
         await self.areas.incidents.observe_ids()
+        await self.areas.register.observe_ids()
         await self.areas.templates.service.observe_ids()
         await self.campaigns.book.observe_ids()
         await self.contacts.observe_ids()

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from console.accounts.actor import ActorKind
 from console.accounts.approvals.values import Approval
+from console.accounts.incidents.entries import Registered
 from console.accounts.incidents.values import Incident
 from console.accounts.ports import Mailer, SystemMail
 from console.accounts.sending.values import DomainStatus, RecordState
@@ -18,6 +20,7 @@ from console.pages.texts import Texts, load_texts
 from console.tracking.accounts import TrackingAccount
 from console.webhooks.values import Webhook
 from mta.model.address import parse_address
+from mta.model.clock import Clock, SystemClock
 from mta.model.errors import AddressSyntaxError, RelevoError
 from mta.store.base import Store
 
@@ -26,11 +29,21 @@ class AreaMails:
     """Writes to the people of the account who look after it; what cannot be sent is in the log."""
 
     def __init__(
-        self, store: Store, mailer: Mailer, *, language: str, url: str, support: str = ""
+        self,
+        store: Store,
+        mailer: Mailer,
+        *,
+        language: str,
+        url: str,
+        support: str = "",
+        timezone: str = "UTC",
+        clock: Clock | None = None,
     ) -> None:
         """`language` of the installation; `url` of the console, without a slash at the end;
-        `support`: the support's address, empty for none.
+        `support`: the support's address, empty for none; `timezone` of the installation.
         """
+        self._zone = ZoneInfo(timezone)
+        self._clock = clock or SystemClock()
         self._support = support
         self._store = store
         self._mailer = mailer
@@ -112,6 +125,35 @@ class AreaMails:
         known = dict(await self._store.read("account_people_languages", account=incident.account))
         chosen = [(one, known.get(one, "")) for one in dict.fromkeys(people)]
         await self._send(chosen, written, "incident")
+
+    async def incident_due(self, one: Registered, deadline_ms: int) -> None:
+        """To owners and administrators of the account and above, and the support: time runs out."""
+        incident = one.incident
+        left_ms = deadline_ms - self._clock.now_ms()
+
+        def written(texts: Texts) -> tuple[str, str]:
+            key = "warn_subject" if left_ms > 0 else "over_subject"
+            time = texts.duration(max(0, left_ms) / 1000)
+            text = texts(
+                "incidents.warn_text",
+                number=incident.number,
+                subject=incident.subject,
+                severity=texts(f"incidents.severity.{one.judgement.severity}"),
+                known=texts.moment(one.judgement.known_ms, self._zone),
+                deadline=texts.moment(deadline_ms, self._zone),
+                zone=self._zone,
+                link=f"{self._url}/incidents/{incident.number}",
+            )
+            return texts(f"incidents.{key}", number=incident.number, time=time), text
+
+        roles = json.dumps([Role.OWNER.value, Role.ADMINISTRATOR.value])
+        rows = await self._store.read(
+            "account_deciders", account=incident.account, besides=0, roles=roles
+        )
+        chosen = dict(rows)
+        if self._support:
+            chosen.setdefault(self._support, "")
+        await self._send(list(chosen.items()), written, "incident")
 
     async def campaign_stopped(self, campaign: Campaign) -> None:
         """To owners, administrators and senders: it paused or failed by itself."""

@@ -18,6 +18,7 @@ _PAGES: Mapping[str, str] = MappingProxyType(
         "automation": "/automations/",
         "campaign": "/campaigns/",
         "contact": "/contacts/",
+        "incident": "/incidents/",
         "list": "/lists/",
         "mail": "/activity/",
         "refund": "/refunds/",

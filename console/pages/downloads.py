@@ -19,10 +19,7 @@ async def send_csv(
 ) -> web.StreamResponse:
     """`name` without an ending; refusals of the first piece are raised before anything is sent."""
     name = _marked(request, name)
-    try:
-        first = await anext(pieces)
-    except StopAsyncIteration:
-        first = ()
+    first = await _first(pieces)
     response = web.StreamResponse(headers=_headers(name, "csv", "text/csv; charset=utf-8"))
     await response.prepare(request)
     await response.write(b"\xef\xbb\xbf" + csv_text([headings]).encode())  # Excel: it is UTF-8
@@ -42,7 +39,14 @@ async def send_xlsx(
 ) -> web.StreamResponse:
     """As `send_csv`; the file is made first, on the disk. Its sheet has the name, too."""
     name = _marked(request, name)
-    async with await workbook_of(name, headings, pieces, widths) as book:
+    first = await _first(pieces)  # what refuses does so before there is a file
+
+    async def all_pieces() -> Pieces:
+        yield first
+        async for rows in pieces:
+            yield rows
+
+    async with await workbook_of(name, headings, all_pieces(), widths) as book:
         response = web.StreamResponse(headers=_headers(name, "xlsx", XLSX))
         response.content_length = book.path.stat().st_size
         await response.prepare(request)
@@ -51,6 +55,13 @@ async def send_xlsx(
                 await response.write(chunk)
         await response.write_eof()
     return response
+
+
+async def _first(pieces: Pieces) -> Sequence[Sequence[Cell]]:
+    try:
+        return await anext(pieces)
+    except StopAsyncIteration:
+        return ()
 
 
 def _marked(request: web.Request, name: str) -> str:

@@ -123,6 +123,7 @@ SECTIONS = (
         "settings",
         (
             MenuItem("audit", "/audit", "shield-check", "audit.view"),
+            MenuItem("incidents", "/incidents", "alert-triangle", "audit.view"),
             MenuItem("privacy", "/privacy", "lock", "privacy.manage"),
             MenuItem("status", "/status", "activity"),
         ),

@@ -10,11 +10,12 @@ from console.accounts.approvals.service import ApprovalService
 from console.accounts.approvals.values import ApprovalKind
 from console.accounts.audit import AuditTrail
 from console.accounts.csv_text import Cell
+from console.accounts.incidents.register import IncidentRegister
 from console.accounts.permissions import Permission
 from console.accounts.quota.refund_values import ALWAYS_MS, Refund, RefundItem, RefundState
 from console.accounts.quota.service import QuotaService
 from console.accounts.signin.sessions import Session
-from console.pages.downloads import send_csv
+from console.pages.downloads import send_csv, send_xlsx
 from console.pages.forms import id_of, refusal, text_of
 from console.pages.refund_form import FIELDS, By, RefundForm, read_form
 from console.pages.rendering import Renderer
@@ -36,12 +37,18 @@ class RefundPages:
     """The list, the form with its count, one refund and its decision."""
 
     def __init__(
-        self, renderer: Renderer, quota: QuotaService, approvals: ApprovalService, trail: AuditTrail
+        self,
+        renderer: Renderer,
+        quota: QuotaService,
+        approvals: ApprovalService,
+        trail: AuditTrail,
+        register: IncidentRegister,
     ) -> None:
         self._renderer = renderer
         self._quota = quota
         self._approvals = approvals
         self._trail = trail
+        self._register = register
 
     def add_routes(self, app: web.Application) -> None:
         """All of them."""
@@ -50,6 +57,7 @@ class RefundPages:
         app.router.add_post("/refunds/new", self.propose)
         app.router.add_get(_ONE, self.show)
         app.router.add_get(_ONE + "/deliveries.csv", self.export)
+        app.router.add_get(_ONE + "/deliveries.xlsx", self.export)
         app.router.add_post(_ONE + "/decide", self.decide)
         app.router.add_post(_ONE + "/again", self.again)
 
@@ -183,7 +191,7 @@ class RefundPages:
         raise web.HTTPSeeOther(f"/refunds/{number}")
 
     async def export(self, request: web.Request) -> web.StreamResponse:
-        """The whole list as CSV, in pieces."""
+        """The whole list in pieces, as CSV or XLSX by the path."""
         session, number = session_of(request), _number(request)
         names = {a.id: a.name for a in session.accounts.values()}
 
@@ -192,7 +200,8 @@ class RefundPages:
             async for items in log.export(session.actor, number, self._trail):
                 yield [_cells(item, names) for item in items]
 
-        return await send_csv(request, f"refund-{number}", COLUMNS, pieces())
+        send = send_xlsx if request.path.endswith(".xlsx") else send_csv
+        return await send(request, f"refund-{number}", COLUMNS, pieces())
 
     async def _one(
         self, request: web.Request, *, problem: str = "", status: int = 200
@@ -207,6 +216,7 @@ class RefundPages:
             older = f"/refunds/{number}?after={items[PAGE - 1].delivery}#deliveries"
         values = {
             "refund": refund,
+            "causes": await self._register.causes(session.actor, number),
             "flow_name": (await log.names(session.actor, [refund])).get(refund.subject.flow, ""),
             "states": await log.states(session.actor, number),
             "items": items[:PAGE],

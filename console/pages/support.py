@@ -120,6 +120,7 @@ class SupportPages:
             "account_name": account.name if account is not None else "",
             "notes": notes,
             "steps": self._steps(session, incident),
+            "may_see_register": session.actor.may(Permission.AUDIT_VIEW, incident.account),
             "may_manage": session.actor.may(Permission.SETTINGS_MANAGE, incident.account),
             "text": text,
             "problem": problem,

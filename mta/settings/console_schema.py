@@ -21,6 +21,7 @@ from mta.settings.values import (
     OptionalPath,
     OptionalSecretUrl,
     Percent,
+    Seconds,
     Text,
 )
 
@@ -173,6 +174,21 @@ class Support(Table):
     email: OptionalAddress = setting("", "Mail address of the support.")
     phone: Text = setting("", "Telephone number of the support.")
     hours: Text = setting("", "When the support answers.")
+
+
+class Incidents(Table):
+    """How soon the authority is told of a security incident."""
+
+    notice: Seconds = setting(
+        "48h",
+        "Time from when a security incident became known to the notice to the authority for personal "
+        "data (Peru: Supreme Decree 016-2024-JUS).",
+        gt=0,
+    )
+    warn: Seconds = setting(
+        "24h", "How long before that deadline the people in charge are warned by mail.", ge=0
+    )
+    warn_again: Seconds = setting("6h", "The same once more; 0: not again.", ge=0)
 
 
 class Metrics(Table):

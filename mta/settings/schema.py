@@ -13,6 +13,7 @@ from mta.settings.console_schema import (
     Alerts,
     Campaigns,
     Console,
+    Incidents,
     Log,
     Metrics,
     Public,
@@ -198,6 +199,7 @@ class Settings(Table):
     retention: Retention = table("How long personal data is kept.")
     alerts: Alerts = table("Who is told when something is wrong.")
     support: Support = table("What the support page of the console shows.")
+    incidents: Incidents = table("How soon the authority is told of a security incident.")
     metrics: Metrics = table("Figures and health for monitoring.")
     log: Log = table("What is logged, to standard error.")
 

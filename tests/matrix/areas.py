@@ -1,18 +1,24 @@
 """Suppressions, webhooks, domains, incidents."""
 
+from console.accounts.incidents.entries import Judgement, Kind, Severity, Whom
 from console.accounts.incidents.values import Category, IncidentState
 from console.accounts.permissions import Permission
 from console.suppressions.files import FileRow
 from console.tracking.accounts import TrackingMode
 from tests.accounts_world import OPERATOR
+from tests.matrix.quota import _refund
 from tests.matrix.stand import Row, Stand
 
 WITHOUT_ACTOR = {
     "IncidentService.observe_ids": "at the start, gives nothing away",
+    "IncidentRegister.observe_ids": "at the start, gives nothing away",
     "SendingDomains.read_return_paths": "tells the running server alone",
 }
 
-INSIDE = {"IncidentService.may_move": "a question without effect"}
+INSIDE = {
+    "IncidentService.may_move": "a question without effect",
+    "IncidentRegister.countdown": "reckons, and asks nothing",
+}
 
 ADDRESS = "gone@example.com"
 
@@ -81,6 +87,57 @@ def _domains(verb: str):
 
 def _incidents(verb: str, *arguments):
     return lambda s, a, _n, made: getattr(s.services.areas.incidents, verb)(a, made, *arguments)
+
+
+def _register(verb: str, *arguments):
+    return lambda s, a, _n, made: getattr(s.services.areas.register, verb)(a, made, *arguments)
+
+
+async def _registered(stand, actor, _account, number):
+    return any(
+        one.incident.number == number for one in await stand.services.areas.register.page(actor)
+    )
+
+
+async def _registered_all(stand, actor, _account, number):
+    pieces = [piece async for piece in stand.services.areas.register.all(actor)]
+    return any(one.incident.number == number for piece in pieces for one in piece)
+
+
+async def _judgement(stand, account):
+    return Judgement(
+        Kind.SECURITY,
+        Severity.HIGH,
+        0,
+        stand.services.foundation.clock.now_ms(),
+        True,
+        "x",
+        "",
+        1,
+        "",
+    )
+
+
+async def _judged(stand, actor, _account, number):
+    judgement = await _judgement(stand, 0)
+    return await stand.services.areas.register.judge(actor, number, judgement)
+
+
+async def _with_refund(stand, account):
+    refund = await stand.once(f"linked refund {account}", lambda: _refund(stand, account))
+    incident = await _incident(stand, account)
+    await stand.services.areas.register.link(OPERATOR, incident, refund)
+    return incident, refund
+
+
+async def _causes_shown(stand, actor, _account, made):
+    found = await stand.services.areas.register.causes(actor, made[1])
+    return any(cause.number == made[0] for cause in found)
+
+
+async def _choices_shown(stand, actor, _account, made):
+    found = await stand.services.areas.register.refund_choices(actor)
+    return any(choice.id == made[1] for choice in found)
 
 
 async def _entries_shown(stand, actor, account, _):
@@ -218,5 +275,43 @@ ROWS = (
         Permission.SETTINGS_MANAGE,
         _incidents("move", IncidentState.CLOSED, "done"),
         make=_incident,
+    ),
+    Row("IncidentRegister.page", Permission.AUDIT_VIEW, _registered, make=_incident, lists=True),
+    Row("IncidentRegister.all", Permission.AUDIT_VIEW, _registered_all, make=_incident, lists=True),
+    Row("IncidentRegister.get", Permission.AUDIT_VIEW, _register("get"), make=_incident),
+    Row(
+        "IncidentRegister.judgements",
+        Permission.AUDIT_VIEW,
+        _register("judgements"),
+        make=_incident,
+    ),
+    Row("IncidentRegister.notices", Permission.AUDIT_VIEW, _register("notices"), make=_incident),
+    Row("IncidentRegister.refunds", Permission.AUDIT_VIEW, _register("refunds"), make=_incident),
+    Row("IncidentRegister.judge", Permission.SETTINGS_MANAGE, _judged, make=_incident),
+    Row(
+        "IncidentRegister.tell",
+        Permission.SETTINGS_MANAGE,
+        _register("tell", Whom.OTHER, "x", "mail", 1, ""),
+        make=_incident,
+    ),
+    Row(
+        "IncidentRegister.link",
+        Permission.SETTINGS_MANAGE,
+        lambda s, a, _n, made: s.services.areas.register.link(a, *made),
+        make=_with_refund,
+    ),
+    Row(
+        "IncidentRegister.causes",
+        Permission.ACCOUNT_VIEW,
+        _causes_shown,
+        make=_with_refund,
+        lists=True,
+    ),
+    Row(
+        "IncidentRegister.refund_choices",
+        Permission.QUOTA_VIEW,
+        _choices_shown,
+        make=_with_refund,
+        lists=True,
     ),
 )

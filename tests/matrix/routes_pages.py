@@ -72,6 +72,27 @@ ROWS = (
         "POST", "/support/{number}", Permission.ACCOUNT_VIEW, url="/support/{incident}",
         form={"text": "more"},
     ),
+    RouteRow("GET", "/incidents", Permission.AUDIT_VIEW),
+    RouteRow("GET", "/incidents.csv", Permission.EXPORT),
+    RouteRow("GET", "/incidents.xlsx", Permission.EXPORT),
+    RouteRow("GET", "/incidents/{number}", Permission.AUDIT_VIEW, url="/incidents/{incident}"),
+    RouteRow(
+        "GET", "/incidents/{number}/report", Permission.AUDIT_VIEW, url="/incidents/{incident}/report"
+    ),
+    RouteRow(
+        "POST", "/incidents/{number}/judge", Permission.SETTINGS_MANAGE,
+        url="/incidents/{incident}/judge",
+        form={"kind": "service", "severity": "low", "known": "2020-01-01T00:00", "happened": "x"},
+    ),
+    RouteRow(
+        "POST", "/incidents/{number}/tell", Permission.SETTINGS_MANAGE,
+        url="/incidents/{incident}/tell",
+        form={"whom": "other", "name": "x", "way": "mail", "told": "2020-01-01T00:00"},
+    ),
+    RouteRow(
+        "POST", "/incidents/{number}/link", Permission.SETTINGS_MANAGE,
+        url="/incidents/{incident}/link", form={"refund": "{refund}"},
+    ),
     RouteRow("GET", "/webhooks", Permission.WEBHOOK_VIEW),
     RouteRow(
         "POST", "/webhooks", Permission.WEBHOOK_MANAGE, form={"url": "https://x.example.org/"}
@@ -195,6 +216,10 @@ ROWS = (
     RouteRow(
         "GET", "/refunds/{id}/deliveries.csv", Permission.EXPORT,
         url="/refunds/{refund}/deliveries.csv",
+    ),
+    RouteRow(
+        "GET", "/refunds/{id}/deliveries.xlsx", Permission.EXPORT,
+        url="/refunds/{refund}/deliveries.xlsx",
     ),
     RouteRow(
         "POST", "/refunds/{id}/decide", Permission.REFUND_CONFIRM, url="/refunds/{refund}/decide",

@@ -126,6 +126,26 @@ TABLES = (
         "id:id incident=i.number author_kind author=author_name text state at=at_ms:time",
     ),
     table(
+        "incident_judgement",
+        "incident_judgement AS j CROSS JOIN incident AS i ON i.id = j.incident",
+        "id:id incident=i.number kind severity began_at=began_ms:time known_at=known_ms:time "
+        "needs_notice:flag happened data people measures author_kind author=author_name "
+        "at=at_ms:time",
+    ),
+    table(
+        "incident_notice",
+        "incident_notice AS n CROSS JOIN incident AS i ON i.id = n.incident",
+        "id:id incident=i.number whom name way told_at=told_ms:time text author_kind "
+        "author=author_name at=at_ms:time",
+    ),
+    table(
+        "incident_refund",
+        "incident_refund AS r CROSS JOIN incident AS i ON i.id = r.incident",
+        "incident=i.number refund:id author=author_name at=at_ms:time",
+        key=("incident", "refund"),
+        start=(0, 0),
+    ),
+    table(
         "door_usage",
         "door_usage AS u",
         "day account:id credential:id door requests accepted rejected errors recipients refused",
