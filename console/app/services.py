@@ -65,6 +65,7 @@ PACKAGES = (
     "console.privacy",
     "console.public",
     "console.reports",
+    "console.reports.evidence",
     "console.search",
     "console.templates",
     "console.tracking",
