@@ -153,6 +153,25 @@ def export_account(
     return exporting.write_export(load(config), int(begun["account"]), target, progress)
 
 
+def report_evidence(
+    config: Path,
+    account: str | None,
+    days: tuple[str, str],
+    target: Path,
+    language: str,
+    progress: Progress,
+) -> Mapping[str, Any]:
+    """Write what was sent from one day to another, beside the server or without one."""
+    from console.app import evidence
+
+    evidence.require_new(target)  # before the audit trail tells of it
+    named = {"from": days[0], "to": days[1], **({} if account is None else {"account": account})}
+    begun = run_operation(config, "evidence.begin", named)
+    loaded = load(config)
+    job = evidence.job_of(loaded, int(begun["account"]), days, language)
+    return evidence.write_evidence(job, target, progress)
+
+
 def restore(config: Path, source: Path, progress: Progress) -> Mapping[str, Any]:
     """Put a backup in place, with everything on hold."""
     from console.app import keeping

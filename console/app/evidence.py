@@ -7,12 +7,14 @@ is on standard output, a line of JSON each, and ends with what was made.
 
 import asyncio
 import hashlib
+import importlib.metadata
 import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -26,7 +28,9 @@ from console.pages.texts import load_texts
 from console.reports.evidence.gathering import Asked, Gatherer
 from console.reports.evidence.sheets import write_sheets
 from console.reports.evidence.values import Period
+from mta.model.clock import SystemClock
 from mta.model.errors import PermanentError
+from mta.settings.loading import Loaded
 from mta.store.snapshot import StoreSnapshot
 
 Progress = Callable[[int, int], None]  # rows so far, about so many in all
@@ -61,6 +65,34 @@ class MadeEvidence:
     files: Mapping[str, str]  # path to SHA-256
 
 
+def job_of(loaded: Loaded, account: int, days: tuple[str, str], language: str) -> EvidenceJob:
+    """What to make of this installation, without files yet."""
+    server = loaded.settings.server
+    return EvidenceJob(
+        str(server.data_dir), account, *days, server.timezone, SystemClock().now_ms(),
+        server.hostname, importlib.metadata.version("relevo"), language, 0, "", "",
+    )  # fmt: skip
+
+
+def require_new(path: Path) -> None:
+    """Raise `PermanentError` when there is something: nothing is written over."""
+    if path.exists():
+        raise PermanentError(f"{path}: exists already")
+
+
+def write_evidence(
+    job: EvidenceJob, target: Path, told: Callable[[str, int, int], None]
+) -> Mapping[str, Any]:
+    """One file, of the kind that its ending says; gives what was written."""
+    place = str(target)
+    placed = replace(job, pdf=place) if target.suffix == ".pdf" else replace(job, xlsx=place)
+    made = make_evidence(placed, partial(told, "reading"))
+    return {
+        "account": str(job.account), "path": str(target), "rows": made.rows,
+        "digest": made.digest, "sha256": made.files[str(target)],
+    }  # fmt: skip
+
+
 def make_evidence(job: EvidenceJob, progress: Progress) -> MadeEvidence:
     """Write the files, each whole or not at all.
 
@@ -69,8 +101,7 @@ def make_evidence(job: EvidenceJob, progress: Progress) -> MadeEvidence:
     texts = load_texts()[job.language]
     pdf, xlsx = (Path(name) if name else None for name in (job.pdf, job.xlsx))
     for path in filter(None, (pdf, xlsx)):
-        if path.exists():
-            raise PermanentError(f"{path}: exists already")
+        require_new(path)
     packages = ("mta.spool", "mta.engine", *PACKAGES)
     with StoreSnapshot.open(Path(job.data_dir), packages) as store:
         store.prepare()

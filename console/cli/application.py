@@ -46,6 +46,19 @@ class Application(Protocol):
         """`path`, `bytes`, `sha256`, and the `files` in it."""
         ...
 
+    def report_evidence(
+        self,
+        config: Path,
+        account: str | None,
+        days: tuple[str, str],
+        target: Path,
+        language: str,
+        progress: Progress,
+        /,
+    ) -> Mapping[str, Any]:
+        """`account`, `path`, `rows`, `digest` of the rows, `sha256` of the file."""
+        ...
+
     def restore(self, config: Path, source: Path, progress: Progress, /) -> Mapping[str, Any]:
         """`data_dir`, and what is in place now."""
         ...

@@ -25,6 +25,7 @@ from console.cli.output import escape
 from console.cli.privacy import person
 from console.cli.quota import contract, quota, training
 from console.cli.report import report
+from console.cli.report_evidence import evidence
 from console.cli.selfbench import bench
 from console.cli.send import send
 from console.cli.server import check, init, sandbox, serve, version
@@ -104,6 +105,7 @@ for _command in (
     version,
 ):
     relevo.add_command(_command)
+report.add_command(evidence)
 
 
 def main() -> None:
