@@ -4,13 +4,16 @@ from aiohttp import web
 
 from console.app.services import Services
 from console.pages.api_use import ApiUsePages
+from console.pages.compliance import CompliancePages
+from console.pages.compliance_facts import Support
 from console.pages.deliverability import DeliverabilityPages
 from console.pages.rendering import Renderer
 from console.web.application import Area
+from mta.settings.schema import Settings
 
 
-def report_area(services: Services) -> Area:
-    """Use of the API, and how mail arrives."""
+def report_area(services: Services, settings: Settings) -> Area:
+    """Use of the API, how mail arrives, the contract clause by clause."""
 
     def add(app: web.Application, renderer: Renderer) -> None:
         base, areas = services.foundation, services.areas
@@ -19,5 +22,8 @@ def report_area(services: Services) -> Area:
             renderer, areas.reports.figures, areas.domains.service, services.lanes,
             areas.suppressions.service, base.clock,
         ).add_routes(app)  # fmt: skip
+        help_ = settings.support
+        support = Support(help_.email or "", help_.phone or "", help_.hours or "")
+        CompliancePages(renderer, services.compliance, support, base.clock).add_routes(app)
 
     return add

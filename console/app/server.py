@@ -297,7 +297,7 @@ class Server:
                 home_area(engine, self.services),
                 contact_area(self.services),
                 campaign_area(self.services),
-                report_area(self.services),
+                report_area(self.services, self.settings),
                 activity_area(engine, self.services, self.settings),
                 self.public.console_area,
             ],

@@ -34,7 +34,9 @@ from console.app.contacts import ContactParts
 from console.app.people import PeopleParts
 from console.app.quota import bag_operations, connect_refunds, make_quota, make_quota_sealer
 from console.campaigns.operations import CampaignOperations
+from console.reports.compliance import ComplianceService
 from console.reports.lanes import LaneService
+from console.tracking.reader import EngagementReader
 from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.operations import QueueOperations
 from mta.engine.port import DispatcherPort
@@ -147,6 +149,9 @@ class Services:
             Templates(self.areas.templates.service, self.areas.templates.media),
         )  # fmt: skip
         self.lanes = LaneService(store, foundation.sites, port)
+        self.compliance = ComplianceService(
+            store, self.quota.contracts, self.areas.reports.figures, EngagementReader(store)
+        )
         operations = CampaignOperations(self.campaigns.service, self._find_account)
         self._campaign_operations = operations.operations()
         self.queue = QueueOperations(

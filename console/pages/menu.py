@@ -122,6 +122,7 @@ SECTIONS = (
     MenuSection(
         "settings",
         (
+            MenuItem("compliance", "/compliance", "circle-check", "audit.view"),
             MenuItem("audit", "/audit", "shield-check", "audit.view"),
             MenuItem("incidents", "/incidents", "alert-triangle", "audit.view"),
             MenuItem("privacy", "/privacy", "lock", "privacy.manage"),

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -12,6 +13,11 @@ import pytest_asyncio
 
 from console.accounts.usage.counters import Result
 from console.accounts.values import Role
+from console.pages.compliance import WHERE
+from console.pages.compliance_facts import TELLERS, Support, View
+from console.pages.menu import SECTIONS
+from console.pages.texts import load_texts
+from console.reports.compliance import CampaignFacts
 from console.reports.lanes import Holder, LaneService
 from mta.engine.port import SiteView
 from mta.model.clock import ManualClock
@@ -24,6 +30,7 @@ from tests.web_world import sign_in
 from tests.whole_server import EMAIL, PASSWORD, Whole, open_whole
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+MADE = {item.key for section in SECTIONS for item in section.items}
 VIEWER, EDITOR = "mira@example.org", "edita@example.org"
 
 
@@ -130,3 +137,43 @@ class Port:
 
     def site_views(self) -> list[SiteView]:
         return self.views
+
+
+@pytest.mark.parametrize("letter", "abcdefghijklmnopqrstuv")
+async def test_every_clause_has_words_a_teller_and_a_place(letter: str):
+    for texts in load_texts().values():
+        assert texts(f"compliance.{letter}.title")
+        assert texts(f"compliance.{letter}.words")
+        assert all(f"menu.{key}" in texts.by_key for key in WHERE[letter] if key in MADE)
+    assert letter in TELLERS
+
+
+async def test_T_s_the_matrix_tells_the_contract_and_says_honestly_what_there_is_nothing_of(
+    whole: Whole,
+):
+    async with person(whole) as ana:
+        rows = {row[0]: row[4] for row in (await table(ana, "/compliance.csv"))[1:]}
+        assert set(rows) == {f"T-{letter}" for letter in "abcdefghijklmnopqrstuv"}
+        assert rows["T-s"].startswith("Contrato 2026: 4\N{NARROW NO-BREAK SPACE}000")
+        assert "365 días" in rows["T-s"]
+        assert rows["T-q"] == rows["T-j"] == "Todavía nada."
+        said = words(await page(ana, "/compliance"))
+        assert "Destinatarios por la API: 30" in said
+        assert "T-d 300 000 correos por hora" in said
+    async with person(whole, VIEWER) as viewer:
+        assert "/compliance" not in await page(viewer, "/reports/api")
+        await page(viewer, "/compliance", 403)
+
+
+async def test_T_d_the_matrix_tells_the_measured_pace_of_each_campaign(whole: Whole):
+    row = (
+        77, whole.account, "Gran boletín", "finished", 300_000, 412_000, 2_620_000, 1, 0, 1, 1, 7,
+    )  # fmt: skip
+    found = await whole.services.compliance.gather(OPERATOR, whole.account)
+    campaign = CampaignFacts(row[0], *row[2:])
+    texts = load_texts()["es"]
+    view = View(texts, replace(found, campaigns=[campaign]), Support("", "", ""), str)
+    (fact,) = TELLERS["d"](view)
+    assert fact.href == "/campaigns/77/report"
+    said = fact.text.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{NO-BREAK SPACE}", " ")
+    assert said == "Gran boletín: 300 000 destinatarios en 43 min 40 s, 412 000 por hora"

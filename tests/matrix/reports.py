@@ -77,6 +77,10 @@ ROWS = (
         lambda s, a, _n, flow: s.services.areas.reports.causes.top(a, flow), make=_flow,
     ),
     Row(
+        "ComplianceService.gather", Permission.AUDIT_VIEW,
+        lambda s, a, n, _: s.services.compliance.gather(a, n),
+    ),
+    Row(
         "LaneService.of_account", Permission.REPORT_VIEW,
         lambda s, a, n, _: s.services.lanes.of_account(a, n),
     ),

@@ -323,6 +323,8 @@ ROWS = (
     RouteRow("GET", "/campaigns/calendar", Permission.CAMPAIGN_VIEW),
     RouteRow("GET", "/reports", Permission.REPORT_VIEW),
     RouteRow("GET", "/reports/providers", Permission.REPORT_VIEW),
+    RouteRow("GET", "/compliance", Permission.AUDIT_VIEW),
+    RouteRow("GET", "/compliance.{kind}", Permission.AUDIT_VIEW, url="/compliance.csv"),
     RouteRow("GET", "/deliverability", Permission.REPORT_VIEW),
     RouteRow("GET", "/deliverability.{kind}", Permission.EXPORT, url="/deliverability.xlsx"),
     RouteRow("GET", "/reports/api", Permission.REPORT_VIEW),
