@@ -183,6 +183,14 @@ class CredentialAuthenticator:
             return frozenset()
         return entry.scopes
 
+    def sender_domains_of(self, credential: int) -> frozenset[str]:
+        """Where a credential may send from; nothing when it is not accepted any more."""
+        return (
+            self._by_credential[credential].identity.sender_domains
+            if self.scopes_of(credential)
+            else frozenset()
+        )
+
     def _admit(self, entry: _Entry, username: str, peer: str, refusal: str) -> Identity | None:
         if refusal:
             return self._refuse(username, peer, refusal)

@@ -133,6 +133,10 @@ class CredentialService:
         await self._authenticator.refresh(old.id)
         return new
 
+    def sender_domains(self, credential: Credential) -> frozenset[str]:
+        """What it may send from; nothing once it is not accepted any more."""
+        return self._authenticator.sender_domains_of(credential.id)
+
     def status_of(self, credential: Credential) -> str:
         """`active`, `replaced` (still works for its overlap), `expired` or `revoked`."""
         if credential.state is not State.ACTIVE:

@@ -83,7 +83,7 @@ class CredentialPages:
         given["scopes"] = [str(scope) for scope in form.getall("scopes", [])]
         try:
             limits = read_limits(given)
-            expires_ms = read_expiry(str(given.get("expires", "")), self._facts["zone"])
+            expires_ms = read_expiry(str(given.get("expires", "")), self._renderer.zone_of(request))
             new = await self._credentials.add(
                 session.actor, account, str(given.get("name", "")), limits, expires_ms=expires_ms
             )
@@ -143,7 +143,13 @@ class CredentialPages:
 
     def _secret(self, request: web.Request, new: NewCredential) -> web.Response:
         is_test = Scope.TEST in new.credential.limits.scopes
-        values = {"new": new, "facts": self._facts, "is_test": is_test}
+        domains = self._credentials.sender_domains(new.credential)
+        values = {
+            "new": new,
+            "facts": self._facts,
+            "is_test": is_test,
+            "domain": min(domains, default=""),
+        }
         return self._renderer.page(request, "credential_secret.html", values)
 
 
@@ -185,11 +191,11 @@ def read_limits(given: Mapping[str, Any]) -> Limits:
     )
 
 
-def read_expiry(text: str, zone: str) -> int:
+def read_expiry(text: str, zone: ZoneInfo) -> int:
     """The end of a day in that zone as milliseconds; 0 for none. Raises `FieldProblem`."""
     if not text.strip():
         return 0
-    day = day_in(text.strip(), ZoneInfo(zone))
+    day = day_in(text.strip(), zone)
     if day is None:
         raise FieldProblem("expires", "credentials.bad_date")
     end = day + timedelta(days=1)

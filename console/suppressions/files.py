@@ -8,9 +8,10 @@ takes away again.
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,14 @@ _COLUMNS: Mapping[str, str] = MappingProxyType(
         "expires": "expires", "vence": "expires",
     }
 )  # fmt: skip
+_SCOPES: Mapping[str, str] = MappingProxyType(
+    {
+        "todo": "all", "todos": "all", "todo el correo": "all", "all mail": "all",
+        "comercial": "commercial", "campañas": "commercial", "campaigns": "commercial",
+        "campañas y automáticos": "commercial", "campaigns and automated mail": "commercial",
+    }
+)  # fmt: skip
+_DAY = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")  # as Peru writes it
 # Also in full width, which some spreadsheets read as the same.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -90,13 +99,28 @@ def _cell(cells: Sequence[str], columns: Mapping[str, int], name: str) -> str:
 
 
 def read_day(text: str, zone: ZoneInfo) -> int:
-    """Milliseconds of a date or a date and time; 0 for nothing. Raises `ValueError`."""
+    """Milliseconds of a date (31/01/2027 too) or a date and time; 0 for nothing.
+
+    Raises `ValueError`.
+    """
     if not text:
         return 0
-    moment = datetime.fromisoformat(text)
+    day = _DAY.fullmatch(text)
+    try:
+        if day is not None:
+            moment = datetime.combine(date(int(day[3]), int(day[2]), int(day[1])), time())
+        else:
+            moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"date {text[:40]!r}: expected 2027-01-31 or 31/01/2027") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
     return round(moment.timestamp() * 1000)
+
+
+def scope_in(text: str) -> str:
+    """The name of a scope that a file says in Spanish or English; any other text as it is."""
+    return _SCOPES.get(text.lower(), text.lower())
 
 
 def guarded(cell: str) -> str:

@@ -4,6 +4,7 @@ Every change is durable when its call returns, and holds for the next mail. An a
 `EVERYWHERE` stands for entries that hold for everybody: operators only.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ import orjson
 from console.accounts.actor import Actor, NotPermitted
 from console.accounts.audit import AuditTrail
 from console.accounts.permissions import Permission
-from console.suppressions.files import HEADER, FileRow, csv_line, entry_line, read_day
+from console.suppressions.files import HEADER, FileRow, csv_line, entry_line, read_day, scope_in
 from console.suppressions.masking import masked, pseudonym
 from mta.model.address import parse_address
 from mta.model.clock import Clock
@@ -196,7 +197,9 @@ class SuppressionService:
         """Add the lines of a file, some thousand at a time; wrong ones are told, the rest is added."""
         _require(actor, Permission.SUPPRESSION_MANAGE, account)
         entries, errors = [], []
-        for row in rows:
+        for n, row in enumerate(rows):
+            if n % 100 == 99:  # a large file holds up nobody's mail
+                await asyncio.sleep(0)
             try:
                 entries.append(self._entry_of(actor, account, row))
             except (AddressSyntaxError, ValueError) as error:
@@ -211,9 +214,10 @@ class SuppressionService:
         return Imported(len(entries), errors)
 
     def _entry_of(self, actor: Actor, account: int, row: FileRow) -> NewEntry:
-        if row.scope and row.scope not in tuple(Scope):
+        named = scope_in(row.scope)
+        if named and named not in tuple(Scope):
             raise ValueError(f"scope {row.scope[:40]!r}: expected {' or '.join(Scope)}")
-        scope = Scope(row.scope) if row.scope else Reason.IMPORT.scope
+        scope = Scope(named) if named else Reason.IMPORT.scope
         expires_ms = read_day(row.expires, self._zone)
         if expires_ms and expires_ms <= self._clock.now_ms():
             raise ValueError("the entry has expired already")

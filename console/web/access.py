@@ -19,6 +19,8 @@ from console.pages.media import MAX_BODY as MAX_MEDIA
 from console.pages.media import UPLOAD as MEDIA
 from console.pages.sandbox import FRAGMENT_HEADER
 from console.pages.sessions import SESSION, cookie_name, set_cookie
+from console.pages.suppressions import IMPORT
+from console.pages.suppressions import MAX_FILE as MAX_SUPPRESSIONS
 from console.pages.template_parts import MAX_FORM as MAX_CODE
 from console.web.forwarded import Handler
 
@@ -43,6 +45,7 @@ LARGE_BODIES = MappingProxyType(
     {
         MEDIA: MAX_MEDIA,
         CHOOSE: MAX_MEDIA,
+        IMPORT: MAX_SUPPRESSIONS,
         "/templates/{id}": MAX_CODE,
         "/templates/{id}/draft": MAX_CODE,
         "/campaigns/{id}/content": MAX_CODE,

@@ -24,7 +24,6 @@ NO_PAGES = re.compile(
     r"|/frame$|/html$|/source$|/parts/|/live/events$|^/sandbox/live$|^/campaigns/running$"
     r"|^/login/code$"  # only between password and code
     r"|/choose$"  # a part of the editors
-    r"|/choose$"  # a part of the editors
     r"|^/c/"  # leads elsewhere
 )
 OVER = ("", "/history", "/live", "/recipients", "/report")  # of a campaign that was sent
@@ -121,6 +120,7 @@ async def wrong_with(person: Clicks, look: Look, route: str, path: str) -> list[
             excess: page.scrollWidth - page.clientWidth, title: document.title,
             h1: document.querySelectorAll("h1").length, language: page.lang, outside,
             raw: seen.match(/\\b(undefined|None|NaN|\\[object)\\b|\\b[a-z]+(_[a-z]+)?\\.[a-z_]+\\.[a-z_]+\\b(?<!\\.(example|com|org|test|pe|net|gob|xlsx|csv))(?=\\s|$)/g) ?? [],
+            inside: page.outerHTML.match(/object( |%20)at( |%20)0x|[?&]\\w+=None\\b|value="None"/g) ?? [],
             status: performance.getEntriesByType("navigation")[0].responseStatus,
         };"""
     )
@@ -136,6 +136,7 @@ async def wrong_with(person: Clicks, look: Look, route: str, path: str) -> list[
     if said["status"] != 200 and not route.endswith("{token}"):
         found.append(f"status {said['status']}")
     found += [f"shows {raw!r}" for raw in said["raw"] if "example" not in raw]
+    found += [f"has {raw!r} in a link or field" for raw in said["inside"]]
     found += [
         f"complaint: {c}" for c in await browser.complaints() if f" {said['status']} " not in c
     ]

@@ -10,7 +10,7 @@ import pytest
 from console.accounts.values import Role
 from console.pages.suppressions import SuppressionPages
 from console.suppressions.service import SuppressionService
-from console.web.application import Area
+from console.web.application import MAX_REQUEST_BYTES, Area
 from mta.settings.schema import Settings
 from mta.store.work import Rows
 from mta.suppression.lists import SuppressionLists
@@ -100,6 +100,16 @@ async def test_a_file_comes_in_and_the_list_goes_out(web):
             assert response.headers["Content-Disposition"].startswith("attachment")
             body = (await response.read()).decode("utf-8-sig")
         assert body.splitlines()[1].startswith("a@x.org,import,all,'=1+1,")
+
+
+async def test_a_file_may_be_larger_than_other_forms(web):
+    lines = "".join(f"persona{n}.{'x' * 40}@example.org\n" for n in range(2_000))
+    async with web.signed_in() as browser:
+        data = aiohttp.FormData()
+        data.add_field("file", lines, filename="bajas.csv")
+        assert len(lines) > MAX_REQUEST_BYTES
+        status, page = await post(browser, f"{PATH}/import", data)
+        assert (status, "Se agregaron 2000 direcciones." in page) == (200, True)
 
 
 async def test_what_a_storm_held_waits_for_a_decision(web):

@@ -12,6 +12,7 @@ from console.accounts.audit import AuditTrail
 from console.accounts.audit.chain import ChainKey
 from console.accounts.permissions import PERMISSIONS
 from console.accounts.values import Role
+from console.reasons import said
 from console.suppressions.files import FileRow, csv_line, decoded, read_rows
 from console.suppressions.service import SuppressionService
 from mta.model.clock import ManualClock
@@ -184,6 +185,24 @@ async def test_a_file_is_taken_line_by_line_and_wrong_lines_are_told(stand):
     by_address = {e.address: e for e in await stand.service.entries(OPERATOR)}
     assert by_address["+d@x.org"].note == "=1+1"
     assert by_address["+d@x.org"].expires_ms == 4102376400000  # midnight in Lima
+
+
+@pytest.mark.parametrize(("scope", "day"), [
+    ("campañas", "31/12/2099"), ("Comercial", "31-12-2099"), ("COMMERCIAL", "2099-12-31"), ("Campaigns", "31.12.2099"),
+])  # fmt: skip
+async def test_scopes_and_days_of_a_file_are_written_as_people_write_them(stand, scope, day):
+    rows = list(read_rows(["correo;alcance;vence\n", f"a@x.org;{scope};{day}\n"]))
+    assert (await stand.service.import_rows(OPERATOR, ACCOUNT, rows)).errors == []
+    (entry,) = await stand.service.entries(OPERATOR)
+    assert (entry.scope, entry.expires_ms) == (Scope.COMMERCIAL, 4102376400000)
+
+
+async def test_a_wrong_day_or_scope_of_a_file_is_told_in_spanish(stand):
+    lines = ["correo;alcance;vence\n", "a@x.org;;31/31/2099\n", "a@x.org;algo;\n"]
+    done = await stand.service.import_rows(OPERATOR, ACCOUNT, list(read_rows(lines)))
+    assert [said(e.why, "es", "") for e in done.errors] == [
+        "fecha '31/31/2099': se espera 31/01/2027 o 2027-01-31", "alcance 'algo': se espera «todo» o «campañas»",
+    ]  # fmt: skip
 
 
 async def test_an_export_can_be_imported_and_holds_no_formula(stand):
