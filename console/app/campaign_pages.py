@@ -28,10 +28,13 @@ def campaign_area(services: Services) -> Area:
         base, campaigns, reports = services.foundation, services.campaigns, services.areas.reports
         # Their paths have more words than `/campaigns/{id}/{action}`, which comes last.
         templates = services.areas.templates
-        CampaignWizardPages(
+        wizard = CampaignWizardPages(
             renderer, campaigns.service, partial(design_of, templates.service), templates.media
+        )
+        wizard.add_routes(app)
+        CampaignDesignPages(
+            renderer, campaigns.service, templates.service, wizard.show_content
         ).add_routes(app)
-        CampaignDesignPages(renderer, campaigns.service, templates.service).add_routes(app)
         CampaignPreviewPages(renderer, campaigns.service, templates.public_url).add_routes(app)
         CampaignPacePages(renderer, campaigns.service).add_routes(app)
         contacts = services.contacts

@@ -4,7 +4,7 @@ What is chosen is compiled into the campaign's own content: a template that chan
 campaign. The design's key stays beside the slots, so that they can be filled in again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from aiohttp import web
@@ -18,7 +18,7 @@ from console.pages.campaign_words import TONES, campaign_of
 from console.pages.forms import id_of, text_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
-from console.pages.template_parts import files_of
+from console.pages.template_parts import files_of, said
 from console.templates.composing import CompiledDraft
 from console.templates.designs import MAX_SLOT, Design
 from console.templates.service import TemplateService
@@ -37,7 +37,10 @@ class CampaignDesignPages:
         renderer: Renderer,
         campaigns: CampaignService,
         templates: TemplateService,
+        show_content: Callable[..., Awaitable[web.Response]],
     ) -> None:
+        """`show_content(request, campaign, problem=…, status=…)` is the page of the slots."""
+        self._show_content = show_content
         self._renderer = renderer
         self._campaigns = campaigns
         self._templates = templates
@@ -68,7 +71,8 @@ class CampaignDesignPages:
         except (NotPermitted, NotVisible):
             raise
         except PermanentError as error:
-            return await self._page(request, campaign, problem=str(error), status=422)
+            problem, _ = said(self._renderer.texts(request), error)
+            return await self._page(request, campaign, problem=problem, status=422)
         raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/content")
 
     async def fill(self, request: web.Request) -> web.StreamResponse:
@@ -102,8 +106,11 @@ class CampaignDesignPages:
         except (NotPermitted, NotVisible):
             raise
         except PermanentError as error:
-            session_of(request).tell(str(error), tone="bad")
-            raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/content") from None
+            typed = replace(content, subject=draft.subject, slots={**slots, DESIGN: design.key})
+            problem, _ = said(self._renderer.texts(request), error)
+            return await self._show_content(
+                request, replace(campaign, content=typed), problem=problem, status=422
+            )
         if form.get("do") == "test":
             await test_myself(request, self._renderer, self._campaigns, campaign.id)
         where = "content" if form.get("do") in ("look", "test") else "send"

@@ -17,6 +17,7 @@ from console.pages.account_switch import current_account
 from console.pages.campaign_wizard import STEPS
 from console.pages.campaign_words import TONES, campaign_of
 from console.pages.forms import id_of, refusal, text_of
+from console.pages.imports import OUTCOMES
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
 from console.pages.streaming import FileForm, file_of
@@ -133,7 +134,11 @@ class CampaignFilePages:
         problem = await refusal(self._campaigns.set_audience(session.actor, campaign.id, audience))
         if problem:
             return await self._page(request, campaign, upload, problem=problem, status=422)
-        session.tell(texts.count("audience.taken", count))
+        left_out = sum(upload.counts.get(key, 0) for key in OUTCOMES)
+        told = texts.count("audience.taken", count)
+        if left_out > 0:
+            told += " " + texts.count("audience.left_out", left_out)
+        session.tell(told)
         if "HX-Request" in request.headers:
             return web.Response(headers={"HX-Redirect": _next(campaign)})
         raise web.HTTPSeeOther(_next(campaign))

@@ -83,7 +83,7 @@ class CampaignWizardPages:
 
     async def content(self, request: web.Request) -> web.Response:
         """What it says."""
-        return await self._content(request, await campaign_of(request, self._campaigns))
+        return await self.show_content(request, await campaign_of(request, self._campaigns))
 
     async def save_content(self, request: web.Request) -> web.StreamResponse:
         """Keep it, and go on to the last step."""
@@ -110,7 +110,7 @@ class CampaignWizardPages:
         )
         if problem:
             shown = replace(campaign, content=content)
-            return await self._content(request, shown, problem=problem, status=422)
+            return await self.show_content(request, shown, problem=problem, status=422)
         if form.get("do") == "test":
             await test_myself(request, self._renderer, self._campaigns, campaign.id)
             raise web.HTTPSeeOther(f"/campaigns/{campaign.id}/content")
@@ -169,12 +169,14 @@ class CampaignWizardPages:
             return 0
         return round(at.timestamp() * 1000)
 
-    async def _content(
+    async def show_content(
         self, request: web.Request, campaign: Campaign, *, problem: str = "", status: int = 200
     ) -> web.Response:
+        """The page of the content, with what stands in `campaign`."""
         values = {
             **self._frame(campaign, "content"),
             "problem": problem,
+            "row": 1 if self._shows_rows(request, campaign) else 0,
             "files": await self._files(session_of(request).actor, campaign),
             "design": None if request.query.get("write") else self._design_of(campaign.content),
         }
@@ -216,6 +218,12 @@ class CampaignWizardPages:
             return await self._media.named(actor, campaign.account, campaign.content.files)
         except (NotPermitted, NotVisible):
             return ()
+
+    @staticmethod
+    def _shows_rows(request: web.Request, campaign: Campaign) -> bool:
+        """Whether the preview is that of the first recipient: no sample knows what a file has."""
+        may = session_of(request).actor.may(Permission.CAMPAIGN_TEST, campaign.account)
+        return may and campaign.audience.is_complete
 
     @staticmethod
     def _frame(campaign: Campaign, step: str) -> dict[str, Any]:

@@ -33,7 +33,6 @@ class ConsentPages:
         """All of them."""
         app.router.add_get("/consents", self.list)
         app.router.add_get("/consents/export.csv", self.export)
-        app.router.add_post("/lists/{id}/optin", self.configure)
         app.router.add_post("/lists/{id}/ask", self.ask)
 
     async def list(self, request: web.Request) -> web.Response:
@@ -74,19 +73,6 @@ class ConsentPages:
         texts = self._renderer.texts(request)
         headings = [texts(f"optin.column.{name}") for name in _COLUMNS]
         return await send_csv(request, "consents", headings, pieces())
-
-    async def configure(self, request: web.Request) -> web.StreamResponse:
-        """How a list asks from now on."""
-        session, form, number = session_of(request), await request.post(), _number(request)
-        work = self._optin.configure(
-            session.actor, number, optin=text_of(form, "optin", 10),
-            is_open=bool(form.get("open")), text=text_of(form, "text", 2_001),
-        )  # fmt: skip
-        if problem := await refusal(work):
-            session.tell(problem, tone="bad")
-        else:
-            session.tell(self._renderer.texts(request)("contacts.saved"))
-        raise web.HTTPSeeOther(f"/lists/{number}")
 
     async def ask(self, request: web.Request) -> web.StreamResponse:
         """Mail one member, or all whom nobody asked yet."""

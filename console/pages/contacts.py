@@ -1,6 +1,7 @@
 """`/contacts` and `/lists`: people an account writes to, and the lists that they are on."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -48,6 +49,7 @@ class ContactPages:
         app.router.add_post("/lists/{id}", self.change_list)
         app.router.add_post("/lists/{id}/members", self.enlist)
         app.router.add_post("/lists/{id}/leave", self.delist)
+        app.router.add_post("/lists/{id}/optin", self.configure)
 
     # -- contacts ------------------------------------------------------------------------------
 
@@ -186,7 +188,9 @@ class ContactPages:
             description=text_of(form, "description", 1000), is_archived=bool(form.get("archive")),
         )  # fmt: skip
         if problem := await refusal(work):
-            return await self._members(request, problem=problem)
+            typed = {"name": text_of(form, "name", 200)}
+            typed["description"] = text_of(form, "description", 1000)
+            return await self._members(request, problem=problem, typed=typed)
         raise web.HTTPSeeOther("/lists" if form.get("archive") else f"/lists/{number}")
 
     async def enlist(self, request: web.Request) -> web.StreamResponse:
@@ -201,7 +205,21 @@ class ContactPages:
             await self._contacts.enlist(session.actor, number, [contact.id])
 
         if problem := await refusal(work()):
-            return await self._members(request, problem=problem)
+            typed = {"email": text_of(form, "email")}
+            return await self._members(request, problem=problem, typed=typed)
+        raise web.HTTPSeeOther(f"/lists/{number}")
+
+    async def configure(self, request: web.Request) -> web.StreamResponse:
+        """How a list asks from now on."""
+        session, form, number = session_of(request), await request.post(), _number(request)
+        optin, is_open = text_of(form, "optin", 10), bool(form.get("open"))
+        text = text_of(form, "text", 2_001)
+        work = self._optin.configure(session.actor, number, optin=optin, is_open=is_open, text=text)
+        if problem := await refusal(work):
+            asking = await self._optin.settings(session.actor, number)
+            typed = {"asking": replace(asking, optin=optin, is_open=is_open, text=text)}
+            return await self._members(request, problem=problem, typed=typed)
+        session.tell(self._renderer.texts(request)("contacts.saved"))
         raise web.HTTPSeeOther(f"/lists/{number}")
 
     async def delist(self, request: web.Request) -> web.StreamResponse:
@@ -221,7 +239,10 @@ class ContactPages:
         status = 422 if problem else 200
         return self._renderer.page(request, "lists.html", values, status=status)
 
-    async def _members(self, request: web.Request, *, problem: str = "") -> web.Response:
+    async def _members(
+        self, request: web.Request, *, problem: str = "", typed: Mapping[str, Any] | None = None
+    ) -> web.Response:
+        """`typed`: what was refused stays in its fields."""
         actor, number = session_of(request).actor, _number(request)
         found = await self._contacts.list(actor, number)
         after = id_of(request.query.get("after", ""))
@@ -230,11 +251,12 @@ class ContactPages:
         older = f"/lists/{number}?after={shown[-1][0].id}" if len(members) > PAGE_SIZE else None
         token = await self._optin.form_token(actor, number)
         values: dict[str, Any] = {
+            "name": found.name, "description": found.description, "email": "",
             "asking": await self._optin.settings(actor, number),
             "form_url": f"{self._url}/subscribe/{token}" if token else "",
             "list": found, "members": shown, "older": older, "problem": problem,
             "may_edit": actor.may(Permission.CONTACT_EDIT, found.account),
-        }  # fmt: skip
+        } | dict(typed or {})  # fmt: skip
         status = 422 if problem else 200
         return self._renderer.page(request, "list.html", values, status=status)
 

@@ -12,11 +12,14 @@ from enum import StrEnum
 from importlib.resources import files
 from types import MappingProxyType
 
+from console.content.errors import TemplateError
+from console.content.sanitising import is_program
 from console.content.slots import facts_markup, line_markup, link_markup, list_markup, text_markup
 from console.content.source import SourceKind
 from console.templates.branding import Brand
 
 MAX_SLOT = 20_000
+_LINKS = (".url", ".src")
 _PART = re.compile(r"\[\[> ([a-z]+) \]\]")
 
 
@@ -94,13 +97,18 @@ class Gallery:
 
 
 def places(design: Design, values: Mapping[str, str], brand: Brand) -> dict[str, str]:
-    """What the design's `[[ … ]]` are filled with; what is not given is as the gallery shows it."""
+    """What the design's `[[ … ]]` are filled with; what is not given is as the gallery shows it.
+
+    Raises `TemplateError` for a link that is a program (`javascript:`).
+    """
     is_text = design.kind is SourceKind.TEXT
     filled = dict(brand.places()) if not is_text else {"brand.name": brand.name,
         "brand.address": brand.address}  # fmt: skip
     for slot in design.slots:
         for key in slot.keys:
             text = values.get(key, design.defaults.get(key, ""))
+            if key.endswith(_LINKS) and is_program(text):
+                raise TemplateError(f"{key}: a program is no link", code="program", shown=text)
             filled[key] = text if is_text else _markup(slot.kind, key, text)
         main = slot.keys[0]
         if slot.kind is SlotKind.BUTTON:
@@ -117,6 +125,6 @@ def _markup(kind: SlotKind, key: str, text: str) -> str:
         return facts_markup(text)
     if kind is SlotKind.LIST:
         return list_markup(text)
-    if key.endswith((".url", ".src")):
+    if key.endswith(_LINKS):
         return link_markup(text)
     return line_markup(text)

@@ -85,3 +85,21 @@ async def test_a_person_comes_onto_a_list_only_by_their_own_mailbox(person):
     assert sheet.count("ana@example.com") == 2
     asked = await person.post(f"/lists/{made.id}/ask")
     assert asked == (303, f"/lists/{made.id}")
+
+
+async def test_what_a_list_cannot_ask_stays_typed_and_changes_nothing(person):
+    services = person.whole.server.services
+    account = (await services.accounts.only(OPERATOR)).id
+    made = await services.contacts.contacts.add_list(OPERATOR, account, "Noticias")
+    text = "Acepto. " * 251
+    form = {"csrf": person.token, "optin": "double", "open": "1", "text": text}
+    async with person.http.post(f"/lists/{made.id}/optin", data=form) as answer:
+        page = await answer.text()
+        assert answer.status == 422
+    assert text[:2_000] in page
+    assert 'value="double" selected' in page
+    form = {"csrf": person.token, "email": "nadie@"}
+    async with person.http.post(f"/lists/{made.id}/members", data=form) as answer:
+        assert (answer.status, 'value="nadie@"' in await answer.text()) == (422, True)
+    asking = await services.contacts.optin.settings(OPERATOR, made.id)
+    assert (asking.optin, asking.text) == ("single", "")
