@@ -17,6 +17,7 @@ from console.app.commands import (
     send_alert,
     serve,
     verify,
+    write_usage_report,
 )
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "send_alert",
     "serve",
     "verify",
+    "write_usage_report",
 ]

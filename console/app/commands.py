@@ -172,6 +172,18 @@ def report_evidence(
     return evidence.write_evidence(job, target, progress)
 
 
+def write_usage_report(
+    config: Path, arguments: Mapping[str, Any], target: Path, progress: Progress
+) -> Mapping[str, Any]:
+    """Have a report of consumption made and kept, and write its file."""
+    from console.app import report_files
+
+    def run(name: str, given: Mapping[str, Any]) -> Any:
+        return run_operation(config, name, given)
+
+    return report_files.write_usage_report(run, arguments, target, progress)
+
+
 def restore(config: Path, source: Path, progress: Progress) -> Mapping[str, Any]:
     """Put a backup in place, with everything on hold."""
     from console.app import keeping

@@ -16,6 +16,7 @@ from console.app.services import PACKAGES
 from console.automations.exported import TABLES as AUTOMATIONS
 from console.campaigns.exported import TABLES as CAMPAIGNS
 from console.contacts.exported import TABLES as CONTACTS
+from console.reports.usage.exported import TABLES as USAGE_REPORTS
 from console.templates.exported import TABLES as TEMPLATES
 from console.tracking.exported import TABLES as TRACKING
 from console.webhooks.exported import TABLES as WEBHOOKS
@@ -25,7 +26,16 @@ from mta.store.snapshot import StoreSnapshot
 
 __all__ = ["NOT_EXPORTED", "TABLES", "require_new", "write_export"]
 
-TABLES = (*CORE, *CONTACTS, *CAMPAIGNS, *AUTOMATIONS, *TEMPLATES, *TRACKING, *WEBHOOKS)
+TABLES = (
+    *CORE,
+    *CONTACTS,
+    *CAMPAIGNS,
+    *AUTOMATIONS,
+    *TEMPLATES,
+    *USAGE_REPORTS,
+    *TRACKING,
+    *WEBHOOKS,
+)
 
 # Tables of the database that no export holds, and why.
 NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
@@ -61,6 +71,9 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "quota_checkpoint": "sums of the ledger",
         "recovery_code": "secrets of sign-in",
         "second_factor": "secrets of sign-in; whether there is one is in person",
+        "service_run": "of the whole installation",
+        "usage_report_part": "in usage_report_file",
+        "usage_schedule": "a setting, told by the audit trail",
         "segment": "where contents lie",
         "site": "of the whole installation",
         "suppression_full": "counters of a rule",

@@ -37,6 +37,18 @@ class ReportParts:
         )  # fmt: skip
         await self._follower.start()
 
+    async def count_once(self) -> None:
+        """Count everything until now where no server runs that does. Raises `StoreError`."""
+        base = self._foundation
+        counting = FigureCounting(base.store, ZoneInfo(base.loaded.settings.server.timezone))
+        follower = EventFollower(
+            base.store, NAME, FOLLOWED, counting.handle,
+            clock=base.clock, batch=BATCH, from_beginning=True,
+        )  # fmt: skip
+        await follower.start()
+        await follower.catch_up()
+        await follower.stop()
+
     async def counted(self) -> None:
         """Return when everything until now is counted; for tests."""
         if self._follower is not None:

@@ -250,6 +250,7 @@ class Server:
         )
         tell_by_mail(self._quota, self.services.accounts, mailer, self.settings.server.language)
         await self.services.areas.start(mailer, engine.metrics, read_keys, hosts)
+        await self.services.reports.start(mailer, self.services.areas.reports.counted)
         url = str(self.settings.server.public_url).rstrip("/")
         language = self.settings.server.language
         await self.services.contacts.start(ConfirmationMails(mailer, language=language, url=url))
@@ -324,6 +325,7 @@ class Server:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.services.reports.close()
         await self.services.automations.close()
         await self.services.campaigns.close()
         await self.services.contacts.close()

@@ -33,6 +33,7 @@ from console.app.campaigns import CampaignParts
 from console.app.contacts import ContactParts
 from console.app.people import PeopleParts
 from console.app.quota import bag_operations, connect_refunds, make_quota, make_quota_sealer
+from console.app.usage_reports import UsageReportParts
 from console.campaigns.operations import CampaignOperations
 from console.reports.compliance import ComplianceService
 from console.reports.lanes import LaneService
@@ -68,6 +69,8 @@ PACKAGES = (
     "console.public",
     "console.reports",
     "console.reports.evidence",
+    "console.reports.availability",
+    "console.reports.usage",
     "console.search",
     "console.templates",
     "console.tracking",
@@ -132,6 +135,10 @@ class Services:
         self.usage_recorder = UsageRecorder(store, self.usage)
         self.usage_reports = UsageService(store, self.usage, self.usage_recorder.flush)
         self._add_areas(port, key)
+        self.reports = UsageReportParts(
+            foundation, self.trail, self.areas.reports.period, self.areas.incidents, self.quota,
+            self.usage_reports, self._find_account, self.areas.reports.count_once,
+        )  # fmt: skip
 
     def _add_areas(self, port: DispatcherPort | None, key: bytes) -> None:
         """What stands beside accounts and quota."""
@@ -174,6 +181,7 @@ class Services:
         await self.approvals.observe_ids()
         await self.areas.incidents.observe_ids()
         await self.areas.register.observe_ids()
+        await self.reports.book.observe_ids()
         await self.areas.templates.service.observe_ids()
         await self.campaigns.book.observe_ids()
         await self.contacts.observe_ids()
@@ -194,6 +202,8 @@ class Services:
             return await self.people.operations[name](arguments)
         if name in self._campaign_operations:
             return await self._campaign_operations[name](arguments)
+        if name in self.reports.operations:
+            return await self.reports.operations[name](arguments)
         if name in self.areas.operations:
             return await self.areas.operations[name](arguments)
         queue = self.queue.operations.get(name)
@@ -217,6 +227,7 @@ class Services:
             *self.people.operations,
             *self._campaign_operations,
             *self.areas.operations,
+            *self.reports.operations,
             *self.queue.operations,
         ]
 

@@ -59,6 +59,12 @@ class Application(Protocol):
         """`account`, `path`, `rows`, `digest` of the rows, `sha256` of the file."""
         ...
 
+    def write_usage_report(
+        self, config: Path, arguments: Mapping[str, Any], target: Path, progress: Progress, /
+    ) -> Mapping[str, Any]:
+        """`path`, `bytes`, `number` and `sha256` of a report that was made and kept."""
+        ...
+
     def restore(self, config: Path, source: Path, progress: Progress, /) -> Mapping[str, Any]:
         """`data_dir`, and what is in place now."""
         ...

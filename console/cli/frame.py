@@ -32,6 +32,7 @@ from console.cli.server import check, init, sandbox, serve, version
 from console.cli.suppressions import suppression
 from console.cli.tracking import tracking
 from console.cli.usage import usage
+from console.cli.usage_report import usage_report
 from console.cli.users import user
 from console.cli.webhooks import webhook
 from mta.model.errors import RelevoError
@@ -106,6 +107,7 @@ for _command in (
 ):
     relevo.add_command(_command)
 report.add_command(evidence)
+report.add_command(usage_report)
 
 
 def main() -> None:

@@ -1,23 +1,23 @@
 -- Figures of a period: whole UTC days from one table, the hours before and behind them from another.
 -- `accounts` is a JSON array. Hours and days are since 1970 UTC; the hours at the beginning end
--- before :head, those at the end begin at :tail.
+-- before :head, those at the end begin at :tail. What Relevo tells senders of bounces is no mail of theirs.
 
 -- name: period_outcomes
 -- Outcomes by flow, type, class and provider.
 SELECT flow, type, class, provider, is_late, sum(n) FROM (
     SELECT d.flow, d.type, d.class, d.provider, d.is_late, d.n
     FROM flow AS f CROSS JOIN figure_flow_day AS d ON d.flow = f.id
-    WHERE f.account IN (SELECT value FROM json_each(:accounts))
+    WHERE f.account IN (SELECT value FROM json_each(:accounts)) AND f.kind <> 'notices'
       AND d.day BETWEEN :first_day AND :last_day
     UNION ALL
     SELECT h.flow, h.type, h.class, h.provider, h.is_late, h.n
     FROM flow AS f CROSS JOIN figure_hour AS h ON h.flow = f.id
-    WHERE f.account IN (SELECT value FROM json_each(:accounts))
+    WHERE f.account IN (SELECT value FROM json_each(:accounts)) AND f.kind <> 'notices'
       AND h.hour >= :first_hour AND h.hour < :head
     UNION ALL
     SELECT h.flow, h.type, h.class, h.provider, h.is_late, h.n
     FROM flow AS f CROSS JOIN figure_hour AS h ON h.flow = f.id
-    WHERE f.account IN (SELECT value FROM json_each(:accounts))
+    WHERE f.account IN (SELECT value FROM json_each(:accounts)) AND f.kind <> 'notices'
       AND h.hour >= :tail AND h.hour <= :last_hour
 ) GROUP BY flow, type, class, provider, is_late;
 
@@ -44,7 +44,7 @@ SELECT flow, kind, class, provider, sum(n), sum(firsts), sum(firsts_any), sum(ag
 -- Outcomes by hour, of all flows together.
 SELECT h.hour, h.type, h.is_late, sum(h.n)
 FROM flow AS f CROSS JOIN figure_hour AS h ON h.flow = f.id
-WHERE f.account IN (SELECT value FROM json_each(:accounts))
+WHERE f.account IN (SELECT value FROM json_each(:accounts)) AND f.kind <> 'notices'
   AND h.hour BETWEEN :first_hour AND :last_hour
 GROUP BY h.hour, h.type, h.is_late;
 

@@ -1,13 +1,22 @@
 """The sections after the tender's letters: what moved in the bag, definitions, availability, proof."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
+from console.reports.definitions import DEFINITIONS
 from console.reports.usage.data import UsageReport
 from console.reports.usage.layout import Cell, Column, Kind, Section, Table, Words
 
-# Numbers that the report explains, in the order in which they are met.
-DEFINED: tuple[str, ...] = ()  # fmt: skip
-_DAY_S = 86_400
+# Numbers of the report that have another word than their definition: the tender's.
+_NAMED: Mapping[str, str] = MappingProxyType(
+    {
+        "attempted": "attempted", "success": "success", "suppressed": "suppressed",
+        "unique_opens": "opened", "total_opens": "opens", "inferred_opens": "inferred",
+        "opened_again": "reopened", "open_rate": "opened_share", "reopen_rate": "reopened_share",
+        "not_opened": "not_opened", "unique_clicks": "clicked", "total_clicks": "clicks",
+        "latency_p95": "p95", "use_errors": "errors",
+    }
+)  # fmt: skip
 
 
 def annexes(report: UsageReport, words: Words) -> Sequence[Section]:
@@ -116,10 +125,15 @@ def _incidents(report: UsageReport, words: Words) -> Table:
 
 
 def _definitions(report: UsageReport, words: Words, number: int) -> Section:  # noqa: ARG001
+    rows = []
+    for one in DEFINITIONS:
+        name = words(f"definition.{one.key}.name")
+        if one.key in _NAMED:
+            own = words(f"usage_report.column.{_NAMED[one.key]}")
+            name = own if own == name else f"{own} ({name})"
+        rows.append((name, words(f"definition.{one.key}.meaning")))
     table = Table(
-        (_column(words, "figure", width=28), _column(words, "meaning", width=100)),
-        [(words(f"usage_report.column.{name}"), words(f"usage_report.meaning.{name}"))
-         for name in DEFINED],
+        (_column(words, "figure", width=28), _column(words, "meaning", width=100)), rows,
         is_facts=True,
     )  # fmt: skip
     method = [words(f"usage_report.method.{name}") for name in ("source", "opens", "zone", "both")]

@@ -40,7 +40,7 @@ class BagReader:
         return {one.account: one for one in await self._quota.shares.list(actor, account)}
 
     async def balance(
-        self, actor: Actor, account: Account, accounts: Sequence[int], span: Span, training: int
+        self, account: Account, accounts: Sequence[int], span: Span, training: int
     ) -> Balance:
         """Of the account with those below it."""
         contract = await self.contract(account.id, span[1] - 1)
@@ -56,7 +56,7 @@ class BagReader:
         available, reserved, consumed, refunded = (
             (sum(part) for part in zip(*then, strict=True)) if then else (0, 0, 0, 0)
         )
-        period = await self._store.read(
+        ((period_consumed, period_back),) = await self._store.read(
             "usage_report_consumed", accounts=orjson.dumps(list(accounts)).decode(),
             from_ms=span[0], until_ms=span[1],
         )  # fmt: skip
@@ -69,7 +69,7 @@ class BagReader:
         return Balance(
             view.state.value, contract.starts_on, last_day(contract), granted, allocated, consumed,
             refunded, sum(bag.expired for bag in bags if contract.ended_ms < span[1]), reserved,
-            available, *period[0], pace.per_day,
+            available, period_consumed, period_back, pace.per_day,
             str(day_of(pace.exhausted_ms, zone)) if pace.exhausted_ms else "", training,
         )  # fmt: skip
 

@@ -89,9 +89,12 @@ class Report:
     @classmethod
     def of(cls, row: Sequence[Any]) -> "Report":
         """From a row of `usage_report_get`."""
+        number, account, series, place, first, last, language, is_scheduled, *rest = row
+        addressees, formats, state, *more = rest
         return cls(
-            *row[:4], date.fromisoformat(row[4]), date.fromisoformat(row[5]), row[6], bool(row[7]),
-            tuple(orjson.loads(row[8])), row[9], ReportState(row[10]), *row[11:],
+            number, account, series, place, date.fromisoformat(first), date.fromisoformat(last),
+            language, bool(is_scheduled), tuple(orjson.loads(addressees)), formats,
+            ReportState(state), *more,
         )  # fmt: skip
 
     def told(self) -> Mapping[str, object]:
@@ -142,7 +145,11 @@ class ReportBook:
             order.language, int(order.is_scheduled), orjson.dumps(order.addressees).decode(),
             order.formats, now_ms, actor.name, now_ms,
         )  # fmt: skip
-        told = {"from": str(order.first), "to": str(order.last), "to_people": list(order.addressees)}
+        told = {
+            "from": str(order.first),
+            "to": str(order.last),
+            "to_people": list(order.addressees),
+        }
         entry = self._trail.entry(actor, "report.asked", order.account, identifier, after=told)
         await self._store.submit([Rows("usage_report_insert", [row]), entry])
         return identifier
@@ -206,7 +213,9 @@ class ReportBook:
         actor.require(Permission.EXPORT, found.account)
         if found.state is not ReportState.FAILED:
             raise BadReport("only a report that could not be made is tried again")
-        entry = self._trail.entry(actor, "report.retried", found.account, report, after=found.told())
+        entry = self._trail.entry(
+            actor, "report.retried", found.account, report, after=found.told()
+        )
         row = (report, ReportState.WAITING.value, 0, self._clock.now_ms(), "")
         await self._store.submit([Rows("usage_report_state", [row], expect=1), entry])
         return await self.get(actor, report)
@@ -218,10 +227,9 @@ class ReportBook:
         rows = await self._store.read("usage_report_next", now_ms=self._clock.now_ms())
         return Report.of(rows[0]) if rows else None
 
-    async def due_ms(self) -> int:
-        """When the next one is; 0: there is none."""
-        ((due,),) = await self._store.read("usage_report_due")
-        return int(due)
+    async def unmailed(self) -> Sequence[Report]:
+        """Made and not mailed, because the server ended in between."""
+        return [Report.of(row) for row in await self._store.read("usage_report_unmailed")]
 
     async def state(
         self, report: Report, state: ReportState, *, due_ms: int = 0, error: str = ""
@@ -231,17 +239,19 @@ class ReportBook:
         row = (report.id, state.value, attempts, due_ms or report.due_ms, error)
         await self._store.submit([Rows("usage_report_state", [row])])
 
-    async def keep(self, actor: Actor, report: Report, digest: str, files: Mapping[str, bytes]) -> None:
+    async def keep(
+        self, actor: Actor, report: Report, digest: str, files: Mapping[str, bytes]
+    ) -> None:
         """The report is done: all of its files, or nothing."""
         await self._store.submit([Rows("usage_report_part_clear", [(report.id,)])])
         rows = []
-        for format, data in files.items():
+        for name, data in files.items():
             count = -(-len(data) // PART)
             for number in range(count):
                 piece = base64.b64encode(data[number * PART : (number + 1) * PART]).decode()
-                row = (report.id, format, number, piece)
+                row = (report.id, name, number, piece)
                 await self._store.submit([Rows("usage_report_part_put", [row])], bulk=True)
-            rows.append((report.id, format, len(data), count, hashlib.sha256(data).hexdigest()))
+            rows.append((report.id, name, len(data), count, hashlib.sha256(data).hexdigest()))
         told = {**report.told(), "sha256": digest}
         await self._store.submit(
             [

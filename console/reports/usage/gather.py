@@ -117,7 +117,7 @@ class UsageReporter:
         step("bag")
         ids = [one.account for one in accounts]
         names = {one.account: one.name for one in accounts}
-        balance = await self._bag.balance(actor, account, ids, (from_ms, until_ms), trained)
+        balance = await self._bag.balance(account, ids, (from_ms, until_ms), trained)
         contract = await self._bag.contract(account.id, until_ms - 1)
         lines = await self._account_lines(actor, account, accounts)
         moves = await self._bag.moves(names, contract, (from_ms, until_ms))

@@ -64,6 +64,8 @@ class ReportMaker:
         while True:
             self._wake.clear()
             try:
+                for one in await self._book.unmailed():
+                    await self.mail(_ACTOR, one, one.addressees)
                 while (report := await self._book.next()) is not None:
                     await self.make(report)
             except RelevoError as error:
@@ -74,6 +76,9 @@ class ReportMaker:
 
     async def make(self, report: Report, told: Callable[[Step], None] = lambda _: None) -> Report:
         """One of them, to its end or to the reason why not. Raises `StoreError`."""
+        if report.attempts >= 2 * ATTEMPTS:  # the process ended in each of them
+            await self._book.state(report, ReportState.FAILED, error="every attempt was cut off")
+            return await self._book.get(_ACTOR, report.id)
         await self._book.state(report, ReportState.WORKING)
         report = replace(report, attempts=report.attempts + 1)
         try:

@@ -24,6 +24,8 @@ CREATE TABLE usage_report (
 );
 CREATE INDEX usage_report_account ON usage_report (account, id);
 CREATE INDEX usage_report_open ON usage_report (due_ms) WHERE state IN ('waiting', 'working');
+CREATE INDEX usage_report_unmailed ON usage_report (id)
+WHERE state = 'done' AND mailed_ms = 0 AND mail_error = '' AND addressees <> '[]';
 -- A period of the schedule is reported once.
 CREATE UNIQUE INDEX usage_report_scheduled ON usage_report (account, series, first_day)
 WHERE is_scheduled = 1;

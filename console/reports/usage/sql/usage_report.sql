@@ -27,9 +27,12 @@ SELECT id, account, series, number, first_day, last_day, language, is_scheduled,
 FROM usage_report WHERE state IN ('waiting', 'working') AND due_ms <= :now_ms
 ORDER BY due_ms LIMIT 1;
 
--- name: usage_report_due
--- When the next one is.
-SELECT coalesce(min(due_ms), 0) FROM usage_report WHERE state IN ('waiting', 'working');
+-- name: usage_report_unmailed
+-- Made for people and not mailed to them, nor tried.
+SELECT id, account, series, number, first_day, last_day, language, is_scheduled, addressees, formats,
+       state, attempts, due_ms, error, asked_by, created_ms, done_ms, digest, mailed_ms, mail_error
+FROM usage_report
+WHERE state = 'done' AND mailed_ms = 0 AND mail_error = '' AND addressees <> '[]' ORDER BY id;
 
 -- name: usage_report_files
 SELECT format, size, parts, sha256 FROM usage_report_file WHERE report = :report ORDER BY format;
