@@ -25,6 +25,7 @@ from tests.matrix import (
     reports,
     search,
     templates,
+    usage_reports,
 )
 from tests.matrix.stand import PLACES, WITHIN, Row, Stand, open_stand
 
@@ -40,6 +41,7 @@ AREAS = (
     reports,
     search,
     templates,
+    usage_reports,
 )
 ROWS = [row for area in AREAS for row in area.ROWS]
 WITHOUT_ACTOR = {name for area in AREAS for name in area.WITHOUT_ACTOR}

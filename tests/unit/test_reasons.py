@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 # Raised with a text by services that pages and API ask. Others carry codes that pages have words for.
 KINDS = frozenset(
     {
-        "AddressSyntaxError", "BadUsageQuery", "CampaignConflict", "MailboxSyntaxError",
+        "AddressSyntaxError", "BadReport", "BadUsageQuery", "CampaignConflict", "MailboxSyntaxError",
         "NotConfirmed", "NotPermitted", "PermanentError", "Unencodable", "UndecodableWords",
     }
 )  # fmt: skip

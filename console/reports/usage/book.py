@@ -150,7 +150,7 @@ class ReportBook:
             "to": str(order.last),
             "to_people": list(order.addressees),
         }
-        entry = self._trail.entry(actor, "report.asked", order.account, identifier, after=told)
+        entry = self._trail.entry(actor, "report.ordered", order.account, identifier, after=told)
         await self._store.submit([Rows("usage_report_insert", [row]), entry])
         return identifier
 

@@ -13,7 +13,14 @@ from datetime import date
 import structlog
 
 from console.accounts.actor import Actor
-from console.reports.usage.book import Report, ReportBook, ReportState
+from console.accounts.permissions import Permission
+from console.reports.usage.book import (
+    BadReport,
+    Report,
+    ReportBook,
+    ReportState,
+    check_addressees,
+)
 from console.reports.usage.data import UsageReport
 from console.reports.usage.gather import Asked, UsageReporter
 from mta.model.clock import Clock
@@ -65,7 +72,7 @@ class ReportMaker:
             self._wake.clear()
             try:
                 for one in await self._book.unmailed():
-                    await self.mail(_ACTOR, one, one.addressees)
+                    await self._mail(_ACTOR, one, one.addressees)
                 while (report := await self._book.next()) is not None:
                     await self.make(report)
             except RelevoError as error:
@@ -93,19 +100,27 @@ class ReportMaker:
             self._log.exception("report not made", report=report.id)
             await self._failed(report, "internal error: the server's log has it")
         else:
-            await self.mail(_ACTOR, replace(report, digest=digest), report.addressees, files)
+            await self._mail(_ACTOR, replace(report, digest=digest), report.addressees, files)
         finally:
             self.step = None
         return await self._book.get(_ACTOR, report.id)
 
-    async def mail(
+    async def mail(self, actor: Actor, report: int, addressees: tuple[str, ...]) -> str:
+        """Once more; gives why not, "" when all went out. Raises `BadReport`, `NotPermitted`."""
+        found = await self._book.get(actor, report)
+        actor.require(Permission.EXPORT, found.account)
+        check_addressees(addressees)
+        if found.state is not ReportState.DONE or not addressees:
+            raise BadReport("what is mailed is a report that is made, to somebody")
+        return await self._mail(actor, found, addressees)
+
+    async def _mail(
         self,
         actor: Actor,
         report: Report,
         addressees: tuple[str, ...],
         files: Mapping[str, bytes] | None = None,
     ) -> str:
-        """To its addressees; gives why not, "" when all went out."""
         if not addressees:
             return ""
         if self.send is None:
