@@ -1,0 +1,126 @@
+"""A simulated year in a store, and how long each figure takes to read from it.
+
+    python -m bench.year [--deliveries 4000000] [--campaigns 60] [--runs 5] [--dir DIR] [--keep]
+
+Builds 4,000,000 deliveries in 60 campaigns and in mail of applications, with their events, opens,
+clicks, bounces, refunds, training and use of the doors, then reads the figures of the whole year, of
+two months and of one account. Prints median and worst of the runs in milliseconds; the goal is 300.
+The database is removed at the end.
+"""
+
+import argparse
+import asyncio
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from bench.year_ground import lay_ground, open_services, put_back
+from bench.year_plan import Year, plan_year
+from bench.year_questions import questions
+from bench.year_store import Counts, YearWriter
+from mta.model.clock import ManualClock
+
+GOAL_MS = 300.0
+LAST = date(2026, 10, 31)
+BYTES_EACH = 2_000  # of the database, for each delivery; more is asked for than is needed
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One question, asked several times; milliseconds."""
+
+    name: str
+    median: float
+    worst: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the bench found."""
+
+    counts: Counts
+    build_s: float
+    size: int  # bytes of the database
+    taken: list[Taken]
+
+
+def run(folder: Path, deliveries: int, campaigns: int, runs: int) -> Result:
+    """Build the year in an empty folder and ask everything."""
+    year = plan_year(deliveries, campaigns, LAST)
+    began, clock = time.monotonic(), ManualClock()
+    ground = asyncio.run(lay_ground(folder, clock, year))
+    counts = YearWriter(folder, year, ground).write()
+    asyncio.run(put_back(folder, clock, year, counts))
+    build_s = time.monotonic() - began
+    size = sum(file.stat().st_size for file in folder.glob("relevo.db*"))
+    print(f"built in {build_s:.0f} s, {size / 2**20:.0f} MiB", file=sys.stderr)
+    return Result(counts, build_s, size, asyncio.run(_measure(folder, clock, year, counts, runs)))
+
+
+async def _measure(
+    folder: Path, clock: ManualClock, year: Year, counts: Counts, runs: int
+) -> list[Taken]:
+    async with open_services(folder, clock) as services:
+        taken = []
+        for name, ask in await questions(services, year, counts):
+            times = []
+            for _ in range(runs):
+                began = time.perf_counter()
+                await ask()
+                times.append((time.perf_counter() - began) * 1000)
+            taken.append(Taken(name, statistics.median(times), max(times)))
+            print(f"{name:44} {taken[-1].median:8.1f} {taken[-1].worst:8.1f}", file=sys.stderr)
+        return taken
+
+
+def render(result: Result) -> str:
+    """The table of the documentation."""
+    counts = result.counts
+    lines = [
+        (
+            f"{counts.deliveries:,} deliveries, {counts.events:,} events, {counts.hits:,} opens and "
+            f"clicks; built in {result.build_s:.0f} s, {result.size / 2**30:.1f} GiB"
+        ),
+        "",
+        f"{'question':44} {'median':>8} {'worst':>8}  ms",
+    ]
+    for one in result.taken:
+        mark = "" if one.worst <= GOAL_MS else "  over"
+        lines.append(f"{one.name:44} {one.median:8.1f} {one.worst:8.1f}{mark}")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0: everything within the goal."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.year", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("--deliveries", type=int, default=4_000_000, help="[%(default)s]")
+    parser.add_argument("--campaigns", type=int, default=60, help="[%(default)s]")
+    parser.add_argument("--runs", type=int, default=5, help="of each question [%(default)s]")
+    parser.add_argument("--dir", type=Path, help="where the database is made")
+    parser.add_argument("--keep", action="store_true", help="do not remove the database")
+    options = parser.parse_args(arguments)
+    base = options.dir or Path(tempfile.gettempdir())
+    if shutil.disk_usage(base).free < options.deliveries * BYTES_EACH:
+        print(f"{base}: not enough space", file=sys.stderr)
+        return 2
+    folder = Path(tempfile.mkdtemp(prefix="relevo-year-", dir=base))
+    try:
+        result = run(folder, options.deliveries, options.campaigns, options.runs)
+    finally:
+        if options.keep:
+            print(folder, file=sys.stderr)
+        else:
+            shutil.rmtree(folder)
+    print(render(result))
+    return int(any(one.worst > GOAL_MS for one in result.taken))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
