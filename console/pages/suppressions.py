@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from aiohttp import web
 
@@ -202,7 +202,7 @@ class SuppressionPages:
         return self._renderer.page(request, "suppressions.html", values, status=status)
 
 
-def _rows(file: BinaryIO) -> list[FileRow]:
+def _rows(file: IO[bytes]) -> list[FileRow]:
     """In a thread: a large file takes a second."""
     with file:
         return list(read_rows(decoded(file.read()).splitlines(keepends=True)))
