@@ -6,6 +6,7 @@ from console.app.services import Services
 from console.pages.api_use import ApiUsePages
 from console.pages.compliance import CompliancePages
 from console.pages.compliance_facts import Support
+from console.pages.contract_report import ContractReportPages
 from console.pages.deliverability import DeliverabilityPages
 from console.pages.rendering import Renderer
 from console.web.application import Area
@@ -22,6 +23,9 @@ def report_area(services: Services, settings: Settings) -> Area:
             renderer, areas.reports.figures, areas.domains.service, services.lanes,
             areas.suppressions.service, base.clock,
         ).add_routes(app)  # fmt: skip
+        ContractReportPages(
+            renderer, areas.reports.period, services.quota.contracts, base.clock
+        ).add_routes(app)
         help_ = settings.support
         support = Support(help_.email or "", help_.phone or "", help_.hours or "")
         CompliancePages(renderer, services.compliance, support, base.clock).add_routes(app)

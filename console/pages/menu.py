@@ -90,6 +90,7 @@ SECTIONS = (
         "report_section",
         (
             MenuItem("reports", "/reports", "chart-bar", "report.view"),
+            MenuItem("report_contract", "/reports/contract", "file-text", "report.view"),
             MenuItem("report_providers", "/reports/providers", "mail", "report.view"),
             MenuItem("report_api", "/reports/api", "key", "report.view"),
         ),

@@ -33,6 +33,7 @@ class _Plane:
         return self.width - self.left - _RIGHT
 
 
+_WIDEST = 56  # bar
 _STACK_W = 640  # of a bar that lies
 _WIDE, _NARROW = _Plane(640, 56, 13, ""), _Plane(340, 46, 6, "-narrow")
 
@@ -96,6 +97,7 @@ def _bars(
     top = rounded_up(max((p.value for p in points), default=0))
     step = plane.plot_w / max(1, len(points))
     every = -(-len(points) // plane.labels)
+    width = min(step * 0.76, _WIDEST)
     shapes = [_scale(top, frame.shown, plane)]
     for n, point in enumerate(points):
         height = _PLOT_H * point.value / top
@@ -104,7 +106,7 @@ def _bars(
         told = element("title", f"{point.label}: {frame.shown(point.value)}")
         shapes.append(
             element(
-                "rect", told, x=left + step * 0.12, y=_TOP + _PLOT_H - height, width=step * 0.76,
+                "rect", told, x=left + (step - width) / 2, y=_TOP + _PLOT_H - height, width=width,
                 height=height, rx=2, class_=kind,
             )
         )  # fmt: skip

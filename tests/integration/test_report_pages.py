@@ -1,5 +1,6 @@
 """The pages of reports over a whole server: what they say, who may read them, what leads where."""
 
+import asyncio
 import csv
 import io
 import re
@@ -13,24 +14,33 @@ import pytest_asyncio
 
 from console.accounts.usage.counters import Result
 from console.accounts.values import Role
+from console.campaigns.accepting import ALL
+from console.campaigns.states import CampaignStatus
 from console.pages.compliance import WHERE
 from console.pages.compliance_facts import TELLERS, Support, View
 from console.pages.menu import SECTIONS
 from console.pages.texts import load_texts
 from console.reports.compliance import CampaignFacts
 from console.reports.lanes import Holder, LaneService
+from console.reports.people import Choice, Who
+from console.tracking.hits import HitKind
+from console.tracking.ingest import RawHit
 from mta.engine.port import SiteView
 from mta.model.clock import ManualClock
 from mta.model.envelope import Identity
 from mta.store.sqlite import SqliteStore
 from mta.store.statements import StatementPackage
 from tests.accounts_world import OPERATOR
+from tests.e2e.person import CONTENT, Audiences
 from tests.integration.queue_stand import Stand
 from tests.web_world import sign_in
 from tests.whole_server import EMAIL, PASSWORD, Whole, open_whole
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MADE = {item.key for section in SECTIONS for item in section.items}
+WAIT_S = 30.0
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+APPLE = "Mozilla/5.0"  # Mail Privacy Protection opens by itself
 VIEWER, EDITOR = "mira@example.org", "edita@example.org"
 
 
@@ -44,9 +54,41 @@ async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole
             result = Result.REJECTED if n == 0 else Result.ACCEPTED
             services.usage.note(identity, "api", result, recipients=3, seconds=0.003)
         services.usage.note(identity, "smtp", Result.ERROR, recipients=1, seconds=0.2)
+        await _send_one(whole)
         for email, role in ((VIEWER, Role.VIEWER), (EDITOR, Role.EDITOR)):
             await services.accounts.users.add(OPERATOR, email, role, whole.account, PASSWORD)
         yield whole
+
+
+async def _send_one(whole: Whole) -> None:
+    """A campaign to ten, of whom one does not exist; two open, one of them follows the link."""
+    campaigns = whole.services.campaigns
+    audiences = Audiences()
+    campaigns.audiences._stored = audiences
+    made = await campaigns.service.create(
+        OPERATOR, whole.account, "Boletín", CONTENT, audiences.add(10)
+    )
+    await campaigns.service.start(OPERATOR, made.id, (ALL,))
+    async with asyncio.timeout(WAIT_S):
+        while made.status is not CampaignStatus.FINISHED:
+            await asyncio.sleep(0.02)
+            made = await campaigns.service.get(OPERATOR, made.id)
+    areas = whole.services.areas
+    await areas.reports.counted()
+    choice = Choice(made.frozen.flow, made.frozen.messages, Who.DELIVERED)
+    people = (await areas.reports.recipients.page(OPERATOR, choice)).rows[:3]
+    now_ms = whole.services.foundation.clock.now_ms()
+    for kind, person, link, agent in (
+        (HitKind.OPEN, people[0], -1, FIREFOX),
+        (HitKind.OPEN, people[1], -1, FIREFOX),
+        (HitKind.CLICK, people[1], 0, FIREFOX),
+        (HitKind.OPEN, people[2], -1, APPLE),
+    ):
+        message, at_ms = made.frozen.messages[0], now_ms + 60_000
+        areas.tracking.ingest.take(
+            RawHit(kind, person.id, message, link, at_ms, "192.0.2.1", agent, is_head=False)
+        )
+    await areas.tracking.ingest.flush()
 
 
 @asynccontextmanager
@@ -102,7 +144,7 @@ async def test_T_e_the_page_of_deliverability_says_what_waits_and_why(whole: Who
         html = await page(ana, "/deliverability?period=7")
         assert 'href="/suppressions?reason=manual">1</a>' in html
         _, *rows = await table(ana, "/deliverability.csv")
-        assert ["Intentados", "0"] in [row[1:] for row in rows]
+        assert ["Intentados", "10"] in [row[1:] for row in rows]
 
 
 async def test_T_e_mail_that_was_put_off_waits_at_its_server_with_what_that_said(tmp_path):
@@ -177,3 +219,51 @@ async def test_T_d_the_matrix_tells_the_measured_pace_of_each_campaign(whole: Wh
     assert fact.href == "/campaigns/77/report"
     said = fact.text.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{NO-BREAK SPACE}", " ")
     assert said == "Gran boletín: 300 000 destinatarios en 43 min 40 s, 412 000 por hora"
+
+
+async def test_T_b_all_that_was_sent_in_some_days_is_told_by_campaign_provider_and_account(
+    whole: Whole,
+):
+    async with person(whole) as ana:
+        for address in ("/reports/contract.csv?period=term", "/reports/contract.csv?period=b1"):
+            head, *rows = await table(ana, address)
+            assert all(len(row) == len(head) for row in rows)
+            found = {(row[0], row[1]): row[3:9] for row in rows}
+            for key in (("Todo", ""), ("Campaña", "Boletín"), ("Cuenta", "Municipalidad")):
+                assert found[key] == ["10", "9", "90.0", "2", "2", "0"]
+        html = await page(ana, "/reports/contract?period=term")
+        assert re.search(r'/recipients\?who=opened">2</a><small>22,2', html)
+        empty = await page(ana, "/reports/contract?from=2020-01-01&to=2020-02-01")
+        assert "No salió correo en estos días" in empty
+
+
+async def test_T_g_the_report_of_a_campaign_tells_who_was_sent_to_and_leads_to_them(whole: Whole):
+    async with person(whole) as ana:
+        (address,) = set(
+            re.findall(r'href="(/campaigns/\d+)/report"', await page(ana, "/reports/contract"))
+        )
+        html = await page(ana, f"{address}/report")
+        said = words(html)
+        assert "Audiencia 10" in said
+        assert "Entregados 9 Éxito 90,0" in said
+        assert "El buzón no existe. bad-mailbox" in said
+        for who, n in (("all", 10), ("attempted", 10), ("delivered", 9), ("bounced", 1)):
+            assert f'/recipients?who={who}">{n}</a>' in html
+            _, *rows = await table(ana, f"{address}/recipients.csv?who={who}")
+            assert len(rows) == n
+        _, *rows = await table(ana, f"{address}/recipients.csv?who=all")
+        assert [row[3:5] for row in rows if row[3]] == [["bad-mailbox", "El buzón no existe."]]
+
+
+async def test_T_i_machines_are_left_out_of_a_report_until_somebody_asks_for_them(whole: Whole):
+    async with person(whole) as ana:
+        (address,) = set(
+            re.findall(r'href="(/campaigns/\d+)/report"', await page(ana, "/reports/contract"))
+        )
+        report = await page(ana, f"{address}/report")
+        assert 'aria-current="page">Solo los de personas' in report
+        assert "Horas pico" in report
+        assert "Abrieron 2" in words(report)
+        assert 'aria-current="page">Con aperturas' in await page(
+            ana, f"{address}/report?automatic=1"
+        )

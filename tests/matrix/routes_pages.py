@@ -327,6 +327,8 @@ ROWS = (
     RouteRow("GET", "/compliance.{kind}", Permission.AUDIT_VIEW, url="/compliance.csv"),
     RouteRow("GET", "/deliverability", Permission.REPORT_VIEW),
     RouteRow("GET", "/deliverability.{kind}", Permission.EXPORT, url="/deliverability.xlsx"),
+    RouteRow("GET", "/reports/contract", Permission.REPORT_VIEW),
+    RouteRow("GET", "/reports/contract.{kind}", Permission.EXPORT, url="/reports/contract.csv"),
     RouteRow("GET", "/reports/api", Permission.REPORT_VIEW),
     RouteRow("GET", "/reports/api.{kind}", Permission.EXPORT, url="/reports/api.csv"),
     RouteRow("GET", "/reports/panel.{kind}", Permission.EXPORT, url="/reports/panel.csv"),
