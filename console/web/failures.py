@@ -47,7 +47,7 @@ class Failures:
             except web.HTTPException as error:
                 if error.status < 400:
                     raise
-                return self._failed(request, error.status, error.headers)
+                return self._failed(request, error.status, error.headers, _reason_of(error))
             except NotVisible:
                 return self._failed(request, 404, {})
             except NotPermitted:
@@ -64,14 +64,15 @@ class Failures:
         return answer
 
     def _failed(
-        self, request: web.Request, status: int, headers: Mapping[str, str]
+        self, request: web.Request, status: int, headers: Mapping[str, str], reason: str = ""
     ) -> web.Response:
+        """`reason`: why, as a service said it, where it is the person who has to know."""
         if request.path.startswith(API):
             code = _CODES.get(status, "internal" if status >= 500 else "refused")
             response = self._told(request, ApiRefusal(status, code))
         else:
             kind = _KINDS.get(status, "failed" if status >= 500 else "refused")
-            values = {"kind": kind, "status": status}
+            values = {"kind": kind, "status": status, "reason": reason}
             response = self._renderer.page(request, "error.html", values, status=status)
         for name in ("Allow", "Retry-After"):
             if name in headers:
@@ -86,6 +87,13 @@ class Failures:
         response.headers["Content-Language"] = language
         response.headers["X-Request-Id"] = request_id
         return response
+
+
+def _reason_of(error: web.HTTPException) -> str:
+    """What a handler says to somebody whose request cannot be met; nothing where it said nothing."""
+    if error.status != 422 or error.text == f"{error.status}: {error.reason}":
+        return ""
+    return error.text or ""
 
 
 def _route(request: web.Request) -> str:

@@ -280,3 +280,19 @@ async def test_a_key_that_is_missing_is_told_with_the_id_of_the_request(
         own = {"X-Request-Id": "pedido-7"}
         async with browser.get("/api/v1/sandbox/messages", headers=own) as response:
             assert (await response.json())["request_id"] == "pedido-7"
+
+
+async def test_a_page_that_refuses_says_why_in_the_readers_language_and_escapes_it(tmp_path: Path):
+    reason = "there is no template <b>7"
+
+    async def refuses(_: aiohttp.web.Request) -> aiohttp.web.Response:
+        raise aiohttp.web.HTTPUnprocessableEntity(text=reason)
+
+    def add(app: aiohttp.web.Application, _: object) -> None:
+        app.router.add_get("/status/refuses", refuses)
+
+    async with open_web(tmp_path, areas=lambda *_: (add,)) as opened, opened.signed_in() as browser:
+        async with browser.get("/status/refuses") as response:
+            page = await response.text()
+        assert response.status == 422
+        assert "no existe la plantilla &lt;b&gt;7" in page

@@ -10,6 +10,7 @@ import pytest
 
 from console.api.problems import refused
 from console.api.refusals import ApiRefusal, Violation, invalid
+from console.automations.definition import DefinitionError, read_definition
 from console.pages.texts import load_texts
 from console.reasons import said, templates
 
@@ -80,6 +81,17 @@ def test_texts_keep_what_stands_in_the_reason():
 def test_a_reason_is_said_in_spanish_and_an_unknown_one_as_it_is(english, spanish):
     assert said(english, "es") == spanish
     assert said(english, "en") == english
+
+
+@pytest.mark.parametrize("document", [
+    "{}", "{", "[]", '{"trigger": {"kind": "x"}, "steps": []}', '{"trigger": {"kind": 1}, "steps": {}}',
+    '{"trigger": {"kind": "list_joined", "list": "1", "x": 1}, "steps": [{"kind": "wait", "id": "a"}], "timezone": "X/Y"}',
+    '{"trigger": {"kind": "list_joined", "list": 1}, "steps": [{"kind": "send", "id": "a", "subject": "", "text": "x"}]}',
+])  # fmt: skip
+def test_everything_that_is_wrong_with_an_automation_has_words_in_spanish(document):
+    with pytest.raises(DefinitionError) as caught:
+        read_definition(document)
+    assert [text for _, text in caught.value.problems if not said(text, "es", "")] == []
 
 
 def test_a_reason_full_of_what_people_wrote_is_looked_at_within_bounds():
