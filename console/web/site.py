@@ -14,7 +14,7 @@ from console.web.guarded import GuardedConnection
 from console.web.tls_door import TlsDoor
 from mta.listener.accepting import bound
 from mta.listener.clients import Client
-from mta.listener.tls import CIPHERS
+from mta.listener.tls import profile_context
 from mta.model.errors import ConfigurationError
 from mta.settings.values import HostPort
 
@@ -58,7 +58,7 @@ class Site:
         Raises `ConfigurationError` when the address is taken or the certificate is bad.
         """
         if self._certificate is not None:
-            self._tls = _tls_context()
+            self._tls = profile_context()
             self._load_certificate(self._tls)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
         await self._runner.setup()
@@ -120,7 +120,7 @@ class Site:
         Raises `ConfigurationError` and keeps the old certificate when they do not fit.
         """
         if self._tls is not None:
-            self._load_certificate(_tls_context())  # a try, so that a failure changes nothing
+            self._load_certificate(profile_context())  # a try, so that a failure changes nothing
             self._load_certificate(self._tls)
 
     def _load_certificate(self, context: ssl.SSLContext) -> None:
@@ -145,11 +145,3 @@ def _quiet() -> logging.Logger:
     logger = logging.getLogger("relevo.http")
     logger.setLevel(logging.CRITICAL)
     return logger
-
-
-def _tls_context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    context.set_ciphers(CIPHERS)
-    return context

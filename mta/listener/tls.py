@@ -1,4 +1,4 @@
-"""TLS of the listener: Mozilla's intermediate profile, and certificates that change while it runs."""
+"""TLS of all listeners: Mozilla's intermediate profile, and certificates that change while it runs."""
 
 import _ssl
 import contextlib
@@ -47,13 +47,19 @@ class ServerTls:
         self.context = context
 
 
-def build_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """A server context; takes some milliseconds, so it is made once."""
+def profile_context() -> ssl.SSLContext:
+    """A server context of the profile, still without a certificate: for every listener."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.set_ciphers(CIPHERS)
     _restrict_groups(context)
+    return context
+
+
+def build_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """A server context; takes some milliseconds, so it is made once."""
+    context = profile_context()
     try:
         # An empty password: an encrypted key is an error and never a question at the terminal.
         context.load_cert_chain(certificate, key, password="")
