@@ -1,33 +1,35 @@
 """A simulated year in a store, and how long each figure takes to read from it.
 
-    python -m bench.year [--deliveries 4000000] [--campaigns 60] [--runs 5] [--dir DIR] [--keep]
+    python -m bench.year [--deliveries 4000000] [--campaigns 60] [--runs 5] [--dir DIR] [--keep | --ask DIR]
 
 Builds 4,000,000 deliveries in 60 campaigns and in mail of applications, with their events, opens,
 clicks, bounces, refunds, training and use of the doors, then reads the figures of the whole year, of
 two months and of one account. Prints median and worst of the runs in milliseconds; the goal is 300.
-The database is removed at the end.
+The database is removed at the end; one that was kept can be asked again.
 """
 
 import argparse
 import asyncio
+import json
 import shutil
 import statistics
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
 from bench.year_ground import lay_ground, open_services, put_back
-from bench.year_plan import Year, plan_year
+from bench.year_plan import Year, at_ms, plan_year
 from bench.year_questions import questions
 from bench.year_store import Counts, YearWriter
 from mta.model.clock import ManualClock
 
 GOAL_MS = 300.0
+ABOUT = "year.json"
 LAST = date(2026, 10, 31)
-BYTES_EACH = 2_000  # of the database, for each delivery; more is asked for than is needed
+BYTES_EACH = 1_500  # of the database, for each delivery; more is asked for than is needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +42,49 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What the bench found."""
+class Built:
+    """A year in a folder, as it was asked for and as it became."""
 
+    deliveries: int
+    campaigns: int
     counts: Counts
     build_s: float
     size: int  # bytes of the database
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the bench found."""
+
+    built: Built
     taken: list[Taken]
 
 
-def run(folder: Path, deliveries: int, campaigns: int, runs: int) -> Result:
-    """Build the year in an empty folder and ask everything."""
+def build(folder: Path, deliveries: int, campaigns: int) -> None:
+    """Make the year in an empty folder."""
     year = plan_year(deliveries, campaigns, LAST)
     began, clock = time.monotonic(), ManualClock()
     ground = asyncio.run(lay_ground(folder, clock, year))
     counts = YearWriter(folder, year, ground).write()
-    asyncio.run(put_back(folder, clock, year, counts))
-    build_s = time.monotonic() - began
+    asyncio.run(put_back(folder, clock, year))
     size = sum(file.stat().st_size for file in folder.glob("relevo.db*"))
-    print(f"built in {build_s:.0f} s, {size / 2**20:.0f} MiB", file=sys.stderr)
-    return Result(counts, build_s, size, asyncio.run(_measure(folder, clock, year, counts, runs)))
+    about = Built(deliveries, campaigns, counts, time.monotonic() - began, size)
+    (folder / ABOUT).write_text(json.dumps(asdict(about)))
 
 
-async def _measure(
-    folder: Path, clock: ManualClock, year: Year, counts: Counts, runs: int
-) -> list[Taken]:
+def ask(folder: Path, runs: int) -> Result:
+    """Ask everything of a year that was built."""
+    about = json.loads((folder / ABOUT).read_text())
+    built = Built(**{**about, "counts": Counts(**about["counts"])})
+    year = plan_year(built.deliveries, built.campaigns, LAST)
+    return Result(built, asyncio.run(_measure(folder, year, runs)))
+
+
+async def _measure(folder: Path, year: Year, runs: int) -> list[Taken]:
+    clock = ManualClock(at_ms(year.last, 12))
     async with open_services(folder, clock) as services:
         taken = []
-        for name, ask in await questions(services, year, counts):
+        for name, ask in await questions(services, year):
             times = []
             for _ in range(runs):
                 began = time.perf_counter()
@@ -80,11 +97,11 @@ async def _measure(
 
 def render(result: Result) -> str:
     """The table of the documentation."""
-    counts = result.counts
+    built, counts = result.built, result.built.counts
     lines = [
         (
             f"{counts.deliveries:,} deliveries, {counts.events:,} events, {counts.hits:,} opens and "
-            f"clicks; built in {result.build_s:.0f} s, {result.size / 2**30:.1f} GiB"
+            f"clicks; built in {built.build_s:.0f} s, {built.size / 2**30:.1f} GiB"
         ),
         "",
         f"{'question':44} {'median':>8} {'worst':>8}  ms",
@@ -105,21 +122,30 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=5, help="of each question [%(default)s]")
     parser.add_argument("--dir", type=Path, help="where the database is made")
     parser.add_argument("--keep", action="store_true", help="do not remove the database")
+    parser.add_argument("--ask", type=Path, metavar="DIR", help="ask a year that was kept")
     options = parser.parse_args(arguments)
-    base = options.dir or Path(tempfile.gettempdir())
-    if shutil.disk_usage(base).free < options.deliveries * BYTES_EACH:
-        print(f"{base}: not enough space", file=sys.stderr)
-        return 2
+    if options.ask:
+        result = ask(options.ask, options.runs)
+    else:
+        base = options.dir or Path(tempfile.gettempdir())
+        if shutil.disk_usage(base).free < options.deliveries * BYTES_EACH:
+            print(f"{base}: not enough space", file=sys.stderr)
+            return 2
+        result = _once(base, options)
+    print(render(result))
+    return int(any(one.worst > GOAL_MS for one in result.taken))
+
+
+def _once(base: Path, options: argparse.Namespace) -> Result:
     folder = Path(tempfile.mkdtemp(prefix="relevo-year-", dir=base))
     try:
-        result = run(folder, options.deliveries, options.campaigns, options.runs)
+        build(folder, options.deliveries, options.campaigns)
+        return ask(folder, options.runs)
     finally:
         if options.keep:
             print(folder, file=sys.stderr)
         else:
             shutil.rmtree(folder)
-    print(render(result))
-    return int(any(one.worst > GOAL_MS for one in result.taken))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench.year_plan import MAIN, SUBS, TRAINING, Year, at_ms
-from bench.year_store import Counts, Ground
+from bench.year_store import Ground
 from console.accounts.actor import Actor
 from console.accounts.arguments import OPERATOR
 from console.accounts.quota.refund_values import RefundScope, Subject
@@ -63,7 +63,7 @@ async def lay_ground(folder: Path, clock: ManualClock, year: Year) -> Ground:
         return Ground({**ids, TRAINING: school.id}, bags, keys)
 
 
-async def put_back(folder: Path, clock: ManualClock, year: Year, counts: Counts) -> None:
+async def put_back(folder: Path, clock: ManualClock, year: Year) -> None:
     """On the last day what failed of some campaigns is put back, and a second person agrees."""
     clock.jump((at_ms(year.last, 12) - clock.now_ms()) / 1000)
     async with open_services(folder, clock) as services:
@@ -72,7 +72,7 @@ async def put_back(folder: Path, clock: ManualClock, year: Year, counts: Counts)
         for mailing in mailings:
             account = await services.accounts.get(OPERATOR, mailing.account)
             refund = await services.quota.refunds.propose(
-                proposer, account.id, Subject(flow=counts.flows[mailing.name]), "falla del servicio",
+                proposer, account.id, Subject(flow=mailing.flow), "falla del servicio",
                 scope=RefundScope.FAILED, evidence="informe del día",
             )  # fmt: skip
             await services.quota.refunds.decide(decider, refund.id, confirm=True, reason="conforme")

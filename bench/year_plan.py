@@ -48,6 +48,11 @@ class Mailing:
     start_ms: int
     size: int
 
+    @property
+    def flow(self) -> int:
+        """Its id, as ids are made of the time."""
+        return self.start_ms * 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Workday:
@@ -57,6 +62,10 @@ class Workday:
     stream: str
     day: date
     count: int
+
+    def flow(self, first: date) -> int:
+        """The same every day; `first`: of the year."""
+        return at_ms(first, 0) * 1_000_000 + len(self.stream)
 
 
 @dataclass(frozen=True, slots=True)

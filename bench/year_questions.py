@@ -5,7 +5,6 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from bench.year_plan import MAIN, SUBS, Year
-from bench.year_store import Counts
 from console.accounts.arguments import OPERATOR
 from console.app.services import Services
 from console.reports.period import PeriodQuery
@@ -15,12 +14,10 @@ Question = Callable[[], Awaitable[object]]
 METHODS = ("totals", "campaigns", "others", "providers", "accounts", "days", "hours", "links")
 
 
-async def questions(
-    services: Services, year: Year, counts: Counts
-) -> Iterator[tuple[str, Question]]:
+async def questions(services: Services, year: Year) -> Iterator[tuple[str, Question]]:
     """By what they are called."""
     accounts = {one.name: one.id for one in await services.accounts.list(OPERATOR)}
-    found = [*_periods(services, year, accounts), *_campaign(services, year, counts)]
+    found = [*_periods(services, year, accounts), *_campaign(services, year)]
     return iter([*found, *_account(services, year, list(accounts.values()))])
 
 
@@ -43,10 +40,10 @@ def _asking(services: Services, method: str, query: PeriodQuery) -> Question:
     return lambda: ask(OPERATOR, query)
 
 
-def _campaign(services: Services, year: Year, counts: Counts) -> Iterator[tuple[str, Question]]:
+def _campaign(services: Services, year: Year) -> Iterator[tuple[str, Question]]:
     """Of the largest one."""
     largest = max(year.mailings, key=lambda one: one.size)
-    flow = counts.flows[largest.name]
+    flow = largest.flow
     figures = services.areas.reports.figures
     engagement, zone = EngagementReader(services.foundation.store), ZoneInfo("America/Lima")
     yield "campaign: outcomes", lambda: figures.of_flow(OPERATOR, flow)

@@ -8,7 +8,7 @@ entries in order of time, with its triggers, and a checkpoint a day.
 import random
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,6 @@ class Counts:
     deliveries: int = 0
     events: int = 0
     hits: int = 0
-    flows: dict[str, int] = field(default_factory=dict)  # by name
 
 
 class YearWriter:
@@ -118,11 +117,10 @@ class YearWriter:
 
     def _mailing(self, mailing: Mailing) -> None:
         account = self._ground.accounts[mailing.account]
-        flow = mailing.start_ms * 1_000_000
+        flow = mailing.flow
         message, campaign = flow + 1, flow - 1
         stream = Stream(account, flow, True, self._rng.uniform(0.3, 0.55))
         self._flow(stream, f"{mailing.name} ({campaign})", mailing.start_ms)
-        self.counts.flows[mailing.name] = flow
         links = [(message, n, flow, f"https://x.gob.pe/{mailing.n}/{n}") for n in range(LINKS)]
         self._many("campaign_link", "", links)
         self._writer.accepted(stream, message, mailing.start_ms, mailing.size)
@@ -154,15 +152,9 @@ class YearWriter:
 
     def _workday(self, workday: Workday) -> None:
         account = self._ground.accounts[workday.account]
-        flow = self.counts.flows.get(workday.stream)
-        first = flow is None
-        if flow is None:
-            flow = self.counts.flows[workday.stream] = at_ms(self._year.first, 0) * 1_000_000 + len(
-                workday.stream
-            )
-        stream = Stream(account, flow, False, 0.5)
-        if first:
-            self._flow(stream, workday.stream, flow // 1_000_000)
+        stream = Stream(account, workday.flow(self._year.first), False, 0.5)
+        if workday.day == self._year.first:
+            self._flow(stream, workday.stream, stream.flow // 1_000_000)
         for hour in sorted(self._rng.choices(range(24), READING, k=workday.count)):
             at = at_ms(workday.day, hour) + self._rng.randrange(HOUR_MS)
             message = at * 1_000_000 + self._rng.randrange(1_000_000)

@@ -37,12 +37,12 @@ class Days:
     @property
     def first_hour(self) -> int:
         """Hours since 1970 UTC."""
-        return _first_hour(self.first, self.zone)
+        return self.begin_hour(self.first)
 
     @property
     def last_hour(self) -> int:
         """The last one that belongs to it."""
-        return _first_hour(self.last + timedelta(days=1), self.zone) - 1
+        return self.begin_hour(self.last + timedelta(days=1)) - 1
 
     def whole(self) -> dict[str, int]:
         """The whole UTC days within, and the hours before and behind them, as values of reads.
@@ -65,12 +65,11 @@ class Days:
         for offset in range((self.last - self.first).days + 1):
             yield self.first + timedelta(days=offset)
 
+    def begin_hour(self, day: date) -> int:
+        """The first UTC hour that begins on a day, since 1970."""
+        midnight = datetime.combine(day, time(), self.zone).astimezone(UTC).timestamp()
+        return -(-round(midnight) // HOUR_S)
+
     def local(self, hour: int) -> datetime:
         """An hour since 1970 UTC as a moment of the zone."""
         return datetime.fromtimestamp(hour * HOUR_S, UTC).astimezone(self.zone)
-
-
-def _first_hour(day: date, zone: ZoneInfo) -> int:
-    """The first UTC hour that begins on that day."""
-    midnight = datetime.combine(day, time(), zone).astimezone(UTC).timestamp()
-    return -(-round(midnight) // HOUR_S)

@@ -4,6 +4,7 @@ All of them are sums of roll-ups, which change in the transaction of what they c
 `console.tracking.bookkeeping`); `docs/explanation/figures.md` says what each means.
 """
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from console.accounts.actor import Actor, NotVisible
 from console.accounts.permissions import Permission
 from console.accounts.tree import by_id, line_of, with_all_below
 from console.accounts.values import Account, AccountKind
+from console.reports.daily import DaySplit
 from console.reports.days import Days
 from console.reports.sums import Sums
 from console.reports.values import (
@@ -29,7 +31,10 @@ from console.reports.values import (
     PeriodFigures,
     ProviderPeriod,
 )
+from console.tracking.hits import FIRST_AUTOMATIC
 from mta.store.base import Store
+
+_ALL_CLASSES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +138,22 @@ class PeriodReader:
     async def days(self, actor: Actor, query: PeriodQuery) -> Sequence[DayPeriod]:
         """Each day, also those on which nothing happened; bounces are not told by class."""
         scope = await self._scope(actor, query)
-        sums, day_of = Sums(automatic=query.automatic), _day_of(scope.days)
-        values = _by_hour(scope)
-        for hour, kind, late, n in await self._store.read("period_outcome_hours", **values):
-            sums.outcome(day_of(hour), kind, "", late, n)
-        for hour, kind, klass, *counts in await self._store.read(
-            "period_engagement_hours", **values
-        ):
-            sums.engaged(day_of(hour), kind, klass, counts)
+        sums, split = Sums(automatic=query.automatic), DaySplit(scope.days)
+        values = {"accounts": scope.values["accounts"], **split.values}
+        hits = {**values, **_classes(query)}
+        read, places = self._store.read, (split.of_day, split.of_hour)
+        found = await asyncio.gather(
+            read("period_day_outcomes", **values), read("period_edge_outcomes", **values),
+            read("period_day_engagement", **hits), read("period_edge_engagement", **hits),
+        )  # fmt: skip
+        for place, rows in zip(places, found[:2], strict=True):
+            for number, kind, late, n in rows:
+                for day, sign in place(number):
+                    sums.outcome(day, kind, "", late, sign * n)
+        for place, rows in zip(places, found[2:], strict=True):
+            for number, kind, klass, *counts in rows:
+                for day, sign in place(number):
+                    sums.engaged(day, kind, klass, [sign * n for n in counts])
         return [DayPeriod(day, sums.figures_of(day)) for day in scope.days]
 
     async def hours(self, actor: Actor, query: PeriodQuery) -> Sequence[OpeningHours]:
@@ -149,11 +162,9 @@ class PeriodReader:
         place_of = _place_of(scope.days)
         week: dict[int, list[list[int]]] = {}
         totals: dict[int, list[int]] = defaultdict(lambda: [0] * HOURS)
-        for flow, hour, is_auto, n, firsts, firsts_any in await self._store.read(
-            "period_opening_hours", **_by_hour(scope)
+        for flow, hour, n, firsts, firsts_any in await self._store.read(
+            "period_opening_hours", **_by_hour(scope), **_classes(query)
         ):
-            if is_auto and not query.automatic:
-                continue
             weekday, of_day = place_of(hour)
             grid = week.setdefault(flow, [[0] * HOURS for _ in range(7)])
             grid[weekday][of_day] += firsts_any if query.automatic else firsts
@@ -222,13 +233,13 @@ class PeriodReader:
     ) -> Sums:
         """The sums by what `key` makes of flow and provider."""
         sums, values = Sums(automatic=query.automatic), scope.values
-        for flow, kind, klass, provider, late, n in await self._store.read(
-            "period_outcomes", **values
-        ):
+        outcomes, engagement = await asyncio.gather(
+            self._store.read("period_outcomes", **values),
+            self._store.read("period_engagement", **values, **_classes(query)),
+        )
+        for flow, kind, klass, provider, late, n in outcomes:
             sums.outcome(key(flow, provider), kind, klass, late, n)
-        for flow, kind, hit_class, provider, *counts in await self._store.read(
-            "period_engagement", **values
-        ):
+        for flow, kind, hit_class, provider, *counts in engagement:
             sums.engaged(key(flow, provider), kind, hit_class, counts)
         return sums
 
@@ -245,22 +256,14 @@ def _by_provider(_flow: int, provider: str) -> Hashable:
     return provider
 
 
+def _classes(query: PeriodQuery) -> dict[str, int]:
+    """Which classes of hits are read: those below."""
+    return {"classes": _ALL_CLASSES if query.automatic else FIRST_AUTOMATIC}
+
+
 def _by_hour(scope: _Scope) -> dict[str, Any]:
     values = scope.values
     return {name: values[name] for name in ("accounts", "first_hour", "last_hour")}
-
-
-def _day_of(days: Days) -> Callable[[int], date]:
-    """The day of an hour; every hour is asked for several times."""
-    known: dict[int, date] = {}
-
-    def day_of(hour: int) -> date:
-        day = known.get(hour)
-        if day is None:
-            day = known[hour] = days.local(hour).date()
-        return day
-
-    return day_of
 
 
 def _place_of(days: Days) -> Callable[[int], tuple[int, int]]:

@@ -29,6 +29,8 @@ MOMENTS = (
     ("Europe/Madrid", "2026-03-28T22:30:00"),
     ("America/New_York", "2026-11-01T03:30:00"),
     ("America/Santiago", "2026-09-06T02:30:00"),
+    ("Europe/London", "2026-03-28T20:30:00"),
+    ("Europe/London", "2026-10-24T20:30:00"),
     ("Pacific/Apia", "2026-02-28T10:15:00"),
 )
 WAITS = st.sampled_from([0.0, 0.5, 3.0, 12.0, 59.0, 61.0, 599.0, 901.0, 4000.0, 40_000.0])

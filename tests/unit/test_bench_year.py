@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.year import LAST, run
+from bench.year import LAST, ask, build
 from bench.year_ground import open_services
 from bench.year_plan import MAIN, TRAINING, plan_year
 from console.accounts.arguments import OPERATOR
@@ -26,8 +26,8 @@ TABLES = ("figure_hour", "figure_flow_day", "figure_day", "figure_person")
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("year")
-    result = run(folder, DELIVERIES, CAMPAIGNS, 1)
-    return folder, result
+    build(folder, DELIVERIES, CAMPAIGNS)
+    return folder, ask(folder, 1)
 
 
 def _rows(folder: Path, sql: str) -> list[tuple]:
@@ -40,7 +40,7 @@ def _rows(folder: Path, sql: str) -> list[tuple]:
 
 def test_every_question_of_the_bench_has_an_answer(built):
     _, result = built
-    assert result.counts.deliveries == plan_year(DELIVERIES, CAMPAIGNS, LAST).deliveries
+    assert result.built.counts.deliveries == plan_year(DELIVERIES, CAMPAIGNS, LAST).deliveries
     assert len(result.taken) > 30
     assert all(0 < one.median <= one.worst for one in result.taken)
 

@@ -1,6 +1,6 @@
 -- Figures of a period: whole UTC days from one table, the hours before and behind them from another.
 -- `accounts` is a JSON array. Hours and days are since 1970 UTC; the hours at the beginning end
--- before :head, those at the end begin at :tail. What Relevo tells senders of bounces is no mail of theirs.
+-- before :head, those at the end begin at :tail. Classes of hits from :classes on are left out. What Relevo tells senders of bounces is no mail of theirs.
 
 -- name: period_outcomes
 -- Outcomes by flow, type, class and provider.
@@ -25,44 +25,62 @@ SELECT flow, type, class, provider, is_late, sum(n) FROM (
 -- Opens and clicks by flow, kind, class and provider.
 SELECT flow, kind, class, provider, sum(n), sum(firsts), sum(firsts_any), sum(again) FROM (
     SELECT d.flow, d.kind, d.class, d.provider, d.n, d.firsts, d.firsts_any, d.again
-    FROM flow AS f CROSS JOIN engagement_day AS d ON d.flow = f.id
+    FROM flow AS f CROSS JOIN engagement_day AS d ON d.flow = f.id AND d.class < :classes
     WHERE f.account IN (SELECT value FROM json_each(:accounts))
       AND d.day BETWEEN :first_day AND :last_day
     UNION ALL
     SELECT h.flow, h.kind, h.class, h.provider, h.n, h.firsts, h.firsts_any, h.again
-    FROM flow AS f CROSS JOIN engagement_hour AS h ON h.flow = f.id
+    FROM flow AS f CROSS JOIN engagement_hour AS h ON h.flow = f.id AND h.class < :classes
     WHERE f.account IN (SELECT value FROM json_each(:accounts))
       AND h.hour >= :first_hour AND h.hour < :head
     UNION ALL
     SELECT h.flow, h.kind, h.class, h.provider, h.n, h.firsts, h.firsts_any, h.again
-    FROM flow AS f CROSS JOIN engagement_hour AS h ON h.flow = f.id
+    FROM flow AS f CROSS JOIN engagement_hour AS h ON h.flow = f.id AND h.class < :classes
     WHERE f.account IN (SELECT value FROM json_each(:accounts))
       AND h.hour >= :tail AND h.hour <= :last_hour
 ) GROUP BY flow, kind, class, provider;
 
--- name: period_outcome_hours
--- Outcomes by hour, of all flows together.
+-- name: period_day_outcomes
+-- Outcomes by UTC day, of all flows together.
+SELECT d.day, d.type, d.is_late, sum(d.n)
+FROM flow AS f CROSS JOIN figure_flow_day AS d ON d.flow = f.id
+WHERE f.account IN (SELECT value FROM json_each(:accounts))
+  AND d.day BETWEEN :first_day AND :last_day
+GROUP BY d.day, d.type, d.is_late;
+
+-- name: period_edge_outcomes
+-- The same by hour, of some hours of each UTC day.
 SELECT h.hour, h.type, h.is_late, sum(h.n)
 FROM flow AS f CROSS JOIN figure_hour AS h ON h.flow = f.id
-WHERE f.account IN (SELECT value FROM json_each(:accounts)) AND f.kind <> 'notices'
-  AND h.hour BETWEEN :first_hour AND :last_hour
-GROUP BY h.hour, h.type, h.is_late;
-
--- name: period_engagement_hours
--- Opens and clicks by hour, of all flows together.
-SELECT h.hour, h.kind, h.class, sum(h.n), sum(h.firsts), sum(h.firsts_any), sum(h.again)
-FROM flow AS f CROSS JOIN engagement_hour AS h ON h.flow = f.id
 WHERE f.account IN (SELECT value FROM json_each(:accounts))
   AND h.hour BETWEEN :first_hour AND :last_hour
+  AND h.hour % 24 >= :from_hour AND h.hour % 24 < :until_hour
+GROUP BY h.hour, h.type, h.is_late;
+
+-- name: period_day_engagement
+-- Opens and clicks by UTC day, of all flows together.
+SELECT d.day, d.kind, d.class, sum(d.n), sum(d.firsts), sum(d.firsts_any), sum(d.again)
+FROM flow AS f CROSS JOIN engagement_day AS d ON d.flow = f.id AND d.class < :classes
+WHERE f.account IN (SELECT value FROM json_each(:accounts))
+  AND d.day BETWEEN :first_day AND :last_day
+GROUP BY d.day, d.kind, d.class;
+
+-- name: period_edge_engagement
+-- The same by hour, of some hours of each UTC day.
+SELECT h.hour, h.kind, h.class, sum(h.n), sum(h.firsts), sum(h.firsts_any), sum(h.again)
+FROM flow AS f CROSS JOIN engagement_hour AS h ON h.flow = f.id AND h.class < :classes
+WHERE f.account IN (SELECT value FROM json_each(:accounts))
+  AND h.hour BETWEEN :first_hour AND :last_hour
+  AND h.hour % 24 >= :from_hour AND h.hour % 24 < :until_hour
 GROUP BY h.hour, h.kind, h.class;
 
 -- name: period_opening_hours
 -- Opens of campaigns by flow and hour.
-SELECT h.flow, h.hour, h.class >= 10, sum(h.n), sum(h.firsts), sum(h.firsts_any)
-FROM flow AS f CROSS JOIN engagement_hour AS h ON h.flow = f.id
+SELECT h.flow, h.hour, sum(h.n), sum(h.firsts), sum(h.firsts_any)
+FROM flow AS f CROSS JOIN engagement_hour AS h ON h.flow = f.id AND h.class < :classes
 WHERE f.account IN (SELECT value FROM json_each(:accounts)) AND f.kind = 'campaign'
   AND h.hour BETWEEN :first_hour AND :last_hour AND h.kind = 1
-GROUP BY h.flow, h.hour, h.class >= 10;
+GROUP BY h.flow, h.hour;
 
 -- name: period_links
 -- Links of campaigns with their clicks.
