@@ -11,6 +11,7 @@ from console.app.services import PACKAGES, Services
 from console.pages.accounts import AccountPages
 from console.pages.approvals import ApprovalPages
 from console.pages.audit import AuditPages
+from console.pages.closing import ClosingPages
 from console.pages.privacy import PrivacyPages
 from console.pages.quota import QuotaPages
 from console.pages.refunds import RefundPages
@@ -45,6 +46,10 @@ def account_area(services: Services) -> Area:
             renderer, quota, services.approvals, services.trail, services.areas.register
         ).add_routes(app)
         ApprovalPages(renderer, services.approvals).add_routes(app)
+        closing, clock = services.closing, services.foundation.clock
+        ClosingPages(
+            renderer, closing.exports, closing.erasures, services.approvals, clock
+        ).add_routes(app)
         PrivacyPages(renderer, services.areas.privacy.persons).add_routes(app)
 
     return add

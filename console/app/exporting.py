@@ -41,6 +41,8 @@ TABLES = (
 NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
     {
         "account_factor_rule": "a setting of sign-in, told by the audit trail",
+        "account_export": "work of this export itself, told by the audit trail",
+        "account_erasure": "of the account's end; the certificate tells it",
         "api_answer": "answers kept for a day for repeated requests",
         "chain_head": "of the whole installation",
         "console_session": "secrets of sign-in",
@@ -99,12 +101,19 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
 def write_export(
     loaded: Loaded, account: int, target: Path, progress: Progress
 ) -> Mapping[str, Any]:
+    """As `export_from`, of the settings' data directory."""
+    return export_from(loaded.settings.server.data_dir, account, target, progress)
+
+
+def export_from(
+    data_dir: Path, account: int, target: Path, progress: Progress
+) -> Mapping[str, Any]:
     """Write everything about an account and those below it; gives what was written.
 
     Raises `PermanentError`, `StoreError`, `ConfigurationError`.
     """
     packages = ("mta.spool", "mta.engine", *PACKAGES)
-    with StoreSnapshot.open(loaded.settings.server.data_dir, packages) as store:
+    with StoreSnapshot.open(data_dir, packages) as store:
         store.prepare()
         accounts = [row[0] for row in store.rows("export_accounts", account=account)]
         source = Source(store, account, accounts, TABLES)

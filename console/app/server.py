@@ -96,6 +96,7 @@ class Server:
                 lambda: self.services.areas.privacy.tidy(),
                 lambda: self.services.areas.tracking.tidy(),
                 lambda: self.services.areas.deadlines.run(),
+                lambda: self.services.close_accounts(),
                 lambda: self.services.contacts.optin.tidy(),
             ],
             usage=lambda: self.services.usage,
@@ -255,6 +256,8 @@ class Server:
         language = self.settings.server.language
         await self.services.contacts.start(ConfirmationMails(mailer, language=language, url=url))
         news = self.services.areas.mails.campaign_stopped
+        self.services.closing.start()
+        self.services.closing.erasures.on_done = self.services.areas.mails.account_erased
         self.services.approvals.on_asked = self.services.areas.mails.approval_asked
         await self.services.campaigns.start(engine, self._renderer, news)
         await self.services.automations.start(engine, self._renderer)
@@ -326,6 +329,7 @@ class Server:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.services.reports.close()
+        await self.services.closing.close()
         await self.services.automations.close()
         await self.services.campaigns.close()
         await self.services.contacts.close()

@@ -30,6 +30,7 @@ from console.app.areas import Areas
 from console.app.automation_templates import Templates
 from console.app.automations import AutomationParts
 from console.app.campaigns import CampaignParts
+from console.app.closing import ClosingParts
 from console.app.contacts import ContactParts
 from console.app.people import PeopleParts
 from console.app.quota import bag_operations, connect_refunds, make_quota, make_quota_sealer
@@ -66,6 +67,7 @@ PACKAGES = (
     "console.contacts.segments",
     "console.maillog",
     "console.privacy",
+    "console.privacy.closing",
     "console.public",
     "console.reports",
     "console.reports.evidence",
@@ -145,6 +147,9 @@ class Services:
         foundation = self.foundation
         store, clock = foundation.store, foundation.clock
         self.areas = Areas(foundation, self.trail, self.authenticator, key, self._find_account)
+        self.closing = ClosingParts(
+            foundation, self.trail, self.approvals, self.areas.privacy.persons
+        )
         self.contacts = ContactParts(foundation, self.trail, key)
         self.campaigns = CampaignParts(
             foundation, port, self.trail, self.approvals, self._accounts, self.authenticator,
@@ -182,12 +187,24 @@ class Services:
         await self.areas.incidents.observe_ids()
         await self.areas.register.observe_ids()
         await self.reports.book.observe_ids()
+        await self.closing.observe_ids()
         await self.areas.templates.service.observe_ids()
         await self.campaigns.book.observe_ids()
         await self.contacts.observe_ids()
         await self.automations.service.observe_ids()
         await self.authenticator.refresh()
         await self.quota.load()
+
+    async def close_accounts(self) -> None:
+        """Erase accounts whose time has come. Raises `StoreError`."""
+
+        async def close(account: int) -> None:
+            await self.accounts.close(OPERATOR, account)
+
+        async def cancel(account: int) -> None:
+            await self.queue.operations["queue.cancel"]({"account": str(account)})
+
+        await self.closing.run(close, cancel)
 
     def close(self) -> None:
         """End the threads that hash passwords."""

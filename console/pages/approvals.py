@@ -19,6 +19,7 @@ PLACES: Mapping[ApprovalKind, Callable[[Approval], str]] = MappingProxyType(
     {
         ApprovalKind.REFUND: lambda approval: f"/refunds/{approval.object}",
         ApprovalKind.CAMPAIGN_SEND: lambda approval: f"/campaigns/{approval.object}",
+        ApprovalKind.ACCOUNT_ERASURE: lambda approval: f"/closing/decide/{approval.id}",
     }
 )
 

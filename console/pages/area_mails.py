@@ -11,12 +11,15 @@ from console.accounts.actor import ActorKind
 from console.accounts.approvals.values import Approval
 from console.accounts.incidents.entries import Registered
 from console.accounts.incidents.values import Incident
-from console.accounts.ports import Mailer, SystemMail
+from console.accounts.ports import MailAttachment, Mailer, SystemMail
 from console.accounts.sending.values import DomainStatus, RecordState
 from console.accounts.values import Role
 from console.campaigns.values import Campaign
 from console.pages.approvals import INBOX, place_of
+from console.pages.documents_sent import document_html
+from console.pages.pdf import make_pdf
 from console.pages.texts import Texts, load_texts
+from console.privacy.closing.values import AccountErasure
 from console.tracking.accounts import TrackingAccount
 from console.webhooks.values import Webhook
 from mta.model.address import parse_address
@@ -154,6 +157,26 @@ class AreaMails:
         if self._support:
             chosen.setdefault(self._support, "")
         await self._send(list(chosen.items()), written, "incident")
+
+    async def account_erased(self, done: AccountErasure) -> None:
+        """The certificate, to who asked for it and who confirmed: they may have no page any more."""
+        zone = self._zone
+        for person in dict.fromkeys((done.asked_by, done.confirmed_by)):
+            if not (address := parse_contact(person)):
+                continue
+            rows = await self._store.read("account_person_language", email=address.lower())
+            language = rows[0][0] if rows else ""
+            texts = self._all_texts[language or self._language]
+            html = document_html("closing_certificate.html", texts, zone, {"done": done})
+            pdf = await make_pdf(html)
+            data = (pdf, "application/pdf", "pdf") if pdf else (html.encode(), "text/html", "html")
+            named = {"name": " ".join(done.name.split()), "number": done.number}
+            mail = SystemMail(
+                address, texts.language, texts("closing.mail_subject", **named),
+                texts("closing.mail_text", **named, sha256=done.sha256), kind="erasure",
+                attachments=(MailAttachment(f"erasure-{done.number}.{data[2]}", data[1], data[0]),),
+            )  # fmt: skip
+            await self._mailer.send(mail)
 
     async def campaign_stopped(self, campaign: Campaign) -> None:
         """To owners, administrators and senders: it paused or failed by itself."""

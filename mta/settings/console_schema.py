@@ -154,6 +154,14 @@ class Retention(Table):
         "How long files with recipients and their rows are kept; those that a campaign still needs "
         "stay until it is over. 0: until somebody removes them.",
     )
+    exports: Seconds = setting(
+        "7d", "How long the file of a complete export of an account can be downloaded.", gt=0
+    )
+    erasure_wait: Seconds = setting(
+        "7d",
+        "How long the erasure of an account can be taken back after a second person confirmed it.",
+        ge=0,
+    )
 
 
 class Alerts(Table):

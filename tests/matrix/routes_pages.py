@@ -72,9 +72,31 @@ ROWS = (
         "POST", "/support/{number}", Permission.ACCOUNT_VIEW, url="/support/{incident}",
         form={"text": "more"},
     ),
+    RouteRow("GET", "/closing", Permission.PRIVACY_MANAGE),
+    RouteRow("POST", "/closing/exports", Permission.PRIVACY_MANAGE),
+    RouteRow(
+        "GET", "/closing/exports/{id}", Permission.PRIVACY_MANAGE,
+        url="/closing/exports/{account_export}",
+    ),
+    RouteRow(
+        "POST", "/closing/erase", Permission.PRIVACY_MANAGE, form={"typed": "no", "why": "x"}
+    ),
+    RouteRow(
+        "GET", "/closing/decide/{id}", Permission.PRIVACY_MANAGE,
+        url="/closing/decide/{erasure_approval}",
+    ),
+    RouteRow(
+        "POST", "/closing/decide/{id}", Permission.PRIVACY_MANAGE,
+        url="/closing/decide/{erasure_approval}", form={"decision": "reject", "why": "x"},
+    ),
+    RouteRow("POST", "/closing/{number}/undo", Permission.PRIVACY_MANAGE, url="/closing/{erasure}/undo"),
+    RouteRow(
+        "GET", "/closing/{number}/certificate", Permission.PRIVACY_MANAGE,
+        url="/closing/{erasure}/certificate",
+    ),
     RouteRow("GET", "/incidents", Permission.AUDIT_VIEW),
-    RouteRow("GET", "/incidents.csv", Permission.EXPORT),
-    RouteRow("GET", "/incidents.xlsx", Permission.EXPORT),
+    RouteRow("GET", "/incidents.csv", Permission.AUDIT_VIEW),
+    RouteRow("GET", "/incidents.xlsx", Permission.AUDIT_VIEW),
     RouteRow("GET", "/incidents/{number}", Permission.AUDIT_VIEW, url="/incidents/{incident}"),
     RouteRow(
         "GET", "/incidents/{number}/report", Permission.AUDIT_VIEW, url="/incidents/{incident}/report"

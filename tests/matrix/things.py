@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from types import MappingProxyType
 
+from console.accounts.approvals import ApprovalKind
 from console.accounts.incidents.values import Category
 from console.app.services import Services
 from mta.store.work import Rows
@@ -86,11 +87,42 @@ async def _credential(services: Services, account: int, _number: int) -> object:
     return (await services.accounts.credentials.add(OPERATOR, account, "ERP")).credential.id
 
 
+async def _account_export(services: Services, account: int, _number: int) -> object:
+    open_ones = await services.closing.exports.all(OPERATOR)
+    if own := [one for one in open_ones if one.account == account]:
+        return own[0].id
+    return (await services.closing.exports.ask(OPERATOR, account)).id
+
+
+async def _erasure(services: Services, account: int, _number: int) -> object:
+    """Done, so that there is a certificate; nothing of the account went, for nobody ran it."""
+    erasures = services.closing.erasures
+    for old in await erasures.all(OPERATOR):
+        if old.account == account:
+            return old.number
+    asked = await erasures.ask(OPERATOR, account, "x", "why")
+    store = services.foundation.store
+    await store.submit([Rows("closing_erasure_confirm", [(asked.id, "ana", 1, 1)])])
+    await store.submit([Rows("closing_erasure_begin", [(asked.id, "[]", "{}", "")])])
+    await store.submit([Rows("closing_erasure_end", [(asked.id, 1, "00")])])
+    return asked.number
+
+
+async def _erasure_approval(services: Services, account: int, number: int) -> object:
+    for old in await services.approvals.list(OPERATOR):
+        if old.account == account and old.kind is ApprovalKind.ACCOUNT_ERASURE:
+            return old.id
+    await _erasure(services, account, number)
+    return await _erasure_approval(services, account, number)
+
+
 MAKERS: Mapping[str, Make] = MappingProxyType(
     {
         "hook": _hook, "incident": _incident, "lone_domain": _lone_domain, "refund": _refund,
         "automation": _automation, "contact": _contact, "list": _list, "segment": _segment,
         "upload": _upload,
+        "account_export": _account_export, "erasure": _erasure,
+        "erasure_approval": _erasure_approval,
         "template": _template, "media": _media, "campaign": _campaign, "credential": _credential,
     }
 )  # fmt: skip

@@ -47,6 +47,9 @@ class ApprovalService:
             ApprovalKind.CAMPAIGN_SEND: KindRules(
                 Permission.CAMPAIGN_EDIT, Permission.CAMPAIGN_SEND, NoEffect()
             ),
+            ApprovalKind.ACCOUNT_ERASURE: KindRules(
+                Permission.PRIVACY_MANAGE, Permission.PRIVACY_MANAGE, NoEffect()
+            ),
         }
 
     def register(self, kind: ApprovalKind, rules: KindRules) -> None:

@@ -16,6 +16,7 @@ class ApprovalKind(StrEnum):
 
     REFUND = "refund"
     CAMPAIGN_SEND = "campaign.send"
+    ACCOUNT_ERASURE = "account.erasure"
 
 
 class ApprovalState(StrEnum):

@@ -81,6 +81,11 @@ WHERE u.state = 'active' AND u.id <> :besides
   AND m.role IN (SELECT value FROM json_each(:roles))
 ORDER BY u.email LIMIT 20;
 
+-- name: account_person_language
+-- What a person chose; nothing for who is unknown, '' for who did not choose.
+SELECT coalesce(p.language, '') FROM console_user AS u LEFT JOIN user_profile AS p ON p."user" = u.id
+WHERE u.email = :email;
+
 -- name: account_people_languages
 -- The languages of an account's people; '' is the installation's.
 SELECT DISTINCT u.email, coalesce(nullif(p.language, ''), a.language)

@@ -1,0 +1,182 @@
+"""A whole account as a file, and erased: by two persons, after a time, with a certificate (clause T-t)."""
+
+import asyncio
+import hashlib
+import sqlite3
+import zipfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from console.accounts.actor import Actor, ActorKind, NotPermitted, NotVisible
+from console.accounts.incidents.values import Category
+from console.accounts.permissions import PERMISSIONS
+from console.accounts.values import Role
+from console.app.keeping import verify_store
+from console.privacy.closing.values import ErasureState, ExportState
+from mta.model.errors import PermanentError
+from mta.store.work import Rows
+from tests.accounts_world import OPERATOR
+from tests.integration.test_account_export import _mail
+from tests.matrix.things import MAKERS
+from tests.whole_server import Whole, open_whole
+
+SETTINGS = {"RELEVO_RETENTION__ERASURE_WAIT": "0s"}
+SECOND = "luis.segundo@example.org"
+
+
+@dataclass
+class Ground:
+    """A server with a sub-account full of things, and three actors."""
+
+    whole: Whole
+    sub: int
+    folder: Path
+
+    def owner(self, number: int, account: int | None = None) -> Actor:
+        where = self.sub if account is None else account
+        return Actor(
+            ActorKind.USER, number, f"p{number}@example.org", {where: PERMISSIONS[Role.OWNER]}
+        )
+
+    @property
+    def closing(self):
+        return self.whole.services.closing
+
+    async def confirmed(self, actor: Actor) -> int:
+        asked = await self.closing.erasures.ask(
+            actor, self.sub, "Prensa secreta", "contrato vencido"
+        )
+        (waiting,) = await self.whole.services.approvals.list(OPERATOR, pending_only=True)
+        await self.whole.services.approvals.approve(self.owner(8), waiting.id)
+        return asked.number
+
+    async def ended(self, number: int):
+        for _ in range(500):
+            await self.whole.services.close_accounts()
+            found = await self.closing.erasures.get(OPERATOR, number)
+            if found.state is ErasureState.DONE:
+                return found
+            await asyncio.sleep(0.02)
+        raise AssertionError(found)
+
+
+@asynccontextmanager
+async def ground(folder: Path, settings=SETTINGS) -> AsyncIterator[Ground]:
+    async with open_whole(folder, settings=settings) as whole:
+        services = whole.services
+        sub = (await services.accounts.add(OPERATOR, "Prensa secreta", parent=whole.account)).id
+        await services.accounts.users.add(OPERATOR, SECOND, Role.OWNER, sub, "correcto caballo")
+        for number, (name, make) in enumerate(MAKERS.items()):
+            if "erasure" not in name and name != "account_export":
+                await make(services, sub, number)
+        lists = services.contacts.contacts
+        members = await lists.add_list(OPERATOR, sub, "Vecinos")
+        person = await lists.put(OPERATOR, sub, "gone-person@example.net", {"first_name": "Eva"})
+        row = (members.id, person.id, "confirmed", 1)
+        await services.foundation.store.submit([Rows("list_member_put", [row])])
+        await services.areas.suppressions.service.add(OPERATOR, sub, ["gone-person@example.com"])
+        await services.areas.incidents.open(OPERATOR, sub, Category.OTHER, "x", "x", "gone-person")
+        await _mail(whole, sub)
+        await _mail(whole, whole.account)
+        yield Ground(whole, sub, folder)
+
+
+async def test_T_t_a_whole_account_is_exported_beside_the_mail_and_downloaded(tmp_path):
+    async with ground(tmp_path / "s") as g:
+        exports = g.closing.exports
+        made = await exports.ask(g.owner(7), g.sub)
+        for _ in range(1000):
+            made = await exports.get(g.owner(7), made.id)
+            if made.state not in (ExportState.WAITING, ExportState.RUNNING):
+                break
+            await asyncio.sleep(0.02)
+        assert (made.state, made.problem) == (ExportState.DONE, "")
+        path = await exports.file(g.owner(7), made.id)
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == made.sha256
+        with zipfile.ZipFile(path) as archive:
+            assert {"manifest.json", "template.jsonl", "contact.csv", "ledger.jsonl"} <= set(
+                archive.namelist()
+            )
+            assert b"gone-person@example.net" in archive.read("contact.csv")
+        with pytest.raises(NotVisible):
+            await exports.file(g.owner(9, account=5), made.id)
+        exports.kept_s = -1.0
+        await exports.tidy()
+        assert not path.exists()
+        with pytest.raises(PermanentError):
+            await exports.file(g.owner(7), made.id)
+
+
+async def test_T_t_an_erased_account_is_nowhere_on_the_disk_and_verify_finds_it_sound(tmp_path):
+    folder = tmp_path / "s"
+    async with ground(folder) as g:
+        done = await g.ended(await g.confirmed(g.owner(7)))
+        loaded = g.whole.services.foundation.loaded
+        assert (done.counts["contacts"], done.counts["deliveries"]) == (2, 10)
+        assert done.sha256 == done.digest(done.ended_ms)
+        assert (done.asked_by, done.confirmed_by) == ("p7@example.org", "p8@example.org")
+        account = await g.whole.services.accounts.get(OPERATOR, str(g.sub))
+        assert account.state == "closed"
+    report = await asyncio.to_thread(verify_store, loaded, lambda *_: None)
+    assert (report["sound"], report["findings"]) == (True, [])
+    left = b"".join(p.read_bytes() for p in sorted((folder / "queue").rglob("*")) if p.is_file())
+    for trace in (b"gone-person@example.net", b'"Eva"'):
+        assert trace not in left, trace
+    with sqlite3.connect(folder / "queue" / "relevo.db") as database:
+        tables = [
+            r[0] for r in database.execute("SELECT name FROM sqlite_master WHERE type='table'")
+        ]
+        for table in tables:
+            if table in ("audit_entry", "account_erasure", "approval", "account"):
+                continue
+            for row in database.execute(f'SELECT * FROM "{table}"'):
+                text = repr(row).encode()
+                assert b"gone-person" not in text, (table, row)
+                is_mail = table in ("delivery", "event")  # of the system: as long as all mail
+                assert is_mail or SECOND.encode() not in text, (table, row)
+        kept = database.execute(
+            "SELECT count(*) FROM delivery AS d JOIN message AS m ON m.id = d.message "
+            "WHERE m.account = ? AND d.domain = 'erased.invalid' AND m.length = 0",
+            (g.sub,),
+        ).fetchone()
+        others = database.execute(
+            "SELECT count(*) FROM delivery AS d JOIN message AS m ON m.id = d.message "
+            "WHERE m.account <> 0 AND d.domain = 'example.org'"
+        ).fetchone()
+    assert (kept, others) == ((10,), (10,))
+
+
+async def test_T_t_an_account_is_erased_by_two_persons_only(tmp_path):
+    async with ground(tmp_path / "s") as g:
+        await g.closing.erasures.ask(g.owner(7), g.sub, "Prensa secreta", "porque sí")
+        (waiting,) = await g.whole.services.approvals.list(OPERATOR, pending_only=True)
+        with pytest.raises(NotPermitted):
+            await g.whole.services.approvals.approve(g.owner(7), waiting.id)
+        await g.whole.services.close_accounts()
+        (asked,) = await g.closing.erasures.all(OPERATOR)
+        assert asked.state is ErasureState.ASKED
+        with pytest.raises(PermanentError):
+            await g.closing.erasures.ask(g.owner(8), g.sub, "Prensa secreta", "otra vez")
+        await g.whole.services.approvals.reject(g.owner(8), waiting.id, "todavía no")
+        (asked,) = await g.closing.erasures.all(OPERATOR)
+        assert asked.state is ErasureState.REJECTED
+        again = await g.closing.erasures.ask(g.owner(7), g.sub, "Prensa secreta", "ahora sí")
+        assert again.number == 2
+
+
+async def test_T_t_an_erasure_can_be_taken_back_until_its_time_comes(tmp_path):
+    async with ground(tmp_path / "s", {"RELEVO_RETENTION__ERASURE_WAIT": "7d"}) as g:
+        number = await g.confirmed(g.owner(7))
+        waiting = await g.closing.erasures.get(OPERATOR, number)
+        assert waiting.due_ms - waiting.confirmed_ms == 7 * 24 * 3_600_000
+        await g.whole.services.close_accounts()
+        assert (await g.closing.erasures.get(OPERATOR, number)).state is ErasureState.WAITING
+        undone = await g.closing.erasures.undo(g.owner(8), number)
+        assert (undone.state, undone.ended_by) == (ErasureState.UNDONE, "p8@example.org")
+        with pytest.raises(PermanentError):
+            await g.closing.erasures.undo(g.owner(8), number)
+        assert (await g.closing.erasures.look(OPERATOR, g.sub))["contacts"] == 2
