@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MenuItem:
-    """One page; `permission` empty: for everybody who is signed in."""
+    """One page; `permission` empty: for everybody who is signed in; `also`: enough as well."""
 
     key: str
     path: str
     icon: str
     permission: str = ""
     is_sandbox_only: bool = False
+    also: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ SECTIONS = (
             MenuItem("quota", "/quota", "coins", "quota.view"),
             MenuItem("refunds", "/refunds", "arrows-exchange", "quota.view"),
             MenuItem("subaccounts", "/accounts", "building", "account.view"),
-            MenuItem("users", "/users", "users", "user.manage"),
+            MenuItem("users", "/users", "users", "user.manage", also="audit.view"),
         ),
     ),
     MenuSection(
@@ -154,7 +155,7 @@ def menu(
         links = [
             Link(item.key, item.path, item.icon, item.path == here)
             for item in section.items
-            if (not item.permission or may(item.permission))
+            if (not item.permission or may(item.permission) or (item.also and may(item.also)))
             and (is_sandbox or not item.is_sandbox_only)
             and item.path in served
         ]

@@ -49,8 +49,11 @@ class UserPages:
     async def show(self, request: web.Request) -> web.Response:
         """Everybody whom the person sees."""
         session = session_of(request)
-        session.actor.require(Permission.USER_MANAGE, session.account)
+        may_manage = session.actor.may(Permission.USER_MANAGE, session.account)
+        if not may_manage:  # who checks sees who has which role
+            session.actor.require(Permission.AUDIT_VIEW, session.account)
         values = {
+            "may_manage": may_manage,
             "users": await self._accounts.users.list(session.actor),
             "profiles": await self._sign_in.profiles.all(),
             "invited": await self._sign_in.links.invitations(),

@@ -154,6 +154,27 @@ async def test_T_c_who_may_only_look_changes_nothing(web: WebWorld, role: Role):
     assert len(await web.accounts.accounts.list(OPERATOR)) == 2
 
 
+async def test_who_audits_sees_who_has_which_role_and_changes_none(web: WebWorld):
+    main, users = await _main(web), web.accounts.accounts.users
+    await users.add(OPERATOR, "eva@example.org", Role.AUDITOR, main, SECRET)
+    await users.add(OPERATOR, "luis@example.org", Role.EDITOR, main, SECRET)
+    number = (await users.get(OPERATOR, "luis@example.org")).id
+    async with web.browser() as browser:
+        await sign_in(browser, email="eva@example.org", password=SECRET)
+        assert 'href="/users"' in await _page(browser, "/audit")
+        page = await _page(browser, "/users")
+        assert "luis@example.org" in page
+        assert "/users/new" not in page
+        one = await _page(browser, f"/users/{number}")
+        assert "Editor" in one
+        assert f"/users/{number}/state" not in one
+        for path, form in ((f"/users/{number}/state", {"action": "disable"}),
+                           (f"/users/{number}/role", {"account": str(main), "role": ""})):  # fmt: skip
+            status = (await _post(browser, path, **form))[0]
+            assert status in (403, 404), path
+    assert (await users.get(OPERATOR, "luis@example.org")).memberships
+
+
 async def test_what_belongs_to_others_is_not_there(web: WebWorld):
     other = await web.accounts.accounts.add(OPERATOR, "De otros")
     users = web.accounts.accounts.users

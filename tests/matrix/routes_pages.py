@@ -201,7 +201,7 @@ ROWS = (
         "POST", "/accounts/{id}/state", Permission.ACCOUNT_MANAGE, url="/accounts/{sub}/state",
         form={"action": "disable"},
     ),
-    RouteRow("GET", "/users", Permission.USER_MANAGE),
+    RouteRow("GET", "/users", Permission.USER_MANAGE, also=Permission.AUDIT_VIEW),
     RouteRow("GET", "/users/new", Permission.USER_MANAGE),
     RouteRow(
         "POST", "/users/new", Permission.USER_MANAGE,
