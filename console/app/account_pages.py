@@ -16,6 +16,7 @@ from console.pages.privacy import PrivacyPages
 from console.pages.quota import QuotaPages
 from console.pages.refunds import RefundPages
 from console.pages.rendering import Renderer
+from console.pages.usage_reports import UsageReportPages
 from console.pages.users import UserPages
 from console.web.application import Area
 
@@ -49,6 +50,10 @@ def account_area(services: Services) -> Area:
         closing, clock = services.closing, services.foundation.clock
         ClosingPages(
             renderer, closing.exports, closing.erasures, services.approvals, clock
+        ).add_routes(app)
+        reports = services.reports
+        UsageReportPages(
+            renderer, reports.book, reports.maker, reports.scheduler, reports
         ).add_routes(app)
         PrivacyPages(renderer, services.areas.privacy.persons).add_routes(app)
 

@@ -93,6 +93,7 @@ SECTIONS = (
             MenuItem("reports", "/reports", "chart-bar", "report.view"),
             MenuItem("report_contract", "/reports/contract", "file-text", "report.view"),
             MenuItem("report_providers", "/reports/providers", "mail", "report.view"),
+            MenuItem("usage_reports", "/reports/usage", "file-text", "report.view"),
             MenuItem("report_api", "/reports/api", "key", "report.view"),
         ),
     ),

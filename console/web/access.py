@@ -22,6 +22,8 @@ from console.pages.sessions import SESSION, cookie_name, set_cookie
 from console.pages.suppressions import IMPORT
 from console.pages.suppressions import MAX_FILE as MAX_SUPPRESSIONS
 from console.pages.template_parts import MAX_FORM as MAX_CODE
+from console.pages.usage_reports import MAX_FILE as MAX_REPORT
+from console.pages.usage_reports import VERIFY
 from console.web.forwarded import Handler
 
 API = "/api/"
@@ -46,6 +48,7 @@ LARGE_BODIES = MappingProxyType(
         MEDIA: MAX_MEDIA,
         CHOOSE: MAX_MEDIA,
         IMPORT: MAX_SUPPRESSIONS,
+        VERIFY: MAX_REPORT,
         "/templates/{id}": MAX_CODE,
         "/templates/{id}/draft": MAX_CODE,
         "/campaigns/{id}/content": MAX_CODE,

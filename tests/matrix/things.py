@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import date
 from types import MappingProxyType
 
 from console.accounts.approvals import ApprovalKind
 from console.accounts.incidents.values import Category
 from console.app.services import Services
+from console.reports.usage.book import Order, ReportState
 from mta.store.work import Rows
 from tests.accounts_world import OPERATOR
 from tests.matrix import automations, templates
@@ -116,6 +118,22 @@ async def _erasure_approval(services: Services, account: int, number: int) -> ob
     return await _erasure_approval(services, account, number)
 
 
+async def _report(services: Services, account: int, _number: int) -> object:
+    """One that is made, with its files."""
+    book, day = services.reports.book, date(2026, 11, 1)
+    number = await book.put(OPERATOR, Order(account, account, day, day))
+    files = {"pdf": b"%PDF-", "xlsx": b"PK", "json": b"{}"}
+    await book.keep(OPERATOR, await book.get(OPERATOR, number), "x", files)
+    return number
+
+
+async def _failed_report(services: Services, account: int, _number: int) -> object:
+    book, day = services.reports.book, date(2026, 11, 1)
+    number = await book.put(OPERATOR, Order(account, account, day, day))
+    await book.state(await book.get(OPERATOR, number), ReportState.FAILED, error="x")
+    return number
+
+
 MAKERS: Mapping[str, Make] = MappingProxyType(
     {
         "hook": _hook, "incident": _incident, "lone_domain": _lone_domain, "refund": _refund,
@@ -124,6 +142,7 @@ MAKERS: Mapping[str, Make] = MappingProxyType(
         "account_export": _account_export, "erasure": _erasure,
         "erasure_approval": _erasure_approval,
         "template": _template, "media": _media, "campaign": _campaign, "credential": _credential,
+        "report": _report, "failed_report": _failed_report,
     }
 )  # fmt: skip
 

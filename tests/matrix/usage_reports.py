@@ -53,7 +53,7 @@ async def _made(stand: Stand, account: int) -> int:
     async def make() -> int:
         number = await _book(stand).put(OPERATOR, Order(account, account, DAY, DAY))
         report = await _book(stand).get(OPERATOR, number)
-        await _book(stand).keep(OPERATOR, report, "x", {"pdf": b"%PDF-", "xlsx": b"PK"})
+        await _book(stand).keep(OPERATOR, report, "x", {"pdf": b"%PDF- %d" % number, "xlsx": b"PK"})
         return number
 
     return await stand.once(f"made report {account}", make)
@@ -64,6 +64,14 @@ async def _failed(stand: Stand, account: int) -> int:
     report = await _book(stand).get(OPERATOR, number)
     await _book(stand).state(report, ReportState.FAILED, error="x")
     return number
+
+
+async def _hashed(stand: Stand, account: int) -> str:
+    return (await _book(stand).files(OPERATOR, await _made(stand, account)))["pdf"].sha256
+
+
+async def _found(stand: Stand, actor, _account: int, sha256: str):
+    return await _book(stand).find(actor, sha256)
 
 
 ROWS = (
@@ -80,10 +88,7 @@ ROWS = (
         "ReportBook.files", Permission.REPORT_VIEW, lambda s, a, _n, r: _book(s).files(a, r),
         make=_made,
     ),
-    Row(
-        "ReportBook.verify", Permission.REPORT_VIEW,
-        lambda s, a, _n, r: _book(s).verify(a, r, "x"), make=_made,
-    ),
+    Row("ReportBook.find", Permission.REPORT_VIEW, _found, make=_hashed, lists=True),
     Row(
         "ReportBook.content", Permission.EXPORT,
         lambda s, a, _n, r: _book(s).content(a, r, "pdf"), make=_made,

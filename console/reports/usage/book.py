@@ -202,10 +202,13 @@ class ReportBook:
             parts.append(base64.b64decode(part[0][0]))
         return b"".join(parts)
 
-    async def verify(self, actor: Actor, report: int, digest: str) -> str:
-        """The format of the file with that SHA-256, "" for none of the report's."""
-        files = await self.files(actor, report)
-        return next((f.format for f in files.values() if f.sha256 == digest.strip().lower()), "")
+    async def find(self, actor: Actor, sha256: str) -> tuple[Report, str] | None:
+        """The report whose file has that hash, and which file; None where it is no original."""
+        sha256 = sha256.strip().lower()
+        for account, report, name in await self._store.read("usage_report_of_hash", sha256=sha256):
+            if actor.may(Permission.REPORT_VIEW, account):
+                return await self.get(actor, report), name
+        return None
 
     async def again(self, actor: Actor, report: int) -> Report:
         """Try one that failed once more. Raises `BadReport` for another."""

@@ -37,6 +37,11 @@ WHERE state = 'done' AND mailed_ms = 0 AND mail_error = '' AND addressees <> '[]
 -- name: usage_report_files
 SELECT format, size, parts, sha256 FROM usage_report_file WHERE report = :report ORDER BY format;
 
+-- name: usage_report_of_hash
+-- Which file that is; as often as it is one.
+SELECT r.account, f.report, f.format FROM usage_report_file AS f
+JOIN usage_report AS r ON r.id = f.report WHERE f.sha256 = :sha256 ORDER BY f.report;
+
 -- name: usage_report_part_get
 SELECT data FROM usage_report_part WHERE report = :report AND format = :format AND number = :number;
 
