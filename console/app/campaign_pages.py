@@ -45,7 +45,9 @@ def campaign_area(services: Services) -> Area:
             renderer, campaigns.service, reports.figures, EngagementReader(base.store),
             reports.causes,
         ).add_routes(app)  # fmt: skip
-        CampaignRecipientPages(renderer, campaigns.service, reports.recipients).add_routes(app)
+        CampaignRecipientPages(
+            renderer, campaigns.service, reports.recipients, reports.figures, reports.exports
+        ).add_routes(app)
         AccountReportPages(
             renderer, reports.figures, EngagementReader(base.store), base.clock
         ).add_routes(app)

@@ -52,6 +52,7 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "engagement_hour": "sums of engagement",
         "engagement_link": "sums of engagement",
         "engagement_link_hour": "sums of engagement",
+        "export_job": "tables that were made of the same data, kept for three days",
         "event_cursor": "places of the server's own work",
         "expansion": "work under way",
         "figure_day": "sums of events",

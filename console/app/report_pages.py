@@ -8,6 +8,7 @@ from console.pages.compliance import CompliancePages
 from console.pages.compliance_facts import Support
 from console.pages.contract_report import ContractReportPages
 from console.pages.deliverability import DeliverabilityPages
+from console.pages.exports import ExportPages
 from console.pages.rendering import Renderer
 from console.web.application import Area
 from mta.settings.schema import Settings
@@ -26,6 +27,7 @@ def report_area(services: Services, settings: Settings) -> Area:
         ContractReportPages(
             renderer, areas.reports.period, services.quota.contracts, base.clock
         ).add_routes(app)
+        ExportPages(renderer, areas.reports.exports).add_routes(app)
         help_ = settings.support
         support = Support(help_.email or "", help_.phone or "", help_.hours or "")
         CompliancePages(renderer, services.compliance, support, base.clock).add_routes(app)

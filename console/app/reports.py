@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 from console.accounts.audit import AuditTrail
 from console.reports.causes import CauseService
 from console.reports.counting import BATCH, FOLLOWED, NAME, FigureCounting
+from console.reports.exports.desk import FOLDER, ExportDesk
 from console.reports.figures import FigureService
 from console.reports.people import RecipientService
 from console.reports.period import PeriodReader
@@ -25,6 +26,8 @@ class ReportParts:
         self.recipients = RecipientService(
             foundation.store, trail, EngagementReader(foundation.store)
         )
+        folder = foundation.loaded.settings.server.data_dir / FOLDER
+        self.exports = ExportDesk(foundation.store, foundation.ids, foundation.clock, folder)
         self._follower: EventFollower | None = None
 
     async def start(self, metrics: FollowerMetrics) -> None:
@@ -36,6 +39,7 @@ class ReportParts:
             clock=base.clock, metrics=metrics, batch=BATCH, from_beginning=True,
         )  # fmt: skip
         await self._follower.start()
+        await self.exports.start()
 
     async def count_once(self) -> None:
         """Count everything until now where no server runs that does. Raises `StoreError`."""
@@ -55,6 +59,7 @@ class ReportParts:
             await self._follower.catch_up()
 
     async def close(self) -> None:
-        """End the counting."""
+        """End the counting, and what is being made."""
+        await self.exports.close()
         if self._follower is not None:
             await self._follower.stop()

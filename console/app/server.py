@@ -95,6 +95,7 @@ class Server:
             chores=[
                 lambda: self.services.areas.privacy.tidy(),
                 lambda: self.services.areas.tracking.tidy(),
+                lambda: self.services.areas.reports.exports.tidy(),
                 lambda: self.services.areas.deadlines.run(),
                 lambda: self.services.close_accounts(),
                 lambda: self.services.contacts.optin.tidy(),

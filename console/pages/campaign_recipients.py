@@ -8,18 +8,24 @@ from aiohttp import web
 
 from console.accounts.csv_text import Cell
 from console.accounts.permissions import Permission
+from console.accounts.signin.sessions import Session
 from console.campaigns.service import CampaignService
 from console.campaigns.values import Campaign
 from console.maillog.search import Standing
 from console.pages.campaign_words import TONES, campaign_of
-from console.pages.forms import id_of
+from console.pages.downloads import marked
+from console.pages.forms import id_of, refusal
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
 from console.pages.table_files import require_export, send_table
-from console.reports.people import PAGE, Choice, People, RecipientService, Who
+from console.pages.texts import Texts
+from console.reports.exports.desk import ExportDesk, Order
+from console.reports.figures import FigureService
+from console.reports.people import PAGE, STATES, Choice, People, RecipientService, Who
 from mta.bounces.explanations import explanation
 
 _WIDTHS = (8, 34, 16, 20, 40, 60, 22)
+LONG = 20_000  # recipients beyond which a table is made in the background
 _COLUMNS = ("row", "address", "state", "class", "meaning", "reply", "time")
 
 
@@ -27,16 +33,24 @@ class CampaignRecipientPages:
     """For those who may see campaigns; the service checks again."""
 
     def __init__(
-        self, renderer: Renderer, campaigns: CampaignService, recipients: RecipientService
+        self,
+        renderer: Renderer,
+        campaigns: CampaignService,
+        recipients: RecipientService,
+        figures: FigureService,
+        desk: ExportDesk,
     ) -> None:
         self._renderer = renderer
         self._campaigns = campaigns
         self._recipients = recipients
+        self._figures = figures
+        self._desk = desk
 
     def add_routes(self, app: web.Application) -> None:
-        """Both."""
+        """All of them."""
         app.router.add_get("/campaigns/{id}/recipients", self.recipients)
         app.router.add_get("/campaigns/{id}/recipients.{kind}", self.export_recipients)
+        app.router.add_post("/campaigns/{id}/recipients.{kind}", self.prepare)
 
     async def recipients(self, request: web.Request) -> web.Response:
         """A page of them."""
@@ -57,6 +71,7 @@ class CampaignRecipientPages:
             if people.next else None,
             "first": str(request.rel_url.update_query(after="0")) if after else None,
             "query": request.rel_url.update_query(after="").query_string,
+            "is_long": campaign.frozen.total > LONG,
             "may_export": session.actor.may(Permission.EXPORT, campaign.account),
             "explain": lambda name: explanation(name, texts.language),
             "standing": lambda row: Standing.of(row.state, row.attempts),
@@ -70,8 +85,36 @@ class CampaignRecipientPages:
         require_export(request, campaign.account)
         choice = _choice(request, campaign)
         headings = [texts(f"report.columns.{key}") for key in _COLUMNS]
-        name = f"{texts('report.file_recipients')}-{campaign.id}-{choice.who}"
+        name = _file_name(texts, campaign, choice)
         return await send_table(request, name, headings, self._pieces(request, choice), _WIDTHS)
+
+    async def prepare(self, request: web.Request) -> web.StreamResponse:
+        """The same in the background; where it is made is shown next."""
+        session, texts = session_of(request), self._renderer.texts(request)
+        campaign = await campaign_of(request, self._campaigns)
+        require_export(request, campaign.account)
+        choice = _choice(request, campaign)
+        total = await self._total(session, campaign, choice)
+        order = Order(
+            f"{campaign.name}: {texts(f'report.who.{choice.who}')}",
+            marked(request, _file_name(texts, campaign, choice)),
+            request.match_info["kind"],
+            [texts(f"report.columns.{key}") for key in _COLUMNS],
+            _WIDTHS,
+            total,
+        )
+        pieces = self._pieces(request, choice)
+        problem = await refusal(self._desk.begin(session.actor, campaign.account, order, pieces))
+        session.tell(problem or texts("exports.begun"), **({"tone": "bad"} if problem else {}))
+        raise web.HTTPSeeOther("/exports")
+
+    async def _total(self, session: Session, campaign: Campaign, choice: Choice) -> int:
+        """How many rows there will be; 0 where that would have to be counted first."""
+        states = STATES.get(choice.who)
+        if not choice.flow or states is None or choice.provider is not None or choice.address:
+            return 0
+        figures = await self._figures.of_flow(session.actor, campaign.frozen.flow)
+        return sum(figures.of(state) for state in states)
 
     async def _pieces(
         self, request: web.Request, choice: Choice
@@ -91,6 +134,10 @@ class CampaignRecipientPages:
                 )
                 for row in rows
             ]  # fmt: skip
+
+
+def _file_name(texts: Texts, campaign: Campaign, choice: Choice) -> str:
+    return f"{texts('report.file_recipients')}-{campaign.id}-{choice.who}"
 
 
 def _choice(request: web.Request, campaign: Campaign) -> Choice:

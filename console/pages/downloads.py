@@ -18,7 +18,7 @@ async def send_csv(
     request: web.Request, name: str, headings: Sequence[str], pieces: Pieces
 ) -> web.StreamResponse:
     """`name` without an ending; refusals of the first piece are raised before anything is sent."""
-    name = _marked(request, name)
+    name = marked(request, name)
     first = await _first(pieces)
     response = web.StreamResponse(headers=_headers(name, "csv", "text/csv; charset=utf-8"))
     await response.prepare(request)
@@ -38,7 +38,7 @@ async def send_xlsx(
     widths: Sequence[int] = (),
 ) -> web.StreamResponse:
     """As `send_csv`; the file is made first, on the disk. Its sheet has the name, too."""
-    name = _marked(request, name)
+    name = marked(request, name)
     first = await _first(pieces)  # what refuses does so before there is a file
 
     async def all_pieces() -> Pieces:
@@ -64,7 +64,7 @@ async def _first(pieces: Pieces) -> Sequence[Sequence[Cell]]:
         return ()
 
 
-def _marked(request: web.Request, name: str) -> str:
+def marked(request: web.Request, name: str) -> str:
     """What belongs to a training account is never mistaken for the contract's (T-p)."""
     account = current_account(session_of(request))
     return TRAINING + name if account is not None and account.is_training else name

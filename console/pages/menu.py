@@ -95,6 +95,7 @@ SECTIONS = (
             MenuItem("report_providers", "/reports/providers", "mail", "report.view"),
             MenuItem("usage_reports", "/reports/usage", "file-text", "report.view"),
             MenuItem("report_api", "/reports/api", "key", "report.view"),
+            MenuItem("exports", "/exports", "download", "export"),
         ),
     ),
     MenuSection(

@@ -39,7 +39,8 @@ class Who(StrEnum):
     CLICKED = "clicked"
 
 
-_STATES: Mapping[Who, tuple[DeliveryState, ...]] = MappingProxyType(
+# Of which states of deliveries a group is, where it is one of states.
+STATES: Mapping[Who, tuple[DeliveryState, ...]] = MappingProxyType(
     {
         Who.ALL: tuple(DeliveryState),
         Who.WAITING: tuple(state for state in DeliveryState if not state.is_final),
@@ -198,6 +199,6 @@ def _statements(choice: Choice) -> Sequence[tuple[str, dict[str, Any]]]:
     if choice.address:
         name, values = "figures_recipient", {"address": choice.address}
     else:
-        states = orjson.dumps(_STATES[choice.who]).decode()
+        states = orjson.dumps(STATES[choice.who]).decode()
         name, values = "figures_recipients", {"states": states, "provider": choice.provider}
     return [(name, {**values, "message": message}) for message in choice.messages]

@@ -9,18 +9,22 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import aiohttp
+import openpyxl
 import pytest
 import pytest_asyncio
 
+from console.accounts.actor import NotVisible
 from console.accounts.usage.counters import Result
 from console.accounts.values import Role
 from console.campaigns.accepting import ALL
 from console.campaigns.states import CampaignStatus
+from console.pages import campaign_recipients
 from console.pages.compliance import WHERE
 from console.pages.compliance_facts import TELLERS, Support, View
 from console.pages.menu import SECTIONS
 from console.pages.texts import load_texts
 from console.reports.compliance import CampaignFacts
+from console.reports.exports.desk import ExportDesk, ExportState, Order
 from console.reports.lanes import Holder, LaneService
 from console.reports.people import Choice, Who
 from console.tracking.hits import HitKind
@@ -28,12 +32,13 @@ from console.tracking.ingest import RawHit
 from mta.engine.port import SiteView
 from mta.model.clock import ManualClock
 from mta.model.envelope import Identity
+from mta.model.ids import IdGenerator
 from mta.store.sqlite import SqliteStore
 from mta.store.statements import StatementPackage
 from tests.accounts_world import OPERATOR
 from tests.e2e.person import CONTENT, Audiences
 from tests.integration.queue_stand import Stand
-from tests.web_world import sign_in
+from tests.web_world import sign_in, token_of
 from tests.whole_server import EMAIL, PASSWORD, Whole, open_whole
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -267,3 +272,92 @@ async def test_T_i_machines_are_left_out_of_a_report_until_somebody_asks_for_the
         assert 'aria-current="page">Con aperturas' in await page(
             ana, f"{address}/report?automatic=1"
         )
+
+
+async def test_T_b_a_long_table_is_made_in_the_background_and_downloaded(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(campaign_recipients, "LONG", 5)
+    desk = whole.services.areas.reports.exports
+    async with person(whole) as ana:
+        (address,) = set(
+            re.findall(r'href="(/campaigns/\d+)/report"', await page(ana, "/reports/contract"))
+        )
+        html = await page(ana, f"{address}/recipients?who=all")
+        assert "Preparar CSV" in html
+        assert 'href="' + address + "/recipients.csv" not in html
+        for kind in ("csv", "xlsx"):
+            form = {"csrf": token_of(html)}
+            path = f"{address}/recipients.{kind}?who=delivered"
+            async with ana.post(path, data=form, allow_redirects=False) as answer:
+                assert (answer.status, answer.headers["Location"]) == (303, "/exports")
+        await desk.settle()
+        html = await page(ana, "/exports")
+        assert "Boletín: Entregados" in html
+        assert "hx-trigger" not in html[html.index('id="exports"') :]  # nothing is being made
+        files = re.findall(r"/exports/\d+/file", html)
+        assert len(files) == 2
+        async with ana.get(files[0]) as answer:
+            book = openpyxl.load_workbook(io.BytesIO(await answer.read()))
+            assert book.worksheets[0].max_row == 10
+        _, *rows = await table(ana, files[1])
+        assert len(rows) == 9
+        async with person(whole, VIEWER) as viewer:
+            await page(viewer, files[1], 404)
+            await page(viewer, "/exports", 403)
+        form = {"csrf": token_of(html)}
+        async with ana.post(files[0].replace("file", "remove"), data=form) as answer:
+            assert answer.status == 200
+        await page(ana, files[0], 404)
+
+
+async def test_T_b_a_table_tells_how_far_it_is_and_can_be_stopped(whole: Whole):
+    desk, go = whole.services.areas.reports.exports, asyncio.Event()
+
+    async def pieces() -> AsyncIterator[list[list[str]]]:
+        yield [["a"]] * 3
+        await go.wait()
+        yield [["b"]]
+
+    order = Order("Prueba", "prueba", "csv", ["x"], total=4)
+    made = await desk.begin(OPERATOR, whole.account, order, pieces())
+    async with asyncio.timeout(WAIT_S):
+        while (await desk.get(OPERATOR, made.id)).rows < 3:
+            await asyncio.sleep(0)
+    async with person(whole) as ana:
+        html = await page(ana, "/exports")
+        assert "3 de 4" in html
+        assert 'hx-trigger="every 2s"' in html
+    with pytest.raises(NotVisible):
+        await desk.file(OPERATOR, made.id)
+    await desk.remove(OPERATOR, made.id)
+    with pytest.raises(NotVisible):
+        await desk.get(OPERATOR, made.id)
+
+
+async def test_a_table_that_was_being_made_has_failed_when_the_server_comes_back(tmp_path):
+    clock = ManualClock()
+    store = await SqliteStore.open(
+        tmp_path, [StatementPackage.of("console.reports.exports")], clock=clock
+    )
+
+    async def pieces() -> AsyncIterator[list[list[str]]]:
+        yield [["a"]]
+        await asyncio.Event().wait()
+
+    def opened() -> ExportDesk:
+        return ExportDesk(store, IdGenerator(), clock, tmp_path / "exports")
+
+    try:
+        first = opened()
+        made = await first.begin(OPERATOR, 7, Order("t", "t", "csv", ["x"]), pieces())
+        await first.close()
+        second = opened()
+        await second.start()
+        assert (await second.get(OPERATOR, made.id)).state is ExportState.FAILED
+        assert not list((tmp_path / "exports").glob("*"))
+        clock.advance(4 * 86_400)
+        await second.tidy()
+        assert await second.list(OPERATOR, 7) == []
+    finally:
+        await store.close()

@@ -3,13 +3,20 @@
 from datetime import date
 
 from console.accounts.permissions import Permission
+from console.reports.exports.desk import Order
 from console.reports.people import Choice
 from console.reports.period import PeriodQuery
 from mta.model.traffic import EventType
 from mta.store.work import Rows
+from tests.accounts_world import OPERATOR
 from tests.matrix.stand import Row, Stand
 
-WITHOUT_ACTOR: dict[str, str] = {}
+WITHOUT_ACTOR: dict[str, str] = {
+    "ExportDesk.start": "at the start of the server, gives nothing away",
+    "ExportDesk.close": "at the end of the server, gives nothing away",
+    "ExportDesk.tidy": "removes what is old, gives nothing away",
+    "ExportDesk.settle": "waits, gives nothing away",
+}
 INSIDE = {
     "OwnAverage.beside": "figures of a page, which the services give",
     "CampaignLines.of": "rows of a page, which the services give",
@@ -50,6 +57,27 @@ def _period(method: str) -> Row:
 
 
 _PERIOD = ("totals", "campaigns", "others", "providers", "accounts", "days", "hours", "links")
+
+
+def _desk(stand: Stand):
+    return stand.services.areas.reports.exports
+
+
+async def _nothing():
+    yield [["x"]]
+
+
+async def _made_export(stand: Stand, account: int) -> int:
+    """A table of the account that is ready."""
+    made = await _desk(stand).begin(OPERATOR, account, Order("t", "t", "csv", ["a"]), _nothing())
+    await _desk(stand).settle()
+    return made.id
+
+
+async def _export(stand: Stand, account: int) -> int:
+    return await stand.once(f"export {account}", lambda: _made_export(stand, account))
+
+
 ROWS = (
     *(_period(method) for method in ("days_of", *_PERIOD)),
     Row(
@@ -75,6 +103,25 @@ ROWS = (
     Row(
         "CauseService.top", Permission.REPORT_VIEW,
         lambda s, a, _n, flow: s.services.areas.reports.causes.top(a, flow), make=_flow,
+    ),
+    Row(
+        "ExportDesk.begin", Permission.EXPORT,
+        lambda s, a, n, _: _desk(s).begin(a, n, Order("t", "t", "csv", ["a"]), _nothing()),
+    ),
+    Row(
+        "ExportDesk.list", Permission.EXPORT, lambda s, a, n, _: _desk(s).list(a, n),
+    ),
+    Row(
+        "ExportDesk.get", Permission.EXPORT,
+        lambda s, a, _n, job: _desk(s).get(a, job), make=_export,
+    ),
+    Row(
+        "ExportDesk.file", Permission.EXPORT,
+        lambda s, a, _n, job: _desk(s).file(a, job), make=_export,
+    ),
+    Row(
+        "ExportDesk.remove", Permission.EXPORT,
+        lambda s, a, _n, job: _desk(s).remove(a, job), make=_made_export,
     ),
     Row(
         "ComplianceService.gather", Permission.AUDIT_VIEW,
