@@ -9,7 +9,7 @@ import random
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from bench.year_plan import (
     LINKS,
     READING,
     SEED,
-    ZONE,
     Mailing,
     Workday,
     Year,
@@ -119,7 +118,7 @@ class YearWriter:
         account = self._ground.accounts[mailing.account]
         flow = mailing.flow
         message, campaign = flow + 1, flow - 1
-        stream = Stream(account, flow, True, self._rng.uniform(0.3, 0.55))
+        stream = Stream(account, flow, True, self._rng.uniform(0.36, 0.6))
         self._flow(stream, f"{mailing.name} ({campaign})", mailing.start_ms)
         links = [(message, n, flow, f"https://x.gob.pe/{mailing.n}/{n}") for n in range(LINKS)]
         self._many("campaign_link", "", links)
@@ -196,15 +195,10 @@ class YearWriter:
         outcomes = ((*key[1:], n) for key, n in sums.outcomes.items())
         self._many("figure_hour", "", sorted(outcomes))
         days: dict[Row, int] = {}
-        local: dict[Row, int] = {}
-        for (account, flow, hour, *rest), n in sums.outcomes.items():
+        for (_, flow, hour, *rest), n in sums.outcomes.items():
             key = (flow, hour // 24, *rest)
             days[key] = days.get(key, 0) + n
-            moment = datetime.fromtimestamp(hour * 3600, UTC).astimezone(ZONE)
-            named = (account, f"{moment:%Y-%m-%d}", *rest)
-            local[named] = local.get(named, 0) + n
         self._many("figure_flow_day", "", sorted((*key, n) for key, n in days.items()))
-        self._many("figure_day", "", sorted((*key, n) for key, n in local.items()))
         self._many("engagement_hour", "", sorted((*k, *n) for k, n in sums.engaged.items()))
         engaged: dict[Row, list[int]] = {}
         for (flow, hour, *rest), counts in sums.engaged.items():

@@ -78,7 +78,7 @@ class PeriodWorld:
     def __init__(self, store: SqliteStore, clock: ManualClock, classifier: Classifier) -> None:
         self.stand = Stand.over(store, clock)
         self.store, self.clock = store, clock
-        counting = FigureCounting(store, SERVER_ZONE)
+        counting = FigureCounting(store)
         self.follower = EventFollower(
             store, NAME, FOLLOWED, counting.handle, clock=clock, batch=BATCH, from_beginning=True
         )

@@ -55,7 +55,6 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "export_job": "tables that were made of the same data, kept for three days",
         "event_cursor": "places of the server's own work",
         "expansion": "work under way",
-        "figure_day": "sums of events",
         "figure_flow_day": "sums of events",
         "figure_hour": "sums of events",
         "figure_person": "an index of events",

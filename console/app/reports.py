@@ -20,7 +20,7 @@ class ReportParts:
     def __init__(self, foundation: Foundation, trail: AuditTrail) -> None:
         self._foundation = foundation
         zone = ZoneInfo(foundation.loaded.settings.server.timezone)
-        self.figures = FigureService(foundation.store)
+        self.figures = FigureService(foundation.store, zone)
         self.causes = CauseService(foundation.store)
         self.period = PeriodReader(foundation.store, zone)
         self.recipients = RecipientService(
@@ -33,7 +33,7 @@ class ReportParts:
     async def start(self, metrics: FollowerMetrics) -> None:
         """Count from the oldest event that was not counted yet. Raises `StoreError`."""
         base = self._foundation
-        counting = FigureCounting(base.store, ZoneInfo(base.loaded.settings.server.timezone))
+        counting = FigureCounting(base.store)
         self._follower = EventFollower(
             base.store, NAME, FOLLOWED, counting.handle,
             clock=base.clock, metrics=metrics, batch=BATCH, from_beginning=True,
@@ -44,7 +44,7 @@ class ReportParts:
     async def count_once(self) -> None:
         """Count everything until now where no server runs that does. Raises `StoreError`."""
         base = self._foundation
-        counting = FigureCounting(base.store, ZoneInfo(base.loaded.settings.server.timezone))
+        counting = FigureCounting(base.store)
         follower = EventFollower(
             base.store, NAME, FOLLOWED, counting.handle,
             clock=base.clock, batch=BATCH, from_beginning=True,

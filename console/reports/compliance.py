@@ -20,7 +20,7 @@ from console.reports.figures import Figures, FigureService
 from console.tracking.reader import EngagementFigures, EngagementReader
 from mta.store.base import Store
 
-_FIRST, _LAST = date(2000, 1, 1), date(9999, 12, 31)
+_FIRST, _LAST = date(2000, 1, 1), date(2999, 12, 31)
 FINISHED = "finished"
 
 

@@ -1,8 +1,7 @@
 """Counts outcomes as they happen, so that no page ever counts deliveries."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Iterable, Sequence
 
 import orjson
 
@@ -23,25 +22,24 @@ FOLLOWED = (
     EventType.UNSUBSCRIBED,
     EventType.RESUBSCRIBED,
 )
-# In the worst case each event makes a row of each of four kinds; a commit takes 1,999.
-BATCH = 450
+# In the worst case each event makes a row of each of three kinds; a commit takes 1,999.
+BATCH = 600
 HOUR_MS = 3_600_000
 _PERSONAL = frozenset(
     (EventType.BOUNCED, EventType.EXPIRED, EventType.COMPLAINED, EventType.UNSUBSCRIBED)
 )
 _UNSUBSCRIBED = EVENT_CODES[EventType.UNSUBSCRIBED]
-_STATEMENTS = ("figure_hour_add", "figure_flow_day_add", "figure_day_add")
+_STATEMENTS = ("figure_hour_add", "figure_flow_day_add")
 _ONCE = frozenset((EventType.COMPLAINED, EventType.UNSUBSCRIBED, EventType.RESUBSCRIBED))
-_Key = tuple[int, int | str, int, str, str, int]
+_Key = tuple[int, int, int, str, str, int]
 _Person = tuple[int, int, int]  # flow, type, delivery
 
 
 class _Batch:
     """Counts of one batch of events."""
 
-    def __init__(self, known: Iterable[_Person], day_of: Callable[[int], str]) -> None:
+    def __init__(self, known: Iterable[_Person]) -> None:
         """`known`: those of its people who have rows already."""
-        self._day_of = day_of
         self._tables: dict[str, Counter[_Key]] = {name: Counter() for name in _STATEMENTS}
         self._known = set(known)
         self._put: dict[_Person, tuple[Scalar, ...]] = {}
@@ -52,8 +50,6 @@ class _Batch:
         hour = event.at_ms // HOUR_MS
         self._tables["figure_hour_add"][event.flow, hour, code, *rest] += n
         self._tables["figure_flow_day_add"][event.flow, hour // 24, code, *rest] += n
-        day = self._day_of(event.at_ms)
-        self._tables["figure_day_add"][event.account, day, code, *rest] += n
 
     def is_new(self, person: _Person) -> bool:
         """Whether nobody said so before; who is nobody in particular is always new."""
@@ -85,16 +81,13 @@ class _Batch:
 class FigureCounting:
     """The handler of an `EventFollower` named `NAME` for `FOLLOWED`, in batches of `BATCH`."""
 
-    def __init__(self, store: Store, zone: tzinfo) -> None:
-        """`zone`: in which the days of accounts begin."""
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._zone = zone
-        self._days: tuple[int, str] = (-1, "")
 
     async def handle(self, events: Sequence[FollowedEvent]) -> Sequence[Rows]:
         """The rows that count these events."""
         providers = await self._providers(events)
-        batch = _Batch(await self._known(events), self._day)
+        batch = _Batch(await self._known(events))
         for event in events:
             values = event.values() if event.data else {}
             code, where = EVENT_CODES[event.type], providers.get(event.delivery, "")
@@ -134,11 +127,3 @@ class FigureCounting:
         return {
             row[0]: row[1] for row in await self._store.read("figure_providers", deliveries=ids)
         }
-
-    def _day(self, at_ms: int) -> str:
-        """Most events are of the same hour as the one before."""
-        hour = at_ms // HOUR_MS
-        if self._days[0] != hour:
-            at = datetime.fromtimestamp(hour * HOUR_MS / 1000, UTC).astimezone(self._zone)
-            self._days = (hour, f"{at:%Y-%m-%d}")
-        return self._days[1]

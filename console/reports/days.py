@@ -11,12 +11,11 @@ from zoneinfo import ZoneInfo
 
 from mta.model.errors import PermanentError
 
-MAX_DAYS = 800  # two years, and what a report of the year before needs
 HOUR_S = 3600
 
 
 class BadPeriod(PermanentError):
-    """Days that are no period, or too many."""
+    """Days that are no period, or too many for what is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,6 @@ class Days:
         """Raise `BadPeriod`."""
         if self.first > self.last:
             raise BadPeriod(f"from {self.first} is after to {self.last}")
-        if (self.last - self.first).days >= MAX_DAYS:
-            raise BadPeriod(f"more than {MAX_DAYS} days")
 
     @property
     def first_hour(self) -> int:

@@ -8,12 +8,16 @@ it that was delivered and did not come back.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 
 from console.accounts.actor import Actor, NotVisible
 from console.accounts.permissions import Permission
+from console.reports.daily import DaySplit
+from console.reports.days import Days
 from mta.events.record import EVENT_CODES
 from mta.model.traffic import DeliveryState, EventType
 from mta.store.base import Store
@@ -97,8 +101,10 @@ class Day:
 class FigureService:
     """Reads sums; each method asks for `report.view`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, zone: ZoneInfo) -> None:
+        """`zone`: of accounts that have none of their own."""
         self._store = store
+        self._zone = zone
 
     async def of_flow(self, actor: Actor, flow: int) -> Figures:
         """Of a campaign, by its flow. Raises `NotVisible`."""
@@ -120,11 +126,9 @@ class FigureService:
         """Of accounts together, from one day to another; what is still waiting is not in it."""
         for account in accounts:
             actor.require(Permission.REPORT_VIEW, account)
+        days = await self._days(accounts, first, last)
         sums: Sequence[_Sum] = await self._store.read(
-            "figures_account",
-            accounts=orjson.dumps(list(accounts)).decode(),
-            first=first.isoformat(),
-            last=last.isoformat(),
+            "figures_account", accounts=orjson.dumps(list(accounts)).decode(), **days.whole()
         )
         total = _totals(sums)
         states = {
@@ -143,20 +147,17 @@ class FigureService:
         """Each day from the first to the last, also those without mail."""
         for account in accounts:
             actor.require(Permission.REPORT_VIEW, account)
-        found: dict[str, Counter[int]] = {}
-        for day, kind, late, n in await self._store.read(
-            "figures_days",
-            accounts=orjson.dumps(list(accounts)).decode(),
-            first=first.isoformat(),
-            last=last.isoformat(),
-        ):
-            _add(found.setdefault(day, Counter()), kind, late, n)
-        days = []
-        for offset in range((last - first).days + 1):
-            at = first + timedelta(days=offset)
-            sums = found.get(at.isoformat(), Counter())
-            days.append(Day(at, sums[_DELIVERED], sums[_BOUNCED], sums[_EXPIRED]))
-        return days
+        days = await self._days(accounts, first, last)
+        split, found = DaySplit(days), {day: Counter[int]() for day in days}
+        values: dict[str, Any] = {"accounts": orjson.dumps(list(accounts)).decode(), **split.values}
+        for of, place in (("day", split.of_day), ("edge", split.of_hour)):
+            for number, kind, late, n in await self._store.read(f"period_{of}_outcomes", **values):
+                for day, sign in place(number):
+                    _add(found[day], kind, late, sign * n)
+        return [
+            Day(day, sums[_DELIVERED], sums[_BOUNCED], sums[_EXPIRED])
+            for day, sums in found.items()
+        ]
 
     async def states(
         self, actor: Actor, account: int, flows: Sequence[int]
@@ -175,6 +176,12 @@ class FigureService:
         await self._check(actor, flow)
         rows = await self._store.read("figures_flow_hours", flow=flow, type=EVENT_CODES[kind])
         return dict(rows)
+
+    async def _days(self, accounts: Sequence[int], first: date, last: date) -> Days:
+        """In the time zone of the first of the accounts."""
+        zones = {row[0]: row[7] for row in await self._store.read("account_all")}
+        name = zones.get(accounts[0], "") if accounts else ""
+        return Days(first, last, ZoneInfo(name) if name else self._zone)
 
     async def _check(self, actor: Actor, flow: int) -> None:
         rows = await self._store.read("figures_account_of", flow=flow)

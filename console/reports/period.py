@@ -19,7 +19,7 @@ from console.accounts.permissions import Permission
 from console.accounts.tree import by_id, line_of, with_all_below
 from console.accounts.values import Account, AccountKind
 from console.reports.daily import DaySplit
-from console.reports.days import Days
+from console.reports.days import BadPeriod, Days
 from console.reports.sums import Sums
 from console.reports.values import (
     HOURS,
@@ -34,6 +34,7 @@ from console.reports.values import (
 from console.tracking.hits import FIRST_AUTOMATIC
 from mta.store.base import Store
 
+MAX_DAYS = 800  # two years, and some days before and after
 _ALL_CLASSES = 100
 
 
@@ -203,6 +204,8 @@ class PeriodReader:
         actor.require(Permission.REPORT_VIEW, query.account)
         everything = [Account.of(row) for row in await self._store.read("account_all")]
         known = by_id(everything)
+        if (query.last - query.first).days >= MAX_DAYS:
+            raise BadPeriod(f"more than {MAX_DAYS} days")
         if query.account not in known:
             raise NotVisible(f"there is no account {query.account}")
         asked = known[query.account]

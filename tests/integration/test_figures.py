@@ -36,12 +36,12 @@ class World:
 
     def __init__(self, stand: Stand) -> None:
         self.stand = stand
-        counting = FigureCounting(stand.store, LIMA)
+        counting = FigureCounting(stand.store)
         self.follower = EventFollower(
             stand.store, NAME, FOLLOWED, counting.handle,
             clock=stand.clock, batch=BATCH, from_beginning=True,
         )  # fmt: skip
-        self.figures = FigureService(stand.store)
+        self.figures = FigureService(stand.store, LIMA)
         self.trail = AuditTrail(stand.store, stand.ids, stand.clock, KEY)
 
     async def count(self) -> None:
@@ -146,7 +146,7 @@ async def test_who_took_an_unsubscribe_back_is_not_counted(world: World):
     assert (found.unsubscribed, found.complained) == (1, 0)
 
 
-async def test_T_i_hours_are_counted_one_by_one_and_days_in_the_zone_of_the_server(world: World):
+async def test_T_i_hours_are_counted_one_by_one_and_days_in_the_zone_of_the_account(world: World):
     flow, mails = await _campaign(world, 3, await world.stand.site())
     clock = world.stand.clock
     while (clock.now_ms() // 3_600_000) % 24 != 4:  # 23:00 in Lima

@@ -17,10 +17,9 @@ from console.tracking.folding import fold
 from console.tracking.hits import Hit
 from mta.model.clock import ManualClock
 from mta.spool.follower import EventFollower
-from tests.period_world import SERVER_ZONE
 
 DELIVERIES, CAMPAIGNS = 20_000, 20
-TABLES = ("figure_hour", "figure_flow_day", "figure_day", "figure_person")
+TABLES = ("figure_hour", "figure_flow_day", "figure_person")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +62,7 @@ async def _count(folder: Path) -> None:
     async with open_services(folder, clock) as services:
         store = services.foundation.store
         follower = EventFollower(
-            store, "again", FOLLOWED, FigureCounting(store, SERVER_ZONE).handle,
+            store, "again", FOLLOWED, FigureCounting(store).handle,
             clock=clock, batch=BATCH, from_beginning=True,
         )  # fmt: skip
         await follower._find_cursor()

@@ -29,15 +29,6 @@ FROM json_each(:rows) WHERE true
 ON CONFLICT (flow, day, type, class, provider, is_late)
 DO UPDATE SET n = figure_flow_day.n + excluded.n;
 
--- name: figure_day_add
--- order: 64
--- Counted once more. rows: account, day, type, class, provider, is_late, n
-INSERT INTO figure_day (account, day, type, class, provider, is_late, n)
-SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6
-FROM json_each(:rows) WHERE true
-ON CONFLICT (account, day, type, class, provider, is_late)
-DO UPDATE SET n = figure_day.n + excluded.n;
-
 -- name: figure_person_put
 -- order: 64
 -- Whom it concerned; the first time stays. rows: flow, type, delivery, class, at_ms
@@ -78,17 +69,24 @@ SELECT hour, sum(n) FROM figure_hour WHERE flow = :flow AND type = :type GROUP B
 -- How many people of a flow did something (a complaint, an unsubscribe).
 SELECT type, count(*) FROM figure_person WHERE flow = :flow AND type IN (22, 23) GROUP BY type;
 
--- name: figures_days
--- Outcomes of accounts (a JSON array) by day and type, from one day to another.
-SELECT day, type, is_late, sum(n) FROM figure_day
-WHERE account IN (SELECT value FROM json_each(:accounts)) AND day BETWEEN :first AND :last
-GROUP BY day, type, is_late;
-
 -- name: figures_account
--- Outcomes of accounts by type, class and provider, from one day to another.
-SELECT type, class, provider, is_late, sum(n) FROM figure_day
-WHERE account IN (SELECT value FROM json_each(:accounts)) AND day BETWEEN :first AND :last
-GROUP BY type, class, provider, is_late;
+-- Outcomes of accounts (a JSON array) by type, class and provider over a period; see `period.sql`.
+SELECT type, class, provider, is_late, sum(n) FROM (
+    SELECT d.type, d.class, d.provider, d.is_late, d.n
+    FROM flow AS f CROSS JOIN figure_flow_day AS d ON d.flow = f.id
+    WHERE f.account IN (SELECT value FROM json_each(:accounts))
+      AND d.day BETWEEN :first_day AND :last_day
+    UNION ALL
+    SELECT h.type, h.class, h.provider, h.is_late, h.n
+    FROM flow AS f CROSS JOIN figure_hour AS h ON h.flow = f.id
+    WHERE f.account IN (SELECT value FROM json_each(:accounts))
+      AND h.hour >= :first_hour AND h.hour < :head
+    UNION ALL
+    SELECT h.type, h.class, h.provider, h.is_late, h.n
+    FROM flow AS f CROSS JOIN figure_hour AS h ON h.flow = f.id
+    WHERE f.account IN (SELECT value FROM json_each(:accounts))
+      AND h.hour >= :tail AND h.hour <= :last_hour
+) GROUP BY type, class, provider, is_late;
 
 -- name: figures_people
 -- Whom something concerned, in the order of deliveries; :class, :provider NULL: every one.

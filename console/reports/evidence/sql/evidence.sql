@@ -58,9 +58,12 @@ WHERE account = :account AND id > :after ORDER BY id LIMIT :count;
 
 -- name: evidence_expected
 -- About how many rows there will be, from the sums of days; for the progress only.
-SELECT coalesce(sum(n), 0) FROM figure_day
-WHERE account IN (SELECT value FROM json_each(:accounts)) AND day BETWEEN :first AND :last
-  AND type IN (2, 4, 5);
+SELECT coalesce(sum(d.n), 0)
+FROM flow AS f CROSS JOIN figure_flow_day AS d ON d.flow = f.id
+WHERE f.account IN (SELECT value FROM json_each(:accounts))
+  AND d.day BETWEEN CAST(julianday(:first) - 2440587.5 AS INTEGER)
+                AND CAST(julianday(:last) - 2440587.5 AS INTEGER)
+  AND d.type IN (2, 4, 5);
 
 -- name: evidence_domains
 -- From where accounts (a JSON array) may send.
