@@ -48,9 +48,7 @@ def campaign_area(services: Services) -> Area:
         CampaignRecipientPages(
             renderer, campaigns.service, reports.recipients, reports.figures, reports.exports
         ).add_routes(app)
-        AccountReportPages(
-            renderer, reports.figures, EngagementReader(base.store), base.clock
-        ).add_routes(app)
+        AccountReportPages(renderer, reports.figures, reports.period, base.clock).add_routes(app)
         CampaignCalendarPages(renderer, campaigns.service, base.clock).add_routes(app)
         CampaignPages(renderer, campaigns.service, reports.figures).add_routes(app)
 

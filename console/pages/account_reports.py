@@ -21,7 +21,8 @@ from console.pages.sessions import session_of
 from console.pages.texts import Texts
 from console.reports.charts import Chart, Point, bars
 from console.reports.figures import Day, Figures, FigureService, ProviderFigures
-from console.tracking.reader import EngagementFigures, EngagementReader
+from console.reports.period import PeriodQuery, PeriodReader
+from console.reports.values import PeriodFigures
 from mta.bounces.explanations import explanation
 from mta.model.clock import Clock
 from mta.model.traffic import DeliveryState
@@ -52,12 +53,12 @@ class AccountReportPages:
         self,
         renderer: Renderer,
         figures: FigureService,
-        engagement: EngagementReader,
+        reader: PeriodReader,
         clock: Clock,
     ) -> None:
         self._renderer = renderer
         self._figures = figures
-        self._engagement = engagement
+        self._reader = reader
         self._clock = clock
 
     def add_routes(self, app: web.Application) -> None:
@@ -133,16 +134,10 @@ class AccountReportPages:
         session_of(request).actor.require(Permission.EXPORT, _account(request))
         return await self._read(request, period)
 
-    async def _engaged(self, request: web.Request, period: Period) -> EngagementFigures:
-        """Opens and clicks of those days; `_read` has asked whether they may be seen."""
-        zone = self._renderer.zone_of(request)
-        first = datetime.combine(period.first, datetime.min.time(), zone)
-        last = datetime.combine(period.last + timedelta(days=1), datetime.min.time(), zone)
-        return await self._engagement.of_account(
-            _account(request),
-            first_ms=round(first.timestamp() * 1000),
-            last_ms=round(last.timestamp() * 1000) - 1,
-        )
+    async def _engaged(self, request: web.Request, period: Period) -> PeriodFigures:
+        """Opens and clicks of those days, as everywhere in the account's time zone."""
+        query = PeriodQuery(_account(request), period.first, period.last, subtree=False)
+        return await self._reader.totals(session_of(request).actor, query)
 
     def _period(self, request: web.Request) -> Period:
         text = request.query.get("days", "")
@@ -158,9 +153,7 @@ def _chart(texts: Texts, days: Sequence[Day]) -> Chart:
     return bars(frame, [Point(f"{day.day:%d/%m}", max(0, day.delivered)) for day in days])
 
 
-def _lines(
-    texts: Texts, figures: Figures, engagement: EngagementFigures
-) -> Sequence[Sequence[Cell]]:
+def _lines(texts: Texts, figures: Figures, engagement: PeriodFigures) -> Sequence[Sequence[Cell]]:
     return [
         (texts("report.attempted"), figures.attempted),
         (texts("report.delivered"), figures.delivered),
