@@ -66,7 +66,8 @@ def page_areas(services: Services, settings: Settings) -> Sequence[Area]:
 
     def support(app: web.Application, renderer: Renderer) -> None:
         areas, clock = services.areas, services.foundation.clock
-        SupportPages(renderer, areas.incidents, settings.support).add_routes(app)
+        zone = settings.server.timezone
+        SupportPages(renderer, areas.incidents, settings.support, clock, zone).add_routes(app)
         IncidentPages(renderer, areas.incidents, areas.register, clock).add_routes(app)
 
     def sending(app: web.Application, renderer: Renderer) -> None:

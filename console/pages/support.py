@@ -1,7 +1,9 @@
 """`/support`: how to reach the support, a form that opens an incident, and how incidents go on."""
 
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -13,8 +15,10 @@ from console.accounts.signin.sessions import Session
 from console.pages.account_switch import current_account
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
+from mta.model.clock import Clock
 from mta.model.errors import PermanentError
 from mta.settings.console_schema import Support
+from mta.settings.hours import opening, read_spans
 
 PAGE_SIZE = 25
 _LAST = 2**62
@@ -23,8 +27,20 @@ _LAST = 2**62
 class SupportPages:
     """Every signed-in person has them, for the accounts that he sees."""
 
-    def __init__(self, renderer: Renderer, incidents: IncidentService, support: Support) -> None:
+    def __init__(
+        self,
+        renderer: Renderer,
+        incidents: IncidentService,
+        support: Support,
+        clock: Clock,
+        timezone: str,
+    ) -> None:
+        """`timezone`: of the support's hours."""
         self._renderer = renderer
+        self._clock = clock
+        self._zone = ZoneInfo(timezone)
+        self._spans = read_spans(support.schedule)
+        self._holidays = [date.fromisoformat(day) for day in support.holidays]
         self._incidents = incidents
         self._support = support
 
@@ -94,6 +110,7 @@ class SupportPages:
         older = f"/support?before={shown[-1].number}" if len(found) > PAGE_SIZE else None
         context: dict[str, Any] = {
             "support": self._support,
+            "opening": self._opening(),
             "categories": [category.value for category in Category],
             "incidents": shown,
             "accounts": session.accounts,
@@ -104,6 +121,15 @@ class SupportPages:
             "problem": problem,
         }
         return self._renderer.page(request, "support.html", context, status=status)
+
+    def _opening(self) -> tuple[bool, int] | None:
+        """Whether it is open and when that changes (0: nobody knows); None: without a schedule."""
+        if not self._spans:
+            return None
+        now = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
+        found = opening(self._spans, self._holidays, self._zone, now)
+        changes = round(found.changes.timestamp() * 1000) if found.changes else 0
+        return found.is_open, changes
 
     async def _incident(
         self, request: web.Request, text: str, problem: str, *, status: int = 200

@@ -1,9 +1,11 @@
 """Settings of the admin console and of operation: `[console]` to `[log]`."""
 
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import model_validator
 
+from mta.settings.hours import read_spans
 from mta.settings.table import Table, setting
 from mta.settings.values import (
     AsTuple,
@@ -181,7 +183,22 @@ class Support(Table):
 
     email: OptionalAddress = setting("", "Mail address of the support.")
     phone: Text = setting("", "Telephone number of the support.")
-    hours: Text = setting("", "When the support answers.")
+    hours: Text = setting("", "When the support answers, in words.")
+    schedule: Annotated[tuple[Text, ...], AsTuple] = setting(
+        [],
+        "The same for the page to tell whether it is open now, in server.timezone: "
+        '["mon-fri 08:00-18:00", "sat 09:00-13:00"].',
+    )
+    holidays: Annotated[tuple[Text, ...], AsTuple] = setting(
+        [], 'Days on which the support is closed: ["2027-01-01", "2027-07-28"].'
+    )
+
+    @model_validator(mode="after")
+    def _hours_are_some(self) -> Self:
+        read_spans(self.schedule)
+        for day in self.holidays:
+            date.fromisoformat(day)
+        return self
 
 
 class Incidents(Table):

@@ -1,7 +1,9 @@
 """The support page over a real socket: contact, a report, answers, and what others cannot see."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,6 +20,7 @@ SETTINGS = {
     "RELEVO_SUPPORT__EMAIL": "soporte@example.org",
     "RELEVO_SUPPORT__PHONE": "+51 1 555 0100",
     "RELEVO_SUPPORT__HOURS": "Lunes a viernes, 8:00 a 18:00",
+    "RELEVO_SUPPORT__SCHEDULE": '["mon-fri 08:00-18:00"]',
 }
 
 
@@ -27,7 +30,9 @@ def service(world: World) -> IncidentService:
 
 def areas(world: World, settings: Settings) -> Sequence[Area]:
     def support(app, renderer):
-        SupportPages(renderer, service(world), settings.support).add_routes(app)
+        SupportPages(
+            renderer, service(world), settings.support, world.clock, "America/Lima"
+        ).add_routes(app)
 
     return (support,)
 
@@ -95,3 +100,20 @@ async def test_an_incident_of_another_account_is_not_there(web: WebWorld):
             assert response.status == 404
         status, _ = await _post(browser, "/support/1", text="hola")
         assert status == 404
+
+
+async def test_T_u_the_page_says_whether_the_support_is_open_now_and_when_that_changes(web):
+    world = web.accounts
+    zone = ZoneInfo("America/Lima")
+    now = datetime.fromtimestamp(world.clock.now_ms() / 1000, zone)
+    monday = (now + timedelta(days=7 - now.weekday())).replace(hour=9, minute=0, second=0)
+    world.clock.advance((monday - now).total_seconds())
+    async with web.signed_in() as browser:
+        page = await _page(browser, "/support")
+        assert "Atiende ahora" in page
+        assert "18:00" in page
+    world.clock.advance(12 * 3600)
+    async with web.signed_in() as browser:
+        page = await _page(browser, "/support")
+        assert "Cerrado ahora" in page
+        assert "08:00" in page

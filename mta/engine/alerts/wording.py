@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from html import escape
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -46,7 +47,13 @@ def mail(
     since = datetime.fromtimestamp(alert.since_ms / 1000, ZoneInfo(timezone))
     values = (server, alert.name, alert.severity, f"{since:%Y-%m-%d %H:%M:%S %z}", alert.text)
     lines = [f"{name}: {value}" for name, value in zip(_LINES[language], values, strict=True)]
-    message.set_content("\n".join((*lines, "", _CLOSING[language], "")))
+    text = "\n".join((*lines, "", _CLOSING[language], ""))
+    message.set_content(text)
+    message.add_alternative(
+        f'<!doctype html>\n<html lang="{language}"><body><pre>{escape(text)}</pre></body></html>\n',
+        subtype="html",
+    )
+    message["Content-Language"] = language
     return message.as_bytes()
 
 
