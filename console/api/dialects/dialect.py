@@ -21,6 +21,7 @@ from console.api.reading import BodyReader
 from console.api.refusals import ApiRefusal
 from console.api.usage_count import COUNTED, DOOR, Counted
 from console.api.validation import malformed_json
+from console.api.wording import worded
 from mta.model.envelope import Origin
 from mta.model.errors import TransientError
 
@@ -184,8 +185,8 @@ def request_id() -> str:
 
 def _text(code: str, values: Mapping[str, str]) -> str:
     detail = values.get("detail") or values.get("limit", "")
-    words = code.replace("_", " ")
-    return f"{words}: {detail}" if detail else words
+    text = worded("violations", "en", code, code.replace("_", " "), values)
+    return text if not detail or detail in text else f"{text}: {detail}"
 
 
 def _counted(
