@@ -13,7 +13,7 @@ from typing import Self
 
 from bench.hits import AGENTS, send_all
 
-CONNECTIONS = 32
+CONNECTIONS = 256  # people do not wait for each other
 _LOOK_S = 0.2
 _LEAST = 64
 

@@ -47,7 +47,7 @@ class PublicFace:
         )  # fmt: skip
         assert tracking.ingest is not None
         self._tracking = TrackingPages(
-            tracking.tokens, tracking.links, tracking.merges, tracking.ingest.take,
+            tracking.tokens, tracking.links, tracking.merges, tracking.ingest.keep,
             engine.foundation.clock,
         )  # fmt: skip
         self._views = ViewPages(

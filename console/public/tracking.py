@@ -4,7 +4,7 @@ A token that is not ours is answered with 404, never with a redirect, and a good
 but to the address that was stored with the message.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 from aiohttp import web
@@ -42,14 +42,14 @@ class TrackingPages:
         tokens: TrackingTokens,
         links: LinkBook,
         merges: MergeValues,
-        take: Callable[[RawHit], None],
+        keep: Callable[[RawHit], Awaitable[None]],
         clock: Clock,
     ) -> None:
-        """`take` gets each hit."""
+        """`keep` gets each hit; the answer waits for it."""
         self._tokens = tokens
         self._links = links
         self._merges = merges
-        self._take = take
+        self._keep = keep
         self._clock = clock
 
     def add_routes(self, app: web.Application) -> None:
@@ -68,13 +68,13 @@ class TrackingPages:
         if "{{" in link:
             values = await self._merges.of(target.delivery)
             link = filled(parse(link, "link"), values)
-        self._note(request, HitKind.CLICK, target, target.link)
+        await self._note(request, HitKind.CLICK, target, target.link)
         return web.Response(status=302, headers=(*_HEADERS, ("Location", quote(link, _SAFE))))
 
     async def open(self, request: web.Request) -> web.Response:
         """The picture."""
         target = self._target(request, Purpose.OPEN)
-        self._note(request, HitKind.OPEN, target, -1)
+        await self._note(request, HitKind.OPEN, target, -1)
         return web.Response(body=GIF, content_type="image/gif", headers=(*_HEADERS, _ANYWHERE))
 
     def _target(self, request: web.Request, purpose: Purpose) -> Target:
@@ -83,11 +83,11 @@ class TrackingPages:
             raise web.HTTPNotFound
         return target
 
-    def _note(self, request: web.Request, kind: HitKind, target: Target, link: int) -> None:
+    async def _note(self, request: web.Request, kind: HitKind, target: Target, link: int) -> None:
         agent = request.headers.get("User-Agent", "")[:MAX_AGENT]
         if not agent.isprintable():
             agent = "".join(c for c in agent if c.isprintable())
-        self._take(
+        await self._keep(
             RawHit(
                 kind, target.delivery, target.message, link, self._clock.now_ms(),
                 request.remote or "", agent, request.method == "HEAD",

@@ -1,7 +1,9 @@
 """Takes hits and writes them in batches: event, hit, figures and roll-ups in one transaction.
 
-A hit is taken without waiting; what came within 100 ms is written together. Only this task and the
-settling that it lets in between write these tables, so what it has read stays true until it writes.
+What comes while a batch is written makes the next one, and a hit is answered when it is on the disk:
+a reader whose picture has come is counted, whatever happens to the server in the next moment. Only
+this task and the settling that it lets in between write these tables, so what it has read stays true
+until it writes.
 Of the same delivery, link and class one hit a minute is kept, and 500 in all: whoever fetches a
 pixel without end fills neither the disk nor the figures.
 """
@@ -24,7 +26,8 @@ from mta.model.traffic import DeliveryState
 from mta.store.base import MAX_JOB_ROWS, Store
 from mta.store.standing import StandingTask
 
-INTERVAL_S = 0.1
+INTERVAL_S = 0.02
+WAIT_S = 1.0  # answers wait so long for the disk, or twice; the hit is written all the same
 BATCH = 500  # hits of one transaction: an event, a hit and a row of figures each
 MAX_WAITING = 50_000  # hits in memory; further ones are counted and lost
 MAX_HITS = 500  # of one delivery
@@ -65,7 +68,7 @@ class IngestMetrics(Protocol):
 
 
 class HitIngest:
-    """`start()`, `take()` for each hit, `stop()`."""
+    """`start()`, `take()` or `keep()` for each hit, `stop()`."""
 
     def __init__(
         self,
@@ -83,6 +86,10 @@ class HitIngest:
         self._metrics = metrics
         self._batch = batch
         self._waiting: deque[RawHit] = deque()
+        self._taken = self._kept = 0  # numbers of the last hit that came, and that is on the disk
+        self._told: deque[tuple[int, asyncio.Future[None]]] = deque()  # who waits for which
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_stuck = False  # the store refused the last batch
         self._alone = asyncio.Lock()  # one writer of the figures at a time
         self._log = structlog.get_logger("relevo.tracking")
         self._task = StandingTask(
@@ -107,8 +114,24 @@ class HitIngest:
         if len(self._waiting) >= MAX_WAITING:
             self._metrics.hits_lost(1)
             return
+        self._taken += 1
         self._waiting.append(hit)
         self._task.wake()
+
+    async def keep(self, hit: RawHit) -> None:
+        """Take it, and return when it is on the disk; at once while the store takes nothing.
+
+        No reader waits for more than two seconds.
+        """
+        self.take(hit)
+        if self._is_stuck or not self._task.is_running:
+            return
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._told.append((self._taken, done))
+        if self._timer is None:  # one for all: an own one would cost each hit 10 µs
+            self._timer = loop.call_later(WAIT_S, self._answer_late, self._taken)
+        await done
 
     async def flush(self) -> None:
         """Write all that waits. Raises `StoreError`; then it still waits."""
@@ -121,7 +144,27 @@ class HitIngest:
                     await self._write(batch)
                 except BaseException:
                     self._waiting.extendleft(reversed(batch))
+                    self._is_stuck = True
+                    self._answer(self._taken)
                     raise
+            self._is_stuck = False
+            self._kept += len(batch)
+            self._answer(self._kept)
+
+    def _answer(self, last: int) -> None:
+        """Whoever waits for hits up to this one waits no longer."""
+        while self._told and self._told[0][0] <= last:
+            _, done = self._told.popleft()
+            if not done.done():  # who waited may have gone
+                done.set_result(None)
+
+    def _answer_late(self, last: int) -> None:
+        """Those who came until the timer was set have waited long enough."""
+        self._answer(last)
+        self._timer = None
+        if self._told:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(WAIT_S, self._answer_late, self._taken)
 
     async def settle(self, now_ms: int, count: int) -> int:
         """Give a class to what is due, of up to so many hits; how many deliveries had some."""

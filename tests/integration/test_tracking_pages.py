@@ -1,5 +1,7 @@
 """The public side of tracking: a link leads where it was written to, a forged one nowhere."""
 
+import asyncio
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -9,6 +11,7 @@ from console.tracking.hits import HitClass, HitKind
 from console.tracking.links import LinkBook
 from console.tracking.merging import MergeValues
 from console.tracking.tokens import Purpose, Target, TrackingTokens
+from mta.model.errors import StoreError
 from tests.tracking_world import FIREFOX, tracking_world
 
 TOKENS = TrackingTokens({1: bytes(32)})
@@ -25,7 +28,7 @@ async def world(tmp_path):
 async def client(world):
     app = web.Application()
     pages = TrackingPages(
-        TOKENS, LinkBook(world.store), MergeValues(world.store), world.ingest.take, world.clock
+        TOKENS, LinkBook(world.store), MergeValues(world.store), world.ingest.keep, world.clock
     )
     pages.add_routes(app)
     async with TestClient(TestServer(app)) as client:
@@ -119,10 +122,13 @@ async def test_fields_in_a_link_are_those_of_who_follows_it_and_cannot_move_it(w
 
 async def test_hits_name_the_client_and_its_program_without_controls(world, client):
     taken = []
-    world.ingest.take = taken.append
+
+    async def keep(hit):
+        taken.append(hit)
+
     app = web.Application()
     TrackingPages(
-        TOKENS, LinkBook(world.store), MergeValues(world.store), taken.append, world.clock
+        TOKENS, LinkBook(world.store), MergeValues(world.store), keep, world.clock
     ).add_routes(app)
     (delivery,) = await world.mail()
     async with TestClient(TestServer(app)) as other:
@@ -135,3 +141,58 @@ async def test_hits_name_the_client_and_its_program_without_controls(world, clie
     assert (hit.kind, hit.delivery, hit.link, hit.peer) == (HitKind.CLICK, delivery, 2, "127.0.0.1")
     assert hit.agent.startswith("abxx")
     assert len(hit.agent) <= 300
+
+
+async def test_who_has_the_picture_is_on_the_disk(world, client):
+    deliveries = await world.mail(5)
+    world.clock.advance(3600)
+    await world.ingest.start()
+    for delivery in deliveries:
+        token = TOKENS.token(Purpose.OPEN, Target(delivery, world.messages[delivery]))
+        got = await client.get(f"/o/{token}.gif", headers={"User-Agent": FIREFOX})
+        assert got.status == 200
+        assert await world.classes(delivery) == [HitClass.HUMAN]
+    await world.ingest.stop()
+
+
+async def test_a_store_that_takes_nothing_keeps_no_reader_waiting(world, client, monkeypatch):
+    (delivery,) = await world.mail()
+    world.clock.advance(3600)
+    write, refused = world.ingest._write, asyncio.Event()
+
+    async def full(_batch):
+        refused.set()
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(world.ingest, "_write", full)
+    await world.ingest.start()
+    token = TOKENS.token(Purpose.OPEN, Target(delivery, world.messages[delivery]))
+    for _ in range(2):
+        got = await client.get(f"/o/{token}.gif", headers={"User-Agent": FIREFOX})
+        assert got.status == 200
+    assert refused.is_set()
+    monkeypatch.setattr(world.ingest, "_write", write)
+    await world.ingest.stop()
+    assert await world.classes(delivery) == [HitClass.HUMAN]  # a minute has one
+
+
+async def test_a_slow_disk_keeps_no_reader_waiting_for_long(world, client, monkeypatch):
+    monkeypatch.setattr("console.tracking.ingest.WAIT_S", 0.02)
+    deliveries = await world.mail(3)
+    world.clock.advance(3600)
+    write, go_on = world.ingest._write, asyncio.Event()
+
+    async def slow(batch):
+        await go_on.wait()
+        await write(batch)
+
+    monkeypatch.setattr(world.ingest, "_write", slow)
+    await world.ingest.start()
+    for delivery in deliveries:
+        token = TOKENS.token(Purpose.OPEN, Target(delivery, world.messages[delivery]))
+        got = await client.get(f"/o/{token}.gif", headers={"User-Agent": FIREFOX})
+        assert got.status == 200
+        assert await world.classes(delivery) == []
+    go_on.set()
+    await world.ingest.stop()
+    assert [await world.classes(one) for one in deliveries] == [[HitClass.HUMAN]] * 3
