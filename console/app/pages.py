@@ -15,6 +15,7 @@ from console.pages.credentials import CredentialPages
 from console.pages.domains import DomainPages
 from console.pages.first_mail import FirstMailPages
 from console.pages.home import HomePage
+from console.pages.home_alerts import WorkAlerts
 from console.pages.incidents import IncidentPages
 from console.pages.media import MediaLibraryPages
 from console.pages.rendering import Renderer
@@ -26,6 +27,7 @@ from console.pages.template_list import TemplateListPages
 from console.pages.tracking import TrackingSettingsPages
 from console.pages.webhooks import WebhookPages
 from console.search.service import SearchService
+from console.tracking.reader import EngagementReader
 from console.web.application import Area
 from mta.engine.engine import Engine
 from mta.settings.schema import Settings
@@ -53,9 +55,11 @@ def home_area(engine: Engine, services: Services) -> Area:
     def add(app: web.Application, renderer: Renderer) -> None:
         areas = services.areas
         HomePage(
-            renderer, areas.reports.figures, services.accounts, services.quota,
-            areas.domains.service, engine.health, services.foundation.clock,
+            renderer, areas.reports.figures, EngagementReader(services.foundation.store),
+            services.accounts, services.quota, areas.domains.service, engine.health,
+            services.foundation.clock,
             campaigns=CampaignLines(services.campaigns.service, areas.reports.figures),
+            work=WorkAlerts(services.campaigns.service, areas.suppressions.service),
         ).add_routes(app)  # fmt: skip
 
     return add

@@ -199,8 +199,8 @@ def _previews(view: View) -> Sequence[Fact]:
 
 
 def _same_bag(view: View) -> Sequence[Fact]:
-    mails = sum(row[2] for row in view.found.doors)
-    campaigns = sum(c.recipients for c in view.found.finished)
+    campaigns = view.found.kinds.get("campaign", 0)
+    mails = sum(view.found.kinds.values()) - campaigns
     consumed = sum(v.consumed - v.refunded for v in view.found.contracts)
     if not consumed:
         return ()
@@ -227,7 +227,7 @@ def _refunds(view: View) -> Sequence[Fact]:
 
 
 def _bimonthly(view: View) -> Sequence[Fact]:
-    return view.noted("usage_reports", "/reports", "usage_report.", "report.")
+    return view.noted("usage_reports", "/reports/usage", "report.made")
 
 
 def _contracts(view: View) -> Sequence[Fact]:

@@ -2,30 +2,40 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 
 from console.accounts.permissions import Permission
+from console.accounts.quota.forecast import Forecast
 from console.accounts.quota.service import QuotaService
-from console.accounts.quota.values import Share, ShareKind
+from console.accounts.quota.term import last_day
+from console.accounts.quota.values import ContractState, Share, ShareKind
 from console.accounts.sending.service import SendingDomains
 from console.accounts.sending.values import DomainStatus
 from console.accounts.service import AccountService
 from console.accounts.signin.sessions import Session
-from console.pages.campaign_words import TONES, CampaignLines, Line
+from console.pages.campaign_words import SOON, TONES, CampaignLines, Line
 from console.pages.charting import framed
+from console.pages.home_alerts import (
+    Alert,
+    WorkAlerts,
+    bag_alerts,
+    domain_alerts,
+    rate_alerts,
+)
+from console.pages.periods import USUAL, Days, today_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
 from console.pages.texts import Texts
 from console.reports.charts import Chart, Point, bars
-from console.reports.figures import Day, FigureService
+from console.reports.figures import Day, Figures, FigureService
+from console.tracking.reader import EngagementFigures, EngagementReader
 from mta.engine.health import Health
 from mta.model.clock import Clock
 
 DAYS = 30
-LOW_SHARE = 0.9  # of the bag: from here on the page warns
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +48,11 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
-    """Something to look at; `text` is ready."""
+class Bag:
+    """How long the bag lasts at the present pace, and the last day of its contract."""
 
-    tone: str
-    text: str
-    href: str
+    forecast: Forecast
+    last: date
 
 
 StepSource = Callable[[Session], Awaitable[Sequence[Step]]]  # steps that other areas add
@@ -56,6 +65,7 @@ class HomePage:
         self,
         renderer: Renderer,
         figures: FigureService,
+        engagement: EngagementReader,
         accounts: AccountService,
         quota: QuotaService,
         domains: SendingDomains,
@@ -63,16 +73,19 @@ class HomePage:
         clock: Clock,
         *,
         campaigns: CampaignLines | None = None,
+        work: WorkAlerts | None = None,
         steps: Sequence[StepSource] = (),
     ) -> None:
         self._renderer = renderer
         self._figures = figures
+        self._engagement = engagement
         self._accounts = accounts
         self._quota = quota
         self._domains = domains
         self._health = health
         self._clock = clock
         self._campaigns = campaigns
+        self._work = work
         self._steps = steps
 
     def add_routes(self, app: web.Application) -> None:
@@ -82,22 +95,28 @@ class HomePage:
     async def show(self, request: web.Request) -> web.Response:
         """The page."""
         session, texts = session_of(request), self._renderer.texts(request)
+        actor, account = session.actor, session.account
         share = await self._share(session)
         domains = await self._all_domains(session)
-        days = await self._days(request, session)
-        recent: Sequence[Line] = ()
-        if self._campaigns and session.actor.may(Permission.CAMPAIGN_VIEW, session.account):
-            recent = await self._campaigns.recent(session.actor, texts, session.account)
+        span = self._span(request)
+        days, figures, engagement = await self._thirty(request, session, span)
+        lines: Sequence[Line] = ()
+        if self._campaigns and actor.may(Permission.CAMPAIGN_VIEW, account):
+            lines = await self._campaigns.recent(actor, texts, account)
         values: dict[str, Any] = {
-            "recent": recent,
-            "may_edit": session.actor.may(Permission.CAMPAIGN_EDIT, session.account),
+            "soon": [line for line in lines if line.campaign.status in SOON],
+            "over": [line for line in lines if line.campaign.status not in SOON],
+            "may_edit": actor.may(Permission.CAMPAIGN_EDIT, account),
+            "may_look": actor.may(Permission.MAIL_VIEW, account),
             "tones": TONES,
             "share": share,
-            "alerts": self._alerts(texts, share, domains),
+            "bag": await self._bag(session),
+            "alerts": await self._alerts(request, share, domains, figures),
             "chart": _chart(texts, days) if any(d.delivered or d.bounced for d in days) else None,
-            "delivered": sum(d.delivered for d in days),
-            "bounced": sum(d.bounced for d in days),
-            "steps": await self._first_steps(session, share, domains, days),
+            "figures": figures,
+            "engagement": engagement,
+            "span": span,
+            "steps": await self._first_steps(session, share, domains, days, lines),
         }
         return self._renderer.page(request, "home.html", values)
 
@@ -111,31 +130,56 @@ class HomePage:
             return None
         return await self._domains.all(session.actor, session.account)
 
-    async def _days(self, request: web.Request, session: Session) -> Sequence[Day]:
-        if not session.actor.may(Permission.REPORT_VIEW, session.account):
-            return ()
-        zone = self._renderer.zone_of(request)
-        today = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC).astimezone(zone).date()
-        first = today - timedelta(days=DAYS - 1)
-        return await self._figures.days(session.actor, [session.account], first, today)
+    def _span(self, request: web.Request) -> Days:
+        """The last thirty days of who asks."""
+        today = today_of(request, self._renderer, self._clock)
+        return Days(today - timedelta(days=DAYS - 1), today, USUAL)
 
-    def _alerts(
-        self, texts: Texts, share: Share | None, domains: Sequence[DomainStatus] | None
+    async def _thirty(
+        self, request: web.Request, session: Session, span: Days
+    ) -> tuple[Sequence[Day], Figures | None, EngagementFigures]:
+        """Their figures; nothing for who may not see reports."""
+        actor, account = session.actor, session.account
+        if not actor.may(Permission.REPORT_VIEW, account):
+            return (), None, EngagementFigures()
+        zone = self._renderer.zone_of(request)
+        start = datetime.combine(span.first, datetime.min.time(), zone)
+        engagement = await self._engagement.of_account(
+            account, first_ms=round(start.timestamp() * 1000), last_ms=self._clock.now_ms()
+        )
+        return (
+            await self._figures.days(actor, [account], span.first, span.last),
+            await self._figures.of_account(actor, [account], span.first, span.last),
+            engagement,
+        )
+
+    async def _alerts(
+        self,
+        request: web.Request,
+        share: Share | None,
+        domains: Sequence[DomainStatus] | None,
+        figures: Figures | None,
     ) -> Sequence[Alert]:
+        session, texts = session_of(request), self._renderer.texts(request)
         alerts = []
         if self._health.why_not_ready():
             alerts.append(Alert("bad", texts("home.not_ready"), "/status"))
-        if share is not None and share.available is not None and share.granted:
-            if share.available <= 0:
-                alerts.append(Alert("bad", texts("home.exhausted"), "/quota"))
-            elif share.available < share.granted * (1 - LOW_SHARE):
-                left = texts.number(share.available)
-                alerts.append(Alert("warn", texts("home.low", n=left), "/quota"))
-        for status in domains or ():
-            if status.failing_since_ms:
-                name = status.domain.domain
-                alerts.append(Alert("bad", texts("home.failing", domain=name), f"/domains/{name}"))
-        return alerts
+        alerts += [*bag_alerts(texts, share), *domain_alerts(texts, domains)]
+        if self._work is not None:
+            alerts += await self._work.of(session, texts, self._renderer.inbox_of(session))
+        return [*alerts, *rate_alerts(texts, figures)]
+
+    async def _bag(self, session: Session) -> Bag | None:
+        """How long the bag of the account's own contract lasts."""
+        if not session.actor.may(Permission.QUOTA_VIEW, session.account):
+            return None
+        for view in await self._quota.contracts.list(session.actor):
+            is_own = view.contract.account == session.account
+            if is_own and view.state is ContractState.ACTIVE:
+                last = date.fromisoformat(last_day(view.contract))
+                found = await self._quota.ledger.forecast(session.actor, view.contract.id)
+                return Bag(found, last)
+        return None
 
     async def _first_steps(
         self,
@@ -143,6 +187,7 @@ class HomePage:
         share: Share | None,
         domains: Sequence[DomainStatus] | None,
         days: Sequence[Day],
+        lines: Sequence[Line],
     ) -> Sequence[Step]:
         """Those that the person may take; none once all are done."""
         steps = []
@@ -153,6 +198,9 @@ class HomePage:
         if session.actor.may(Permission.USER_MANAGE, session.account):
             people = await self._accounts.users.list(session.actor)
             steps.append(Step("people", "/users", len(people) > 1))
+        if self._campaigns and session.actor.may(Permission.CAMPAIGN_EDIT, session.account):
+            is_done = any(line.bar for line in lines)
+            steps.append(Step("campaign", "/campaigns/new", is_done))
         for source in self._steps:
             steps += await source(session)
         if session.actor.may(Permission.CREDENTIAL_VIEW, session.account):

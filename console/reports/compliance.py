@@ -70,6 +70,7 @@ class Evidence:
     campaigns: Sequence[CampaignFacts]  # the newest first
     actions: Mapping[str, tuple[int, int]]  # how often, when last
     doors: Sequence[tuple[str, int, int]]  # requests, recipients
+    kinds: Mapping[str, int]  # recipients by what sent to them: campaign, application, …
     refunds: Mapping[str, tuple[int, int]]  # by state: how often, mails
     shares: tuple[int, int, int]  # accounts with a balance of their own, granted, consumed
     contracts: Sequence[ContractView]
@@ -128,6 +129,7 @@ class ComplianceService:
             campaigns,
             {row[0]: (row[1], row[2]) for row in await read("compliance_actions", accounts=ids)},
             [(row[0], row[1], row[2]) for row in await read("compliance_doors", accounts=ids)],
+            dict(await read("compliance_kinds", accounts=ids)),
             {row[0]: (row[1], row[2]) for row in await read("compliance_refunds", accounts=ids)},
             (shared, granted, consumed),
             contracts,

@@ -46,7 +46,7 @@ MADE = {item.key for section in SECTIONS for item in section.items}
 WAIT_S = 30.0
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 APPLE = "Mozilla/5.0"  # Mail Privacy Protection opens by itself
-VIEWER, EDITOR = "mira@example.org", "edita@example.org"
+VIEWER, EDITOR, AUDITOR = "mira@example.org", "edita@example.org", "audita@example.org"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -60,7 +60,9 @@ async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole
             services.usage.note(identity, "api", result, recipients=3, seconds=0.003)
         services.usage.note(identity, "smtp", Result.ERROR, recipients=1, seconds=0.2)
         await _send_one(whole)
-        for email, role in ((VIEWER, Role.VIEWER), (EDITOR, Role.EDITOR)):
+        for email, role in (
+            (VIEWER, Role.VIEWER), (EDITOR, Role.EDITOR), (AUDITOR, Role.AUDITOR),
+        ):  # fmt: skip
             await services.accounts.users.add(OPERATOR, email, role, whole.account, PASSWORD)
         yield whole
 
@@ -361,3 +363,39 @@ async def test_a_table_that_was_being_made_has_failed_when_the_server_comes_back
         assert await second.list(OPERATOR, 7) == []
     finally:
         await store.close()
+
+
+async def test_T_s_home_tells_what_is_left_and_until_when_to_who_may_know(whole: Whole):
+    async with person(whole) as ana:
+        html = await page(ana, "/")
+        said = words(html)
+        assert "El contrato vence el" in said or "fin del contrato" in said
+        assert "Últimas campañas Nombre" in said
+        assert re.search(r'href="/activity\?[^"]+state=delivered">9</a>', html)
+        assert "Nueva campaña" in said
+        assert "Invitar a su equipo" in said
+    async with person(whole, EDITOR) as editor:
+        said = words(await page(editor, "/"))
+        assert "Nueva campaña" in said
+        assert "Invitar a su equipo" not in said
+        assert "Cumplimiento" not in said
+    async with person(whole, VIEWER) as viewer:
+        said = words(await page(viewer, "/"))
+        assert "Nueva campaña" not in said
+        assert "Repetir" not in said
+        assert "Ver el informe" in said
+    async with person(whole, AUDITOR) as auditor:
+        html = await page(auditor, "/")
+        assert '<a class="btn" href="/compliance">Cumplimiento</a>' in html
+
+
+async def test_a_new_account_begins_with_its_first_steps(whole: Whole):
+    account = await whole.services.accounts.add(OPERATOR, "Nueva")
+    email = "nueva@example.org"
+    await whole.services.accounts.users.add(OPERATOR, email, Role.OWNER, account.id, PASSWORD)
+    async with person(whole, email) as owner:
+        html = await page(owner, "/")
+        assert html.index("Primeros pasos") < html.index('<dl class="figures">')
+        said = words(html)
+        for step in ("Tener una bolsa", "Verificar su dominio", "Envíe su primera campaña"):
+            assert step in said

@@ -61,3 +61,9 @@ WHERE account IN (SELECT value FROM json_each(:accounts)) GROUP BY state;
 SELECT count(*), coalesce(sum(granted), 0), coalesce(sum(consumed - refunded), 0)
 FROM quota_bag WHERE is_open = 1 AND account IN (SELECT value FROM json_each(:accounts))
   AND account IN (SELECT id FROM account WHERE parent IS NOT NULL);
+
+-- name: compliance_kinds
+-- Recipients accepted by the kind of what sent to them, suppressed and cancelled ones left out.
+SELECT f.kind, sum(c.n) FROM flow AS f JOIN flow_count AS c ON c.flow = f.id
+WHERE f.account IN (SELECT value FROM json_each(:accounts)) AND c.state NOT IN (13, 14)
+GROUP BY f.kind;
