@@ -4,7 +4,8 @@
 
 Builds 4,000,000 deliveries in 60 campaigns and in mail of applications, with their events, opens,
 clicks, bounces, refunds, training and use of the doors, then reads the figures of the whole year, of
-two months and of one account. Prints median and worst of the runs in milliseconds; the goal is 300.
+two months and of one account, what the pages of reports read, and makes the report of consumption.
+Prints median and worst of the runs in milliseconds; the goal is 300.
 The database is removed at the end; one that was kept can be asked again.
 """
 
@@ -13,11 +14,12 @@ import asyncio
 import json
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from bench.year_ground import lay_ground, open_services, put_back
@@ -58,6 +60,7 @@ class Result:
 
     built: Built
     taken: list[Taken]
+    reports: dict[str, dict[str, float]]  # by period, as `bench.year_report` prints them
 
 
 def build(folder: Path, deliveries: int, campaigns: int) -> None:
@@ -72,12 +75,25 @@ def build(folder: Path, deliveries: int, campaigns: int) -> None:
     (folder / ABOUT).write_text(json.dumps(asdict(about)))
 
 
-def ask(folder: Path, runs: int) -> Result:
+def ask(folder: Path, runs: int, *, with_reports: bool = True) -> Result:
     """Ask everything of a year that was built."""
     about = json.loads((folder / ABOUT).read_text())
     built = Built(**{**about, "counts": Counts(**about["counts"])})
     year = plan_year(built.deliveries, built.campaigns, LAST)
-    return Result(built, asyncio.run(_measure(folder, year, runs)))
+    taken = asyncio.run(_measure(folder, year, runs))
+    periods = {"two months": year.last - timedelta(days=60), "year": year.first}
+    reports = {
+        name: _report(folder, first, year.last) for name, first in periods.items() if with_reports
+    }
+    return Result(built, taken, reports)
+
+
+def _report(folder: Path, first: date, last: date) -> dict[str, float]:
+    """In a process of its own, whose memory is the report's alone."""
+    command = [sys.executable, "-m", "bench.year_report", str(folder), str(first), str(last)]
+    made = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(made.stdout.splitlines()[-1])
+    return found
 
 
 async def _measure(folder: Path, year: Year, runs: int) -> list[Taken]:
@@ -109,6 +125,14 @@ def render(result: Result) -> str:
     for one in result.taken:
         mark = "" if one.worst <= GOAL_MS else "  over"
         lines.append(f"{one.name:44} {one.median:8.1f} {one.worst:8.1f}{mark}")
+    for name, one in result.reports.items():
+        lines += [
+            "",
+            (f"report of consumption, {name}, {one['campaigns']:.0f} campaigns: "
+            f"data {one['gather_s']:.1f} s, XLSX {one['xlsx_s']:.1f} s ({one['xlsx_kib']:.0f} KiB), "
+            f"PDF {one['pdf_s']:.1f} s ({one['pdf_kib']:.0f} KiB); memory {one['own_mib']:.0f} MiB, "
+            f"of the PDF's process {one['pdf_mib']:.0f} MiB"),
+        ]
     return "\n".join(lines)
 
 

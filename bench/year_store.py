@@ -118,7 +118,7 @@ class YearWriter:
         account = self._ground.accounts[mailing.account]
         flow = mailing.flow
         message, campaign = flow + 1, flow - 1
-        stream = Stream(account, flow, True, self._rng.uniform(0.36, 0.6))
+        stream = Stream(account, flow, True, self._rng.uniform(0.4, 0.65))
         self._flow(stream, f"{mailing.name} ({campaign})", mailing.start_ms)
         links = [(message, n, flow, f"https://x.gob.pe/{mailing.n}/{n}") for n in range(LINKS)]
         self._many("campaign_link", "", links)

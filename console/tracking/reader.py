@@ -95,9 +95,14 @@ class EngagementReader:
         self, account: int, *, first_ms: int, last_ms: int, automatic: bool = False
     ) -> EngagementFigures:
         """The sums of all that an account sent, of the hours between two moments."""
+        first, last = first_ms // HOUR_MS, last_ms // HOUR_MS
+        first_day, last_day = -(-first // 24), (last + 1) // 24 - 1
+        head = tail = last + 1  # without a whole day
+        if first_day <= last_day:
+            head, tail = first_day * 24, (last_day + 1) * 24
         rows = await self._store.read(
-            "engagement_of_account",
-            account=account, first=first_ms // HOUR_MS, last=last_ms // HOUR_MS,
+            "engagement_of_account", account=account, first=first, head=head,
+            first_day=first_day, last_day=last_day, tail=tail, last=last,
         )  # fmt: skip
         return _summed(rows, automatic=automatic)
 

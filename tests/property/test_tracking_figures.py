@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from console.tracking.classifying import Classifier
 from console.tracking.reader import Did, EngagementReader
 from console.tracking.settling import Settler
-from tests.tracking_world import APPLE, CURL, FIREFOX, GMAIL, PREFETCH, STRANGE, tracking_world
+from tests.tracking_world import (
+    ACCOUNT,
+    APPLE,
+    CURL,
+    FIREFOX,
+    GMAIL,
+    PREFETCH,
+    STRANGE,
+    tracking_world,
+)
 
 AGENTS = st.sampled_from([FIREFOX, GMAIL, APPLE, PREFETCH, CURL, STRANGE])
 WAITS = st.sampled_from([0.0, 0.5, 3.0, 12.0, 59.0, 61.0, 599.0, 901.0, 4000.0])
@@ -65,6 +74,7 @@ async def _figures_agree(world, message):
         assert len(opened) == figures.unique_opens
         assert len(clicked) == figures.unique_clicks
         assert len(opened) + len(others) == 3
+        await _account_agrees(reader, world, flow, automatic=automatic)
         links = await reader.links(message, automatic=automatic)
         assert sum(link.total for link in links) == figures.total_clicks
         if not automatic:
@@ -73,3 +83,14 @@ async def _figures_agree(world, message):
                 who = await reader.who(message, Did.CLICKED, link=link.number)
                 assert len(who) == link.unique
                 assert min([one.first_ms for one in who], default=0) == link.first_ms
+
+
+async def _account_agrees(reader, world, flow, *, automatic):
+    """The account's sums over some hours are those of its only flow in these hours."""
+    zone, hour_ms, now = ZoneInfo("UTC"), 3_600_000, world.clock.now_ms() // 3_600_000
+    for first, last in ((now - 2, now), (now - 30, now - 1), (now - 50, now + 50), (now, now)):
+        span = {"first_ms": first * hour_ms, "last_ms": last * hour_ms, "automatic": automatic}
+        hours = await reader.hours(flow, zone, **span)
+        found = await reader.of_account(ACCOUNT, **span)
+        assert found.unique_opens == sum(hour.unique_opens for hour in hours)
+        assert found.total_clicks == sum(hour.total_clicks for hour in hours)

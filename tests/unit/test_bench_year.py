@@ -26,7 +26,7 @@ TABLES = ("figure_hour", "figure_flow_day", "figure_person")
 def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("year")
     build(folder, DELIVERIES, CAMPAIGNS)
-    return folder, ask(folder, 1)
+    return folder, ask(folder, 1, with_reports=False)
 
 
 def _rows(folder: Path, sql: str) -> list[tuple]:

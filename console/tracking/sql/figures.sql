@@ -6,11 +6,21 @@ SELECT kind, class, sum(n), sum(firsts), sum(firsts_any), sum(again)
 FROM engagement_day WHERE flow = :flow GROUP BY kind, class;
 
 -- name: engagement_of_account
--- Sums of all flows of an account over some hours (since 1970 UTC), from :first to :last.
-SELECT e.kind, e.class, sum(e.n), sum(e.firsts), sum(e.firsts_any), sum(e.again)
-FROM flow AS f CROSS JOIN engagement_hour AS e ON e.flow = f.id
-WHERE f.account = :account AND e.hour BETWEEN :first AND :last
-GROUP BY e.kind, e.class;
+-- Sums of all flows of an account over whole days and the hours before and behind them (since 1970
+-- UTC): from :first to before :head, the days, from :tail to :last.
+SELECT kind, class, sum(n), sum(firsts), sum(firsts_any), sum(again) FROM (
+    SELECT d.kind, d.class, d.n, d.firsts, d.firsts_any, d.again
+    FROM flow AS f CROSS JOIN engagement_day AS d ON d.flow = f.id
+    WHERE f.account = :account AND d.day BETWEEN :first_day AND :last_day
+    UNION ALL
+    SELECT h.kind, h.class, h.n, h.firsts, h.firsts_any, h.again
+    FROM flow AS f CROSS JOIN engagement_hour AS h ON h.flow = f.id
+    WHERE f.account = :account AND h.hour >= :first AND h.hour < :head
+    UNION ALL
+    SELECT h.kind, h.class, h.n, h.firsts, h.firsts_any, h.again
+    FROM flow AS f CROSS JOIN engagement_hour AS h ON h.flow = f.id
+    WHERE f.account = :account AND h.hour >= :tail AND h.hour <= :last
+) GROUP BY kind, class;
 
 -- name: engagement_hours
 -- The same by hour (hours since 1970 UTC), from :first to :last.
