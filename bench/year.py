@@ -128,10 +128,12 @@ def render(result: Result) -> str:
     for name, one in result.reports.items():
         lines += [
             "",
-            (f"report of consumption, {name}, {one['campaigns']:.0f} campaigns: "
-            f"data {one['gather_s']:.1f} s, XLSX {one['xlsx_s']:.1f} s ({one['xlsx_kib']:.0f} KiB), "
-            f"PDF {one['pdf_s']:.1f} s ({one['pdf_kib']:.0f} KiB); memory {one['own_mib']:.0f} MiB, "
-            f"of the PDF's process {one['pdf_mib']:.0f} MiB"),
+            (
+                f"report of consumption, {name}, {one['campaigns']:.0f} campaigns: "
+                f"data {one['gather_s']:.1f} s, XLSX {one['xlsx_s']:.1f} s ({one['xlsx_kib']:.0f} KiB), "
+                f"PDF {one['pdf_s']:.1f} s ({one['pdf_kib']:.0f} KiB); memory {one['own_mib']:.0f} MiB, "
+                f"of the PDF's process {one['pdf_mib']:.0f} MiB"
+            ),
         ]
     return "\n".join(lines)
 
