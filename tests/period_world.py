@@ -52,6 +52,9 @@ UPDATE account SET timezone = v.value->>1 FROM json_each(:rows) AS v WHERE accou
 """
 
 
+TESTS = StatementPackage("tests", (SqlFile("tests", "", _TESTS),), ())
+
+
 class Mail(NamedTuple):
     """A delivery, with the flow and account it belongs to."""
 
@@ -281,7 +284,7 @@ async def period_world(
 ) -> AsyncIterator[PeriodWorld]:
     """Opened, with nothing in it."""
     packages = [StatementPackage.of(name) for name in PACKAGES]
-    packages.append(StatementPackage("tests", (SqlFile("tests", "", _TESTS),), ()))
+    packages.append(TESTS)
     store = await SqliteStore.open(folder, packages, clock=clock)
     try:
         yield PeriodWorld(store, clock, classifier)

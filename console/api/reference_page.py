@@ -19,6 +19,7 @@ from console.api.openapi import STATUS_OF, codes_of
 from console.api.queue import QueueEndpoints
 from console.api.quota import QuotaEndpoints
 from console.api.refunds import RefundEndpoints
+from console.api.reports import ReportEndpoints
 from console.api.routes import Route
 from console.api.sandbox import SandboxEndpoints
 from console.api.suppressions import SuppressionEndpoints
@@ -112,6 +113,7 @@ def all_groups() -> Sequence[RouteGroup]:
         UserEndpoints(nothing, nothing, nothing),
         QuotaEndpoints(nothing, nothing),
         RefundEndpoints(nothing, nothing),
+        ReportEndpoints(nothing, nothing, nothing, nothing),
         QueueEndpoints(nothing, nothing, nothing),
         SandboxEndpoints(None, nothing),
     )

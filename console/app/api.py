@@ -21,6 +21,7 @@ from console.api.messages.service import SendService
 from console.api.queue import QueueEndpoints
 from console.api.quota import QuotaEndpoints
 from console.api.refunds import RefundEndpoints
+from console.api.reports import ReportEndpoints
 from console.api.routes import Call
 from console.api.sandbox import SandboxEndpoints
 from console.api.segments import SegmentEndpoints
@@ -99,6 +100,9 @@ def build_api(engine: Engine, services: Services, simulated: SimulatedMail | Non
         UserEndpoints(services.accounts.users, services.people.invitations.invite, actor_of),
         QuotaEndpoints(services.quota, actor_of),
         RefundEndpoints(services.quota, actor_of),
+        ReportEndpoints(
+            services.reports.book, services.reports, actor_of, services.reports.maker.wake
+        ),
         WebhookEndpoints(services.areas.webhooks.service, actor_of),
         AutomationEndpoints(services.automations.service, services.automations.events, actor_of),
         CampaignEndpoints(services.campaigns.service, actor_of),

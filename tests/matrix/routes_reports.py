@@ -1,6 +1,7 @@
 """Routes of reports of consumption: pages and API."""
 
 from console.accounts.permissions import Permission
+from console.accounts.values import Scope
 from tests.matrix.routes import RouteRow
 
 _DAYS = {"period": "custom", "first": "2026-01-01", "last": "2026-01-02"}
@@ -24,5 +25,19 @@ PAGES = (
     RouteRow(
         "POST", "/reports/usage/{id}/again", Permission.EXPORT,
         url="/reports/usage/{failed_report}/again",
+    ),
+)  # fmt: skip
+
+API = (
+    RouteRow(
+        "POST", "/api/v1/reports", Scope.EXPORT, json={"from": "2026-01-01", "to": "2026-01-02"}
+    ),
+    RouteRow("GET", "/api/v1/reports", Scope.REPORT_VIEW, also=Scope.EXPORT),
+    RouteRow(
+        "GET", "/api/v1/reports/{id}", Scope.REPORT_VIEW, also=Scope.EXPORT,
+        url="/api/v1/reports/{report}",
+    ),
+    RouteRow(
+        "GET", "/api/v1/reports/{id}/file", Scope.EXPORT, url="/api/v1/reports/{report}/file"
     ),
 )  # fmt: skip

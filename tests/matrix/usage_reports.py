@@ -53,7 +53,9 @@ async def _made(stand: Stand, account: int) -> int:
     async def make() -> int:
         number = await _book(stand).put(OPERATOR, Order(account, account, DAY, DAY))
         report = await _book(stand).get(OPERATOR, number)
-        await _book(stand).keep(OPERATOR, report, "x", {"pdf": f"%PDF- {number}".encode(), "xlsx": b"PK"})
+        await _book(stand).keep(
+            OPERATOR, report, "x", {"pdf": f"%PDF- {number}".encode(), "xlsx": b"PK"}
+        )
         return number
 
     return await stand.once(f"made report {account}", make)
