@@ -193,7 +193,7 @@ class HomePage:
         steps = []
         if share is not None and share.kind is not ShareKind.TRAINING:
             steps.append(Step("quota", "/quota", share.kind is not ShareKind.UNMETERED))
-        if domains is not None:
+        if domains is not None and session.actor.may(Permission.DOMAIN_MANAGE, session.account):
             steps.append(Step("domain", "/domains", any(d.verified_ms for d in domains)))
         if session.actor.may(Permission.USER_MANAGE, session.account):
             people = await self._accounts.users.list(session.actor)

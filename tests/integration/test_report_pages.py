@@ -399,3 +399,10 @@ async def test_a_new_account_begins_with_its_first_steps(whole: Whole):
         said = words(html)
         for step in ("Tener una bolsa", "Verificar su dominio", "Envíe su primera campaña"):
             assert step in said
+    await whole.services.accounts.users.add(
+        OPERATOR, "eva@example.org", Role.EDITOR, account.id, PASSWORD
+    )
+    async with person(whole, "eva@example.org") as editor:
+        said = words(await page(editor, "/"))
+        assert "Envíe su primera campaña" in said
+        assert "Verificar su dominio" not in said  # which somebody else has to do
