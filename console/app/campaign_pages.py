@@ -43,7 +43,7 @@ def campaign_area(services: Services) -> Area:
         CampaignLivePages(renderer, campaigns.service, sessions).add_routes(app)
         CampaignReportPages(
             renderer, campaigns.service, reports.figures, EngagementReader(base.store),
-            reports.causes,
+            reports.causes, reports.clients,
         ).add_routes(app)  # fmt: skip
         CampaignRecipientPages(
             renderer, campaigns.service, reports.recipients, reports.figures, reports.exports

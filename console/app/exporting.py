@@ -45,6 +45,7 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "account_erasure": "of the account's end; the certificate tells it",
         "api_answer": "answers kept for a day for repeated requests",
         "chain_head": "of the whole installation",
+        "client_open": "sums of opens, by program and device",
         "console_session": "secrets of sign-in",
         "credential_use": "counters of this hour and day",
         "domain_status": "in sending_domain",

@@ -4,6 +4,10 @@ from zoneinfo import ZoneInfo
 
 from console.accounts.audit import AuditTrail
 from console.reports.causes import CauseService
+from console.reports.clients.counting import BATCH as CLIENT_BATCH
+from console.reports.clients.counting import FOLLOWED as OPENS
+from console.reports.clients.counting import NAME as CLIENTS
+from console.reports.clients.counting import ClientCounting, ClientReader
 from console.reports.counting import BATCH, FOLLOWED, NAME, FigureCounting
 from console.reports.exports.desk import FOLDER, ExportDesk
 from console.reports.figures import FigureService
@@ -22,6 +26,7 @@ class ReportParts:
         zone = ZoneInfo(foundation.loaded.settings.server.timezone)
         self.figures = FigureService(foundation.store, zone)
         self.causes = CauseService(foundation.store)
+        self.clients = ClientReader(foundation.store)
         self.period = PeriodReader(foundation.store, zone)
         self.recipients = RecipientService(
             foundation.store, trail, EngagementReader(foundation.store)
@@ -29,6 +34,7 @@ class ReportParts:
         folder = foundation.loaded.settings.server.data_dir / FOLDER
         self.exports = ExportDesk(foundation.store, foundation.ids, foundation.clock, folder)
         self._follower: EventFollower | None = None
+        self._client_follower: EventFollower | None = None
 
     async def start(self, metrics: FollowerMetrics) -> None:
         """Count from the oldest event that was not counted yet. Raises `StoreError`."""
@@ -39,6 +45,11 @@ class ReportParts:
             clock=base.clock, metrics=metrics, batch=BATCH, from_beginning=True,
         )  # fmt: skip
         await self._follower.start()
+        self._client_follower = EventFollower(
+            base.store, CLIENTS, OPENS, ClientCounting().handle,
+            clock=base.clock, metrics=metrics, batch=CLIENT_BATCH, from_beginning=True,
+        )  # fmt: skip
+        await self._client_follower.start()
         await self.exports.start()
 
     async def count_once(self) -> None:
@@ -55,11 +66,13 @@ class ReportParts:
 
     async def counted(self) -> None:
         """Return when everything until now is counted; for tests."""
-        if self._follower is not None:
-            await self._follower.catch_up()
+        for follower in (self._follower, self._client_follower):
+            if follower is not None:
+                await follower.catch_up()
 
     async def close(self) -> None:
         """End the counting, and what is being made."""
         await self.exports.close()
-        if self._follower is not None:
-            await self._follower.stop()
+        for follower in (self._follower, self._client_follower):
+            if follower is not None:
+                await follower.stop()

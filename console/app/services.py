@@ -70,6 +70,7 @@ PACKAGES = (
     "console.privacy.closing",
     "console.public",
     "console.reports",
+    "console.reports.clients",
     "console.reports.exports",
     "console.reports.evidence",
     "console.reports.availability",

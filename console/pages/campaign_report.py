@@ -1,5 +1,6 @@
 """`/campaigns/{id}/report`: what became of a campaign, with charts; each number leads to who it is."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from console.pages.table_files import in_one, require_export, send_table, share_
 from console.pages.texts import Texts
 from console.reports.causes import Cause, CauseService
 from console.reports.charts import Chart
+from console.reports.clients.counting import ClientOpens, ClientReader
 from console.reports.figures import Figures, FigureService
 from console.tracking.reader import EngagementFigures, EngagementHour, EngagementReader, LinkFigures
 from mta.bounces.explanations import explanation
@@ -34,6 +36,14 @@ class Report:
     links: Sequence[LinkFigures]
     causes: Sequence[Cause]
     comparison: Comparison | None
+    clients: Sequence[ClientOpens]  # opens by program and device
+
+    def by(self, what: str) -> Sequence[tuple[str, int]]:
+        """Opens by `client` or by `device`, the most first."""
+        sums: Counter[str] = Counter()
+        for one in self.clients:
+            sums[str(getattr(one, what))] += one.n
+        return sums.most_common()
 
     @property
     def clicks(self) -> int:
@@ -56,12 +66,14 @@ class CampaignReportPages:
         figures: FigureService,
         engagement: EngagementReader,
         causes: CauseService,
+        clients: ClientReader,
     ) -> None:
         self._renderer = renderer
         self._campaigns = campaigns
         self._figures = figures
         self._engagement = engagement
         self._causes = causes
+        self._clients = clients
         self._average = OwnAverage(campaigns, figures, engagement)
 
     def add_routes(self, app: web.Application) -> None:
@@ -119,6 +131,7 @@ class CampaignReportPages:
             _joined(links),
             await self._causes.top(actor, flow),
             await self._average.beside(actor, campaign, is_automatic=is_automatic),
+            await self._clients.of_flow(actor, flow, automatic=is_automatic),
         )
 
 
@@ -168,6 +181,11 @@ def _lines(texts: Texts, report: Report) -> Sequence[Sequence[Cell]]:
         for name, n in figures.bounces.items()
     ]
     lines += [(texts("report.causes"), cause.reply, cause.n) for cause in report.causes]
+    for what in ("client", "device"):
+        lines += [
+            (texts(f"report.{what}s"), texts(f"report.{what}_name.{name}"), n)
+            for name, n in report.by(what)
+        ]
     for one in figures.providers:
         name = one.provider or texts("report.unknown_provider")
         lines.append(

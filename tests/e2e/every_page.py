@@ -24,6 +24,7 @@ NO_PAGES = re.compile(
     r"|/frame$|/html$|/source$|/parts/|/live/events$|^/sandbox/live$|^/campaigns/running$"
     r"|^/login/code$"  # only between password and code
     r"|/choose$"  # a part of the editors
+    r"|^/exports/.*/file$"
     r"|^/c/"  # leads elsewhere
 )
 OVER = ("", "/history", "/live", "/recipients", "/report")  # of a campaign that was sent

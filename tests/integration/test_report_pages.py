@@ -96,6 +96,7 @@ async def _send_one(whole: Whole) -> None:
             RawHit(kind, person.id, message, link, at_ms, "192.0.2.1", agent, is_head=False)
         )
     await areas.tracking.ingest.flush()
+    await areas.reports.counted()
 
 
 @asynccontextmanager
@@ -271,6 +272,9 @@ async def test_T_i_machines_are_left_out_of_a_report_until_somebody_asks_for_the
         assert 'aria-current="page">Solo los de personas' in report
         assert "Horas pico" in report
         assert "Abrieron 2" in words(report)
+        assert "Firefox 2 100,0" in words(report)
+        assert "Computadora 2 100,0" in words(report)
+        assert "Apple Mail con privacidad" not in report
         assert 'aria-current="page">Con aperturas' in await page(
             ana, f"{address}/report?automatic=1"
         )

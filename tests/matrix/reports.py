@@ -101,6 +101,10 @@ ROWS = (
         lambda s, a, n, _: _figures(s).days(a, [n], DAY, DAY),
     ),
     Row(
+        "ClientReader.of_flow", Permission.REPORT_VIEW,
+        lambda s, a, _n, flow: s.services.areas.reports.clients.of_flow(a, flow), make=_flow,
+    ),
+    Row(
         "CauseService.top", Permission.REPORT_VIEW,
         lambda s, a, _n, flow: s.services.areas.reports.causes.top(a, flow), make=_flow,
     ),
