@@ -170,9 +170,9 @@ def grantable(actor: Actor, account: int) -> list[Scope]:
 
 def read_limits(given: Mapping[str, Any]) -> Limits:
     """What the form says. Raises `FieldProblem`."""
-    kind = Scope.TEST if given.get("kind") == "test" else Scope.SEND
+    kinds = (Scope.SEND, Scope.TEST) if given.get("kind") == "test" else (Scope.SEND,)
     try:
-        scopes = {kind, *(Scope(scope) for scope in given.get("scopes", ()))}
+        scopes = {*kinds, *(Scope(scope) for scope in given.get("scopes", ()))}
         klass = TrafficClass[str(given.get("class", "transactional")).upper()]
     except (ValueError, KeyError):
         raise FieldProblem("kind", "credentials.bad_choice") from None

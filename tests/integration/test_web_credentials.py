@@ -65,6 +65,18 @@ async def test_a_new_key_is_shown_once_and_works(web: WebWorld):
     assert check(found.username, secret, "192.0.2.1") is None
 
 
+async def test_a_test_key_of_the_page_is_let_in_to_send(web: WebWorld):
+    async with web.signed_in() as browser:
+        form = [("name", "Ensayo"), ("kind", "test"), ("class", "transactional")]
+        status, page = await _post(browser, "/credentials/new", form)
+        assert status == 200
+        secret = re.search(r"test_[\w-]{20,}", page)[0]
+    found = (await web.accounts.accounts.credentials.list(OPERATOR))[-1]
+    identity = web.accounts.authenticator.check_password(found.username, secret, "127.0.0.1")
+    assert identity is not None
+    assert identity.is_test
+
+
 async def test_what_does_not_fit_is_said_at_its_field_and_nothing_is_made(web: WebWorld):
     before = len(await web.accounts.accounts.credentials.list(OPERATOR))
     async with web.signed_in() as browser:
