@@ -12,6 +12,7 @@ from console.pages.accounts import AccountPages
 from console.pages.approvals import ApprovalPages
 from console.pages.audit import AuditPages
 from console.pages.closing import ClosingPages
+from console.pages.duties import DutyPages
 from console.pages.privacy import PrivacyPages
 from console.pages.quota import QuotaPages
 from console.pages.refunds import RefundPages
@@ -55,6 +56,11 @@ def account_area(services: Services) -> Area:
         UsageReportPages(
             renderer, reports.book, reports.maker, reports.scheduler, reports
         ).add_routes(app)
+        settings = services.foundation.loaded.settings
+        DutyPages(
+            renderer, services.areas.privacy.duties, services.areas.register, settings.processor,
+            clock, settings.server.hostname,
+        ).add_routes(app)  # fmt: skip
         PrivacyPages(renderer, services.areas.privacy.persons).add_routes(app)
 
     return add

@@ -11,6 +11,7 @@ from console.accounts.incidents.register import IncidentRegister
 from console.accounts.incidents.service import IncidentService
 from console.accounts.incidents.watch import DeadlineWatch
 from console.accounts.ports import Mailer
+from console.app.audit_heads import HeadMail
 from console.app.domains import DomainParts
 from console.app.privacy import PrivacyParts
 from console.app.reports import ReportParts
@@ -56,6 +57,10 @@ class Areas:
         self.deadlines = DeadlineWatch(
             foundation.store, foundation.clock, self.register, (due.warn, due.warn_again)
         )
+        settings = foundation.loaded.settings
+        self.heads = HeadMail(
+            foundation.store, foundation.clock, settings.audit.mail, settings.server.timezone
+        )
         self.suppressions = SuppressionParts(foundation, trail, find_account)
         self.tracking = TrackingParts(foundation, trail, key, find_account)
         self.privacy = PrivacyParts(foundation, trail, find_account)
@@ -92,6 +97,7 @@ class Areas:
         )  # fmt: skip
         self.incidents.on_news = mails.incident_news
         self.deadlines.on_due = mails.incident_due
+        self.heads.send = mails.chain_heads
         await self.webhooks.start(mails.webhook_disabled, metrics)
         await self.reports.start(metrics)
         self.templates.start(mailer)

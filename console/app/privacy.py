@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from console.accounts.audit import AuditTrail
 from console.app.contacts import FOLDER
+from console.privacy.duties import FILES, UPLOADS, DutyReader
 from console.privacy.holders import Contacts, RefundLists
 from console.privacy.operations import AccountFinder, Operation, PersonOperations
 from console.privacy.persons import PersonService
@@ -27,6 +28,21 @@ class PrivacyParts:
             foundation.suppression,
             trail,
             (RefundLists(store), UploadedFiles(store, folder), Contacts(store)),
+        )
+        queue = foundation.loaded.settings.queue
+        self.duties = DutyReader(
+            store,
+            clock,
+            (
+                ("content", "queue.content_retention", float(queue.content_retention)),
+                ("history", "queue.history_retention", float(queue.history_retention)),
+                ("dialogues", "retention.dialogues", float(kept.dialogues)),
+                ("addresses", "retention.addresses", float(kept.addresses)),
+                (UPLOADS, "retention.uploads", float(kept.uploads)),
+                (FILES, "retention.exports", float(kept.exports)),
+                ("ledger", "", 0.0),
+                ("trail", "", 0.0),
+            ),
         )
         self._retention = Retention(
             store,

@@ -97,6 +97,7 @@ class Server:
                 lambda: self.services.areas.tracking.tidy(),
                 lambda: self.services.areas.reports.exports.tidy(),
                 lambda: self.services.areas.deadlines.run(),
+                lambda: self.services.areas.heads.run(),
                 lambda: self.services.close_accounts(),
                 lambda: self.services.contacts.optin.tidy(),
             ],

@@ -28,6 +28,9 @@ from mta.model.errors import AddressSyntaxError, RelevoError
 from mta.store.base import Store
 
 
+_CHAIN = "area_mail.chain."
+
+
 class AreaMails:
     """Writes to the people of the account who look after it; what cannot be sent is in the log."""
 
@@ -157,6 +160,22 @@ class AreaMails:
         if self._support:
             chosen.setdefault(self._support, "")
         await self._send(list(chosen.items()), written, "incident")
+
+    async def chain_heads(
+        self, address: str, ends: Sequence[tuple[str, int, str]], day: str
+    ) -> None:
+        """To an auditor: chain, number of entries and last hash of each."""
+        rows = await self._store.read("account_person_language", email=address.lower())
+
+        def written(texts: Texts) -> tuple[str, str]:
+            lines = "\n\n".join(
+                f"{texts(_CHAIN + chain)}: {texts.number(entries)}\n{digest}"
+                for chain, entries, digest in ends
+            )
+            subject = texts("area_mail.heads", day=day)
+            return subject, texts("area_mail.heads_text", day=day, lines=lines)
+
+        await self._send([(address, rows[0][0] if rows else "")], written, "audit")
 
     async def account_erased(self, done: AccountErasure) -> None:
         """The certificate, to who asked for it and who confirmed: they may have no page any more."""

@@ -130,6 +130,7 @@ SECTIONS = (
             MenuItem("audit", "/audit", "shield-check", "audit.view"),
             MenuItem("incidents", "/incidents", "alert-triangle", "audit.view"),
             MenuItem("privacy", "/privacy", "lock", "privacy.manage"),
+            MenuItem("retention", "/privacy/retention", "clock", "audit.view"),
             MenuItem("closing", "/closing", "download", "privacy.manage"),
             MenuItem("status", "/status", "activity"),
         ),

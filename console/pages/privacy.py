@@ -5,15 +5,14 @@ Addresses come in the body of a form, never in a path, so that no log of request
 
 from collections.abc import Sequence
 
-import aiohttp_jinja2
 import orjson
 from aiohttp import web
 
 from console.accounts.permissions import Permission
 from console.accounts.signin.sessions import Session
 from console.accounts.tree import by_id, line_of
+from console.pages.documents_sent import send_document
 from console.pages.forms import id_of, text_of
-from console.pages.pdf import make_pdf
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
 from console.privacy.persons import PersonService
@@ -93,24 +92,13 @@ class PrivacyPages:
         erasure = next((e for e in held.erasures if e.number == number), None)
         if erasure is None:
             raise web.HTTPNotFound
-        html = aiohttp_jinja2.render_string(
-            "privacy_certificate.html",
-            request,
-            {
-                "t": self._renderer.texts(request),
-                "zone": self._renderer.zone_of(request),
-                "held": held,
-                "erasure": erasure,
-                "account": session.accounts[session.account].name,
-            },
-        )
-        pdf = await make_pdf(html)
-        kind, ending = ("application/pdf", "pdf") if pdf else ("text/html", "html")
-        return web.Response(
-            body=pdf or html.encode(),
-            content_type=kind,
-            charset=None if pdf else "utf-8",
-            headers={"Content-Disposition": f'attachment; filename="certificate.{ending}"'},
+        values = {
+            "held": held,
+            "erasure": erasure,
+            "account": session.accounts[session.account].name,
+        }
+        return await send_document(
+            request, self._renderer, "privacy_certificate.html", values, f"certificate-{number}"
         )
 
     async def _person(

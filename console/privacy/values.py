@@ -24,12 +24,13 @@ class Erasure:
     at_ms: int
     actor: str
     figures: Mapping[str, Any]  # deliveries, contents, suppressions, why
+    hash: str  # of the entry in the chain; "" until it is sealed, about a second later
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> "Erasure":
         """From a row of `privacy_erasures`."""
-        number, at_ms, actor, after = row
-        return cls(number, at_ms, actor, orjson.loads(after) if after else {})
+        number, at_ms, actor, after, digest = row
+        return cls(number, at_ms, actor, orjson.loads(after) if after else {}, digest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,30 @@ class Alerts(Table):
     webhook: OptionalSecretUrl = setting("", "URL that gets alerts by POST.", repr=False)
 
 
+class Processor(Table):
+    """Who processes personal data here, for the data processor's report."""
+
+    name: Text = setting("", "Name of the organisation that runs Relevo.")
+    tax_id: Text = setting("", "Its tax number (Peru: RUC).")
+    address: Text = setting("", "Its address.")
+    officer: Text = setting("", "Whom to write to about personal data.")
+    contract: Text = setting("", "The contract or mandate under which it processes data.")
+    location: Text = setting("", "Where the servers stand.")
+    purposes: Text = setting("", "What the data are processed for; empty: the report's own words.")
+    sub_processors: Text = setting("", "Who else processes data, and what for; empty: none.")
+    measures: Text = setting("", "Measures beyond those that Relevo tells itself.")
+
+
+class Audit(Table):
+    """Proof of the audit trail that lies elsewhere."""
+
+    mail: Annotated[tuple[MailAddress, ...], AsTuple] = setting(
+        [],
+        "Mail addresses of auditors who get the last hashes of the audit trail and the ledger once a "
+        "day; with them anybody can tell later whether entries were changed. Empty: nobody.",
+    )
+
+
 class Support(Table):
     """What the support page of the console shows."""
 

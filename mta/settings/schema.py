@@ -11,11 +11,13 @@ from pydantic import model_validator
 
 from mta.settings.console_schema import (
     Alerts,
+    Audit,
     Campaigns,
     Console,
     Incidents,
     Log,
     Metrics,
+    Processor,
     Public,
     Retention,
     Support,
@@ -198,6 +200,8 @@ class Settings(Table):
     campaigns: Campaigns = table("What campaigns are held to.")
     retention: Retention = table("How long personal data is kept.")
     alerts: Alerts = table("Who is told when something is wrong.")
+    processor: Processor = table("Who processes personal data here, for the processor's report.")
+    audit: Audit = table("Proof of the audit trail that lies elsewhere.")
     support: Support = table("What the support page of the console shows.")
     incidents: Incidents = table("How soon the authority is told of a security incident.")
     metrics: Metrics = table("Figures and health for monitoring.")

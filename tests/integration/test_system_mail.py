@@ -88,6 +88,7 @@ async def every_area_mail(mails: AreaMails, account: int) -> None:
             10**13, "", 0, "", 0, "",
         )  # fmt: skip
         await mails.approval_asked(asked, frozenset(Role))
+    await mails.chain_heads("ada@example.org", [("audit", 12, "ab" * 32)], "2027-01-15")
     done = AccountErasure(
         1, 1, account, "Prensa", ErasureState.DONE, "fin", "ada@example.org", 1, "x", 2, 3, "", 4,
         {"contacts": 1}, (account,), "", "00" * 32,
@@ -125,9 +126,9 @@ async def test_T_t_each_mail_has_two_parts_in_the_readers_language_and_says_what
     called = {name for name in vars(AreaMails) if not name.startswith("_")}
     assert called == {
         "webhook_disabled", "domain_changed", "tracking_changed", "incident_news", "incident_due",
-        "campaign_stopped", "approval_asked", "account_erased",
+        "campaign_stopped", "approval_asked", "account_erased", "chain_heads",
     }  # fmt: skip
-    assert len(outbox.mails) == 12 + len(ApprovalKind) - 2
+    assert len(outbox.mails) == 13 + len(ApprovalKind) - 2
     for mail in outbox.mails:
         check(compose(mail, SENDER), language)
 

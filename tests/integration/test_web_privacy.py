@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from console.accounts.values import Role
-from console.pages import privacy
+from console.pages import documents_sent
 from mta.model.ids import IdGenerator
 from mta.store.work import Rows
 from tests.accounts_world import OPERATOR
@@ -96,7 +96,7 @@ async def test_T_t_the_certificate_is_made_of_the_audit_trail_for_who_knows_the_
     async def no_pdf(_: str) -> None:
         return None
 
-    monkeypatch.setattr(privacy, "make_pdf", no_pdf)  # its own worker has tests of its own
+    monkeypatch.setattr(documents_sent, "make_pdf", no_pdf)  # its own worker has tests of its own
     async with await _browser(whole) as browser:
         await _post(browser, "/privacy/erase", address=ANA, why="lo pide", typed=ANA)
         held = await whole.services.areas.privacy.persons.look(OPERATOR, ANA)

@@ -52,6 +52,14 @@ async def _erasures_shown(stand, actor, _account, number):
 
 P = Permission.PRIVACY_MANAGE
 ROWS = (
+    Row(
+        "DutyReader.retention", Permission.AUDIT_VIEW,
+        lambda s, a, n, _: s.services.areas.privacy.duties.retention(a, [n]),
+    ),
+    Row(
+        "DutyReader.account", Permission.AUDIT_VIEW,
+        lambda s, a, n, _: s.services.areas.privacy.duties.account(a, [n], 0, 2**40),
+    ),
     Row("AccountExports.ask", P, _asked),
     Row("AccountExports.all", P, _exports_shown, make=_export, lists=True),
     Row(

@@ -73,6 +73,8 @@ ROWS = (
         "POST", "/support/{number}", Permission.ACCOUNT_VIEW, url="/support/{incident}",
         form={"text": "more"},
     ),
+    RouteRow("GET", "/privacy/retention", Permission.AUDIT_VIEW),
+    RouteRow("GET", "/privacy/processor", Permission.AUDIT_VIEW),
     RouteRow("GET", "/closing", Permission.PRIVACY_MANAGE),
     RouteRow("POST", "/closing/exports", Permission.PRIVACY_MANAGE),
     RouteRow(

@@ -78,7 +78,7 @@ WHERE audience_row.audience = v.audience AND audience_row.n = v.n;
 
 -- name: privacy_erasures
 -- When a person was forgotten, the newest first: what the audit trail has.
-SELECT id, at_ms, actor_name, after FROM audit_entry
+SELECT id, at_ms, actor_name, after, coalesce(hash, '') FROM audit_entry
 WHERE action = 'person.erased' AND object = :object
   AND (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
 ORDER BY id DESC LIMIT 20;
