@@ -28,9 +28,6 @@ from mta.model.errors import AddressSyntaxError, RelevoError
 from mta.store.base import Store
 
 
-_CHAIN = "area_mail.chain."
-
-
 class AreaMails:
     """Writes to the people of the account who look after it; what cannot be sent is in the log."""
 
@@ -169,7 +166,7 @@ class AreaMails:
 
         def written(texts: Texts) -> tuple[str, str]:
             lines = "\n\n".join(
-                f"{texts(_CHAIN + chain)}: {texts.number(entries)}\n{digest}"
+                texts(f"area_mail.chain.{chain}") + f": {texts.number(entries)}\n{digest}"
                 for chain, entries, digest in ends
             )
             subject = texts("area_mail.heads", day=day)
