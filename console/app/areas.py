@@ -13,6 +13,7 @@ from console.accounts.incidents.watch import DeadlineWatch
 from console.accounts.ports import Mailer
 from console.app.audit_heads import HeadMail
 from console.app.domains import DomainParts
+from console.app.filed import FiledParts
 from console.app.privacy import PrivacyParts
 from console.app.reports import ReportParts
 from console.app.suppressions import SuppressionParts
@@ -65,6 +66,7 @@ class Areas:
         self.tracking = TrackingParts(foundation, trail, key, find_account)
         self.privacy = PrivacyParts(foundation, trail, find_account)
         self.reports = ReportParts(foundation, trail)
+        self.filed = FiledParts(foundation, trail)
         self.templates = TemplateParts(foundation, trail)
         self.operations: Mapping[str, Operation] = {
             **self.domains.operations,
@@ -100,6 +102,7 @@ class Areas:
         self.heads.send = mails.chain_heads
         await self.webhooks.start(mails.webhook_disabled, metrics)
         await self.reports.start(metrics)
+        self.filed.start()
         self.templates.start(mailer)
         await self.tracking.start(metrics, mails.tracking_changed)
         await self.domains.start(on_key, mails.domain_changed, hosts)
@@ -107,6 +110,7 @@ class Areas:
     async def close(self) -> None:
         """End what runs."""
         await self.domains.close()
+        await self.filed.close()
         await self.reports.close()
         await self.tracking.close()
         await self.webhooks.close()

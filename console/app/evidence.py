@@ -21,7 +21,6 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from console.app.services import PACKAGES
 from console.pages.evidence_document import evidence_document
 from console.pages.pdf import make_pdf
 from console.pages.texts import load_texts
@@ -102,6 +101,8 @@ def make_evidence(job: EvidenceJob, progress: Progress) -> MadeEvidence:
     pdf, xlsx = (Path(name) if name else None for name in (job.pdf, job.xlsx))
     for path in filter(None, (pdf, xlsx)):
         require_new(path)
+    from console.app.services import PACKAGES  # which imports what makes this report
+
     packages = ("mta.spool", "mta.engine", *PACKAGES)
     with StoreSnapshot.open(Path(job.data_dir), packages) as store:
         store.prepare()

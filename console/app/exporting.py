@@ -16,6 +16,8 @@ from console.app.services import PACKAGES
 from console.automations.exported import TABLES as AUTOMATIONS
 from console.campaigns.exported import TABLES as CAMPAIGNS
 from console.contacts.exported import TABLES as CONTACTS
+from console.reports.filed.exported import TABLES as FILED
+from console.reports.handover.exported import TABLES as HANDOVER
 from console.reports.usage.exported import TABLES as USAGE_REPORTS
 from console.templates.exported import TABLES as TEMPLATES
 from console.tracking.exported import TABLES as TRACKING
@@ -35,6 +37,8 @@ TABLES = (
     *USAGE_REPORTS,
     *TRACKING,
     *WEBHOOKS,
+    *FILED,
+    *HANDOVER,
 )
 
 # Tables of the database that no export holds, and why.

@@ -9,6 +9,8 @@ from console.pages.compliance_facts import Support
 from console.pages.contract_report import ContractReportPages
 from console.pages.deliverability import DeliverabilityPages
 from console.pages.exports import ExportPages
+from console.pages.filed import FiledPages
+from console.pages.handover import HandoverPages
 from console.pages.rendering import Renderer
 from console.web.application import Area
 from mta.settings.schema import Settings
@@ -31,5 +33,9 @@ def report_area(services: Services, settings: Settings) -> Area:
         help_ = settings.support
         support = Support(help_.email or "", help_.phone or "", help_.hours or "")
         CompliancePages(renderer, services.compliance, support, base.clock).add_routes(app)
+
+        filed = FiledPages(renderer, areas.filed.book, areas.filed.maker, base.clock)
+        filed.add_routes(app)
+        HandoverPages(renderer, areas.filed.handover, filed, base.clock).add_routes(app)
 
     return add

@@ -75,6 +75,8 @@ PACKAGES = (
     "console.reports.evidence",
     "console.reports.availability",
     "console.reports.usage",
+    "console.reports.filed",
+    "console.reports.handover",
     "console.search",
     "console.templates",
     "console.tracking",
@@ -187,6 +189,7 @@ class Services:
         await self.trail.observe_ids()
         await self.approvals.observe_ids()
         await self.areas.incidents.observe_ids()
+        await self.areas.filed.observe_ids()
         await self.areas.register.observe_ids()
         await self.reports.book.observe_ids()
         await self.closing.observe_ids()

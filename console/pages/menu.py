@@ -96,6 +96,7 @@ SECTIONS = (
             MenuItem("usage_reports", "/reports/usage", "file-text", "report.view"),
             MenuItem("report_api", "/reports/api", "key", "report.view"),
             MenuItem("exports", "/exports", "download", "export"),
+            MenuItem("evidence", "/reports/evidence", "shield-check", "audit.view"),
         ),
     ),
     MenuSection(
@@ -128,6 +129,7 @@ SECTIONS = (
         (
             MenuItem("compliance", "/compliance", "circle-check", "audit.view"),
             MenuItem("audit", "/audit", "shield-check", "audit.view"),
+            MenuItem("handover", "/handover", "file-text", "audit.view"),
             MenuItem("incidents", "/incidents", "alert-triangle", "audit.view"),
             MenuItem("privacy", "/privacy", "lock", "privacy.manage"),
             MenuItem("retention", "/privacy/retention", "clock", "audit.view"),

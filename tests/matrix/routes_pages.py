@@ -1,12 +1,13 @@
 """Pages."""
 
 from console.accounts.permissions import Permission
-from tests.matrix import automations, routes_reports
+from tests.matrix import automations, filed, routes_reports
 from tests.matrix.routes import Asks, RouteRow
 
 ROWS = (
     *automations.PAGE_ROUTES,
     *routes_reports.PAGES,
+    *filed.PAGE_ROUTES,
     RouteRow("GET", "/static/{name}", Asks.NOTHING, url="/static/relevo.css"),
     RouteRow("GET", "/healthz", Asks.NOTHING),
     RouteRow("GET", "/readyz", Asks.NOTHING),

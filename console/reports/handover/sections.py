@@ -101,7 +101,7 @@ def _accesses(handover: Handover, words: Words) -> Sequence[Table]:
 
     none = words("handover.none")
     people = [
-        (one.name, one.email, words(f"role.{one.role}"), one.account, state(one.state),
+        (one.name, one.email, words(f"role.{one.role}.name"), one.account, state(one.state),
          words("handover.yes" if one.has_factor else "handover.no"), one.created_ms)
         for one in handover.people
     ]  # fmt: skip

@@ -163,7 +163,7 @@ class HandoverService:
         entry = self._trail.entry(
             actor, "training.removed", account, number, {"held_on": found[0].held_on}
         )
-        await self._store.submit([Rows("handover_training_delete", [(account, number)]), entry])
+        await self._store.submit([Rows("handover_training_delete", [(number,)]), entry])
 
     async def add_manual(self, actor: Actor, account: int, new: NewManual) -> None:
         """A document that was handed over. Raises `PermanentError` for what cannot be."""
@@ -186,7 +186,7 @@ class HandoverService:
         if number not in {row[0] for row in rows}:
             raise NotVisible("there is no such manual")
         entry = self._trail.entry(actor, "manual.removed", account, number)
-        await self._store.submit([Rows("handover_manual_delete", [(account, number)]), entry])
+        await self._store.submit([Rows("handover_manual_delete", [(number,)]), entry])
 
     async def certify(self, actor: Actor, account: int) -> int:
         """Issue a certificate to each who was there for four hours and has none; gives how many."""

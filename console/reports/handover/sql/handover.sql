@@ -76,9 +76,8 @@ FROM json_each(:rows);
 
 -- name: handover_training_delete
 -- order: 65
--- rows: account, id
-DELETE FROM handover_training
-WHERE (account, id) IN (SELECT value->>0, value->>1 FROM json_each(:rows));
+-- rows: id
+DELETE FROM handover_training WHERE id IN (SELECT value->>0 FROM json_each(:rows));
 
 -- name: handover_certificate_insert
 -- order: 66
@@ -102,6 +101,5 @@ FROM json_each(:rows);
 
 -- name: handover_manual_delete
 -- order: 65
--- rows: account, id
-DELETE FROM handover_manual
-WHERE (account, id) IN (SELECT value->>0, value->>1 FROM json_each(:rows));
+-- rows: id
+DELETE FROM handover_manual WHERE id IN (SELECT value->>0 FROM json_each(:rows));

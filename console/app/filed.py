@@ -1,0 +1,118 @@
+"""Puts hand-overs and evidence together: kept always, made where a server runs (T-v)."""
+
+import asyncio
+import sys
+from dataclasses import asdict, replace
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from console.accounts.actor import Actor
+from console.accounts.audit import AuditTrail
+from console.app.evidence import job_of
+from console.pages.handover_document import handover_document
+from console.pages.pdf import make_pdf
+from console.pages.texts import load_texts
+from console.reports.filed.book import FORMATS, Filed, FiledBook, FiledKind
+from console.reports.filed.making import FiledMaker, Told, Written
+from console.reports.handover.sections import sections
+from console.reports.handover.service import HandoverService
+from console.reports.handover.values import SupportFacts
+from console.reports.section_sheets import write_sections
+from mta.engine.foundation import Foundation
+from mta.model.errors import PermanentError
+
+_ACTOR = Actor.system("reports")
+
+
+class FiledParts:
+    """What belongs to these documents in one process."""
+
+    def __init__(self, foundation: Foundation, trail: AuditTrail) -> None:
+        self._foundation = foundation
+        settings = foundation.loaded.settings
+        support = settings.support
+        store, ids, clock = foundation.store, foundation.ids, foundation.clock
+        self._zone = ZoneInfo(settings.server.timezone)
+        self._texts = load_texts()
+        self.handover = HandoverService(
+            store, ids, clock, trail,
+            SupportFacts(str(support.email or ""), support.phone, support.hours),
+            str(settings.server.public_url).rstrip("/"),
+        )  # fmt: skip
+        self.book = FiledBook(store, ids, clock, trail, settings.server.data_dir)
+        self.maker = FiledMaker(
+            self.book,
+            {FiledKind.EVIDENCE: self._write_evidence, FiledKind.HANDOVER: self._write_handover},
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def observe_ids(self) -> None:
+        """Tell the id generator of the greatest ids on disk; once at start."""
+        await self.handover.observe_ids()
+        await self.book.observe_ids()
+
+    def start(self) -> None:
+        """Make what is asked for from now on, and what was not finished."""
+        self._task = asyncio.get_running_loop().create_task(self.maker.run())
+
+    async def close(self) -> None:
+        """End; what is under way is made anew at the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    # -- inside --------------------------------------------------------------------------------
+
+    async def _write_handover(self, report: Filed, _: Told) -> Written:
+        handover = await self.handover.view(_ACTOR, report.account)
+        texts, zone = self._texts[report.language], self._zone
+        html = await asyncio.to_thread(handover_document, handover, texts, zone, report.number)
+        pdf = await make_pdf(html)
+        if pdf is None:
+            raise PermanentError("a PDF cannot be made here: is libpango installed?")
+        await asyncio.to_thread(self.book.path(report, "pdf").write_bytes, pdf)
+        parts = sections(handover, texts, zone)
+        await asyncio.to_thread(write_sections, self.book.path(report, "xlsx"), parts, texts, zone)
+        return Written(handover.digest)
+
+    async def _write_evidence(self, report: Filed, tell: Told) -> Written:
+        """In a process of its own: it may take minutes of CPU."""
+        pdf, xlsx = (self.book.path(report, name) for name in FORMATS)
+        for path in (pdf, xlsx):
+            path.unlink(missing_ok=True)  # of an attempt that was cut off
+        days = (report.first, report.last)
+        job = job_of(self._foundation.loaded, report.account, days, report.language)
+        job = replace(job, number=report.number, pdf=str(pdf), xlsx=str(xlsx))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "console.app.evidence",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            return await _read(process, orjson.dumps(asdict(job)), tell)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+async def _read(process: asyncio.subprocess.Process, job: bytes, tell: Told) -> Written:
+    """What the process tells, to its end."""
+    assert process.stdin is not None, "it was piped"
+    assert process.stdout is not None, "it was piped"
+    process.stdin.write(job)
+    process.stdin.close()
+    written = None
+    async for line in process.stdout:
+        told = orjson.loads(line)
+        if "made" in told:
+            written = Written(told["made"]["digest"], told["made"]["rows"])
+        elif "problem" in told:
+            raise PermanentError(told["problem"])
+        else:
+            tell(told["done"], told["total"])
+    await process.wait()
+    if written is None:
+        raise PermanentError("the process that reads the sends ended before its time")
+    return written

@@ -1,0 +1,53 @@
+"""The hand-over as a document to print and sign, and the certificate of one person."""
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import jinja2
+
+from console.pages.section_document import Heading, section_document
+from console.pages.texts import Texts
+from console.reports.handover.sections import sections
+from console.reports.handover.values import SYLLABUS, Fact, Handover, IssuedCertificate
+
+
+def handover_document(handover: Handover, texts: Texts, zone: ZoneInfo, number: int = 0) -> str:
+    """HTML. `number`: of the document; 0 while it has none. Takes some CPU: call it in a thread."""
+    day = datetime.fromtimestamp(handover.made_ms / 1000, UTC).astimezone(zone).date()
+    heading = Heading(
+        texts("handover.title"),
+        texts("handover.subtitle", account=handover.account_name, day=texts.date(day)),
+        handover.contract.name if handover.contract else handover.account_name,
+        texts("handover.number", n=number) if number else "",
+        handover.digest,
+        [
+            _signature(handover, texts, name, position, side)
+            for name, position, side in (
+                (Fact.DELIVERED_BY, Fact.DELIVERED_POSITION, "handover.delivers"),
+                (Fact.RECEIVED_BY, Fact.RECEIVED_POSITION, "handover.receives"),
+            )
+        ],
+    )
+    return section_document(heading, sections(handover, texts, zone), texts, zone)
+
+
+def certificate_document(certificate: IssuedCertificate, account: str, texts: Texts) -> str:
+    """HTML: that a person was trained."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("console.pages", "documents"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("handover_certificate.html").render(
+        t=texts,
+        one=certificate,
+        account=account,
+        day=texts.date(date.fromisoformat(certificate.last_day)),
+        topics=[texts(f"handover.topic.{topic}") for topic in SYLLABUS],
+    )
+
+
+def _signature(handover: Handover, texts: Texts, name: Fact, position: Fact, side: str) -> str:
+    who = handover.fact(name) or texts("handover.blank")
+    lines = (who, handover.fact(position), texts(side))
+    return "\n".join(line for line in lines if line)
