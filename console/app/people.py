@@ -14,6 +14,8 @@ from console.accounts.signin.service import SignIn
 from console.accounts.values import Role
 from console.pages.invitations import Invitations
 from console.pages.links import LinkPages
+from console.pages.manuals import ManualPages
+from console.pages.press import Press
 from console.pages.rendering import Renderer
 from mta.intake.intake import Intake
 from mta.model.clock import Clock
@@ -31,6 +33,8 @@ class About:
     url: str
     language: str
     submission: str
+    max_message_bytes: int
+    max_recipients: int
     support: str
 
 
@@ -72,6 +76,9 @@ class PeopleParts:
         """The pages."""
         self._links = LinkPages(renderer, self._sign_in, self.invitations, self._clock)
         self._links.add_routes(app)
+        folder = self._settings.server.data_dir / "manuals"
+        url = str(self._settings.server.public_url).rstrip("/")
+        ManualPages(renderer, Press(folder), self.invitations, url).add_routes(app)
 
     async def settle(self) -> None:
         """Return when what people asked for is mailed."""
@@ -131,5 +138,7 @@ def _about(settings: Settings) -> About:
         str(settings.server.public_url).rstrip("/"),
         settings.server.language,
         f"{settings.server.hostname}:{submission.port if submission else 587}",
+        settings.submission.max_message_bytes,
+        settings.submission.max_recipients,
         " · ".join(str(part) for part in parts if part),
     )

@@ -1,10 +1,11 @@
 """Invitations and resets by mail: a one-time link, and with an invitation the guide of the role.
 
-The guide is made for the person: it tells what the role may do in that account, its domains and
-limits, and leaves out the rest. It goes along as PDF, or as HTML where no PDF can be made.
+The guide is made for the person, from the chapters of the user's manual that the role needs, with the
+account's domains and limits. It goes along as PDF, or as HTML where no PDF can be made.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +18,9 @@ from console.accounts.service import AccountService
 from console.accounts.signin.links import LinkKind
 from console.accounts.signin.profiles import Profile, put_profile
 from console.accounts.signin.service import SignIn
-from console.accounts.values import Account, Role, State, User
+from console.accounts.values import Account, AccountKind, Role, State, User
+from console.manuals.sources import guide_chapters, load_manuals, user_manual
+from console.pages.manual_document import guide_document
 from console.pages.pdf import make_pdf
 from console.pages.texts import Texts, load_texts
 from mta.model.errors import PermanentError
@@ -42,6 +45,16 @@ class Installation(Protocol):
     @property
     def submission(self) -> str:
         """HOST:PORT for SMTP."""
+        ...
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Of the largest mail that is taken."""
+        ...
+
+    @property
+    def max_recipients(self) -> int:
+        """Of one mail."""
         ...
 
     @property
@@ -78,6 +91,7 @@ class Invitations:
         self._about = installation
         self._quota_of = quota_of
         self._texts = load_texts()
+        self._manuals = load_manuals()
         self._environment = jinja2.Environment(
             loader=jinja2.PackageLoader("console.pages", "guides"),
             autoescape=True,
@@ -135,9 +149,36 @@ class Invitations:
 
     async def guide(self, email: str, role: Role, account: Account, texts: Texts) -> MailAttachment:
         """The guide of a role in an account."""
-        title = texts("invitation.guide_title", role=texts(f"role.{role}.name"))
-        html = self._environment.get_template("frame.html").render(
-            await self._about_role(email, role, account, texts), title=title
+        return await self._made(email, role, PERMISSIONS[role], account, texts)
+
+    async def guide_of(
+        self, actor: Actor, email: str, account: Account, texts: Texts
+    ) -> MailAttachment:
+        """What the actor may do in an account that he sees."""
+        actor.require(Permission.ACCOUNT_VIEW, account.id)
+        held = frozenset(one for one in Permission if actor.may(one, account.id))
+        # Of several roles the guide names one that has most of what he may.
+        role = max(Role, key=lambda one: (PERMISSIONS[one] <= held, len(PERMISSIONS[one])))
+        return await self._made(email, role, held, account, texts)
+
+    async def _made(
+        self,
+        email: str,
+        role: Role,
+        held: frozenset[Permission],
+        account: Account,
+        texts: Texts,
+    ) -> MailAttachment:
+        named = texts(f"role.{role}.name")
+        manual = user_manual(self._manuals, texts.language)
+        html = await asyncio.to_thread(
+            guide_document,
+            texts("invitation.guide_title", role=named),
+            texts("guide.lead", role=named, account=account.name),
+            await self._facts(email, role, held, account, texts),
+            guide_chapters(manual, frozenset(held)),
+            texts,
+            self._about.url,
         )
         pdf = await make_pdf(html)
         name = texts("invitation.guide_file")
@@ -145,24 +186,40 @@ class Invitations:
             return MailAttachment(f"{name}.html", "text/html", html.encode())
         return MailAttachment(f"{name}.pdf", "application/pdf", pdf)
 
-    async def _about_role(
-        self, email: str, role: Role, account: Account, texts: Texts
-    ) -> Mapping[str, object]:
-        held = PERMISSIONS[role]
+    async def _facts(
+        self,
+        email: str,
+        role: Role,
+        held: frozenset[Permission],
+        account: Account,
+        texts: Texts,
+    ) -> Sequence[tuple[str, str]]:
+        """What is so in this account: domains, limits, addresses."""
+        about = self._about
+        domains = [d.domain for d in await self._accounts.domains.list(_SYSTEM, account.id)]
         left = await self._quota_of(account.id) if self._quota_of else None
-        return {
-            "language": texts.language,
-            "email": email,
-            "account": account.name,
-            "role_name": texts(f"role.{role}.name"),
-            "role_text": texts(f"role.{role}.text"),
-            "may": lambda permission: Permission(permission) in held,
-            "url": self._about.url,
-            "submission": self._about.submission,
-            "support": self._about.support,
-            "domains": [d.domain for d in await self._accounts.domains.list(_SYSTEM, account.id)],
-            "quota": "" if left is None else texts.number(left),
-        }
+        role_text = texts(
+            "guide.role_is", name=texts(f"role.{role}.name"), text=texts(f"role.{role}.text")
+        )
+        facts = [
+            ("console", about.url), ("user", email), ("account", account.name), ("role", role_text),
+            ("domains", ", ".join(domains) or texts("guide.no_domains")),
+        ]  # fmt: skip
+        if left is not None:
+            facts.append(("left", texts.number(left)))
+        if account.kind is AccountKind.TRAINING:
+            facts.append(("training", texts("guide.training_is")))
+        if held & {Permission.MAIL_SEND, Permission.CREDENTIAL_VIEW}:
+            size = texts.number(about.max_message_bytes / 1_000_000, 0)
+            facts += [
+                ("smtp", texts("guide.smtp_is", server=about.submission)),
+                ("api", texts("guide.api_is", url=about.url)),
+                ("limits", texts("guide.limits_are", size=size,
+                                 recipients=texts.number(about.max_recipients))),
+            ]  # fmt: skip
+        if about.support:
+            facts.append(("support", about.support))
+        return [(texts(f"guide.{key}"), value) for key, value in facts]
 
     async def _mail(
         self, mailer: Mailer, user: int, email: str, role: Role, account: int, profile: Profile

@@ -139,7 +139,10 @@ SECTIONS = (
     ),
     MenuSection(
         "help",
-        (MenuItem("support", "/support", "help"),),
+        (
+            MenuItem("manuals", "/manuals", "file-text"),
+            MenuItem("support", "/support", "help"),
+        ),
     ),
 )
 

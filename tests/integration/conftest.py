@@ -22,13 +22,14 @@ async def receiver(network):
     return receiver
 
 
-async def no_pdf(_: str) -> None:
+async def no_pdf(*_: object) -> None:
     """As where WeasyPrint is missing: the guide of an invitation is HTML."""
 
 
 @pytest.fixture(autouse=True)
 def _guides_without_pdf(request, monkeypatch):
     """A PDF takes a process and a second for each person who is invited."""
-    invitations = sys.modules.get("console.pages.invitations")
-    if invitations is not None and request.node.get_closest_marker("pdf") is None:
-        monkeypatch.setattr(invitations, "make_pdf", no_pdf)
+    for name in ("invitations", "press"):
+        module = sys.modules.get(f"console.pages.{name}")
+        if module is not None and request.node.get_closest_marker("pdf") is None:
+            monkeypatch.setattr(module, "make_pdf", no_pdf)
