@@ -152,14 +152,14 @@ class Invitations:
         return await self._made(email, role, PERMISSIONS[role], account, texts)
 
     async def guide_of(
-        self, actor: Actor, email: str, account: Account, texts: Texts
+        self, actor: Actor, email: str, account: int, texts: Texts
     ) -> MailAttachment:
         """What the actor may do in an account that he sees."""
-        actor.require(Permission.ACCOUNT_VIEW, account.id)
-        held = frozenset(one for one in Permission if actor.may(one, account.id))
+        found = await self._accounts.get(actor, str(account))
+        held = frozenset(one for one in Permission if actor.may(one, account))
         # Of several roles the guide names one that has most of what he may.
         role = max(Role, key=lambda one: (PERMISSIONS[one] <= held, len(PERMISSIONS[one])))
-        return await self._made(email, role, held, account, texts)
+        return await self._made(email, role, held, found, texts)
 
     async def _made(
         self,

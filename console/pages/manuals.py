@@ -5,7 +5,6 @@ import importlib.metadata
 
 from aiohttp import web
 
-from console.accounts.actor import NotVisible
 from console.manuals.sources import Manual, load_manuals
 from console.pages.invitations import Invitations
 from console.pages.manual_document import manual_document
@@ -54,11 +53,10 @@ class ManualPages:
     async def guide(self, request: web.Request) -> web.Response:
         """Made for the person: what he may do in the account that he works in."""
         session = session_of(request)
-        account = session.accounts.get(session.account)
-        if account is None:
-            raise NotVisible("no account is chosen")
         texts = self._renderer.texts(request)
-        made = await self._invitations.guide_of(session.actor, session.email, account, texts)
+        made = await self._invitations.guide_of(
+            session.actor, session.email, session.account, texts
+        )
         return _sent(made.data, made.content_type, made.name)
 
     def _html(self, manual: Manual) -> str:

@@ -7,6 +7,7 @@ from console.accounts.values import Role
 from console.content.rendering import Renderer
 from console.maillog.search import Search
 from console.maillog.service import MailLogService
+from console.pages.texts import load_texts
 from tests.accounts_world import OPERATOR
 from tests.matrix.stand import Row, Stand
 
@@ -125,6 +126,13 @@ ROWS = (
         Permission.USER_MANAGE,
         lambda s, a, _n, email: s.services.people.invitations.reset(a, email),
         make=_invited,
+    ),
+    Row(
+        "Invitations.guide_of",
+        Permission.ACCOUNT_VIEW,
+        lambda s, a, n, _: s.services.people.invitations.guide_of(
+            a, "x@example.org", n, load_texts()["es"]
+        ),
     ),
     Row(
         "PersonService.look",

@@ -127,7 +127,7 @@ async def open_stand(folder: Path) -> AsyncIterator[Stand]:
     services.areas.domains.service._checker.look = _offline
     services.areas.domains.service._make_key = _no_key  # RSA keys take their time
     services.people.invitations.mailer = Post()
-    services.people.invitations.guide = _no_guide
+    services.people.invitations._made = _no_guide
     try:
         await services.load()
         accounts = services.accounts
