@@ -362,6 +362,10 @@ async def test_a_table_that_was_being_made_has_failed_when_the_server_comes_back
         await second.start()
         assert (await second.get(OPERATOR, made.id)).state is ExportState.FAILED
         assert not list((tmp_path / "exports").glob("*"))
+        (tmp_path / "exports").mkdir(exist_ok=True)
+        (tmp_path / "exports" / "99.csv").write_text("of an account that was erased")
+        await second.tidy()
+        assert not list((tmp_path / "exports").glob("*"))
         clock.advance(4 * 86_400)
         await second.tidy()
         assert await second.list(OPERATOR, 7) == []

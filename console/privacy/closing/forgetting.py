@@ -53,6 +53,7 @@ DROPPED = (
     "campaign_history",
     "campaign",
     "figure_person",
+    "export_job",
     "suppression_held",
     "training_recipient",
     "membership",

@@ -20,7 +20,7 @@ from mta.model.ids import IdGenerator
 from mta.store.base import Store
 from mta.store.work import Rows
 
-FOLDER = "exports"  # in the data directory
+FOLDER = "tables"  # in the data directory
 KEPT_MS = 3 * 86_400_000
 MAX_WAITING = 10  # of all accounts together: each holds a reader of the store
 PAGE = 50
@@ -147,13 +147,18 @@ class ExportDesk:
         await self._forget([(export.id, export.kind)])
 
     async def tidy(self) -> None:
-        """Remove what is older than three days."""
+        """Remove what is older than three days, and files whose table was erased."""
         before_ms = self._clock.now_ms() - KEPT_MS
         old = await self._store.read("export_job_old", before_ms=before_ms)
         for number, _ in old:
             await self._stop(number)
         if old:
             await self._forget([(row[0], row[1]) for row in old])
+        for path in await asyncio.to_thread(lambda: list(self._folder.glob("*.*"))):
+            number = int(path.stem) if path.stem.isdigit() else 0
+            if number in self._working or await self._store.read("export_job_get", id=number):
+                continue
+            path.unlink(missing_ok=True)
 
     async def settle(self) -> None:
         """Return when nothing is being made; for tests."""

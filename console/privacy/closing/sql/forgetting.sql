@@ -123,6 +123,11 @@ DELETE FROM media_part WHERE (media, number) IN (
 DELETE FROM media WHERE id IN (
     SELECT id FROM media WHERE account IN (SELECT value->>0 FROM json_each(:rows)) LIMIT 500);
 
+-- name: closing_drop_export_job
+-- order: 88
+DELETE FROM export_job WHERE id IN (
+    SELECT id FROM export_job WHERE account IN (SELECT value->>0 FROM json_each(:rows)) LIMIT 500);
+
 -- name: closing_drop_brand
 -- order: 88
 DELETE FROM brand WHERE account IN (

@@ -71,6 +71,9 @@ SELECT EXISTS (SELECT 1 FROM media_part WHERE media IN (
 -- name: closing_left_media
 SELECT EXISTS (SELECT 1 FROM media WHERE account IN (SELECT value FROM json_each(:accounts)));
 
+-- name: closing_left_export_job
+SELECT EXISTS (SELECT 1 FROM export_job WHERE account IN (SELECT value FROM json_each(:accounts)));
+
 -- name: closing_left_brand
 SELECT EXISTS (SELECT 1 FROM brand WHERE account IN (SELECT value FROM json_each(:accounts)));
 

@@ -1,5 +1,5 @@
 -- Tables that are made in the background. Times are milliseconds since 1970 UTC. The files lie in the
--- data directory under `exports`, named by id and kind.
+-- data directory under `tables`, named by id and kind.
 CREATE TABLE export_job (
     id         INTEGER PRIMARY KEY,
     account    INTEGER NOT NULL,
