@@ -19,6 +19,7 @@ from console.pages.sessions import session_of
 from mta.intake.header_encoding import readable
 from mta.model.errors import PermanentError, TransientError
 from mta.model.traffic import TrafficClass
+from mta.spool.rows import MessageFlag
 
 PAGE_SIZE = 50
 MAX_TEXT = 320
@@ -135,13 +136,16 @@ class ActivityPages:
         except NotVisible:
             raise web.HTTPNotFound from None
         may = session.actor.may(Permission.MAIL_CANCEL, mail.message.account)
+        free = _free_as(mail.message.flags)
         values: dict[str, Any] = {
             "mail": mail,
             "subject": readable(mail.message.subject),
             "problem": problem,
             "may_cancel": may and not mail.state.is_final,
             "may_resend": may and _can_resend(mail),
-            "may_refund": session.actor.may(Permission.REFUND_PROPOSE, mail.message.account),
+            "free": free,
+            "may_refund": not free
+            and session.actor.may(Permission.REFUND_PROPOSE, mail.message.account),
         }
         return self._renderer.page(request, "activity_mail.html", values, status=status)
 
@@ -174,3 +178,10 @@ def _number(text: str) -> int:
 
 def _milliseconds(moment: datetime | None) -> int:
     return max(0, round(moment.timestamp() * 1000)) if moment else 0
+
+
+def _free_as(flags: int) -> str:
+    """Why a mail cost nothing, as a key of its texts; empty: it came out of the bag."""
+    if flags & MessageFlag.TEST:
+        return "test"
+    return "training" if flags & MessageFlag.TRAINING else ""

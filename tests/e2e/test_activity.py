@@ -108,6 +108,22 @@ def test_mail_is_found_by_everything_that_is_known_of_it(server, browser):
         browser.get("/activity/12345")
 
 
+def test_mail_of_a_test_key_says_so_and_offers_no_refund(server, browser):
+    key = server.cli(
+        "credential", "add", "--account", server.account, "--name", "t",
+        "--scopes", "mail.send,mail.test,mail.view",
+    )["api_key"]  # fmt: skip
+    item = sent(ApiClient(server, key), "delivered", to=[{"email": "a@gmail.com"}], text="x")
+    page = browser.get(f"/activity/{item}")
+    assert "no se descontó de la bolsa" in page
+    assert "/refunds/new" not in page
+    assert "tampoco se descuenta" in page
+    paid = sent(ApiClient(server), "delivered", to=[{"email": OK}], text="x")
+    page = browser.get(f"/activity/{paid}")
+    assert "tampoco" not in page
+    assert "/refunds/new" in page
+
+
 def test_mail_is_sent_again_as_a_new_mail(server, browser, sandbox):
     item = sent(ApiClient(server), "delivered", to=[{"email": OK}], subject="Otra vez", text="x")
     browser.get(f"/activity/{item}")
