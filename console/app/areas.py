@@ -66,7 +66,7 @@ class Areas:
         self.tracking = TrackingParts(foundation, trail, key, find_account)
         self.privacy = PrivacyParts(foundation, trail, find_account)
         self.reports = ReportParts(foundation, trail)
-        self.filed = FiledParts(foundation, trail)
+        self.filed = FiledParts(foundation, trail, find_account)
         self.templates = TemplateParts(foundation, trail)
         self.operations: Mapping[str, Operation] = {
             **self.domains.operations,
@@ -76,6 +76,7 @@ class Areas:
             **self.privacy.operations,
             **ExportOperations(trail, find_account).operations(),
             **EvidenceOperations(trail, find_account).operations(),
+            **self.filed.operations,
             **IncidentOperations(self.incidents, find_account).operations(),
         }
 

@@ -1,13 +1,17 @@
 """Puts hand-overs and evidence together: kept always, made where a server runs (T-v)."""
 
 import asyncio
+import base64
 import sys
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
 
 from console.accounts.actor import Actor
+from console.accounts.arguments import OPERATOR
 from console.accounts.audit import AuditTrail
 from console.app.evidence import job_of
 from console.pages.handover_document import handover_document
@@ -22,13 +26,18 @@ from console.reports.section_sheets import write_sections
 from mta.engine.foundation import Foundation
 from mta.model.errors import PermanentError
 
+AccountFinder = Callable[[str | None], Awaitable[int]]
 _ACTOR = Actor.system("reports")
 
 
 class FiledParts:
     """What belongs to these documents in one process."""
 
-    def __init__(self, foundation: Foundation, trail: AuditTrail) -> None:
+    def __init__(
+        self, foundation: Foundation, trail: AuditTrail, find_account: AccountFinder
+    ) -> None:
+        """`find_account`: an account's id by id or name."""
+        self._find_account = find_account
         self._foundation = foundation
         settings = foundation.loaded.settings
         support = settings.support
@@ -61,6 +70,27 @@ class FiledParts:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def operations(self) -> Mapping[str, Callable[[Mapping[str, Any]], Awaitable[object]]]:
+        """What commands can ask."""
+        return {"handover.report": self.report_handover}
+
+    async def report_handover(self, arguments: Mapping[str, Any]) -> object:
+        """`account`, `format`, `language`: a numbered hand-over; gives its file as base64."""
+        named, kind = arguments.get("account"), str(arguments.get("format"))
+        account = await self._find_account(None if named is None else str(named))
+        language = str(arguments.get("language") or "es")
+        asked = await self.book.ask(OPERATOR, account, FiledKind.HANDOVER, "", "", language)
+        made = await self.maker.make_now(asked)
+        if made.error:
+            raise PermanentError(made.error)
+        path = await self.book.take(OPERATOR, made.id, kind)
+        data = await asyncio.to_thread(path.read_bytes)
+        return {
+            "account": str(account), "number": made.number, "digest": made.digest,
+            "data": base64.b64encode(data).decode(),
+        }  # fmt: skip
 
     # -- inside --------------------------------------------------------------------------------
 

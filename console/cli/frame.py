@@ -26,6 +26,7 @@ from console.cli.privacy import person
 from console.cli.quota import contract, quota, training
 from console.cli.report import report
 from console.cli.report_evidence import evidence
+from console.cli.report_handover import handover
 from console.cli.selfbench import bench
 from console.cli.send import send
 from console.cli.server import check, init, sandbox, serve, version
@@ -107,6 +108,7 @@ for _command in (
 ):
     relevo.add_command(_command)
 report.add_command(evidence)
+report.add_command(handover)
 report.add_command(usage_report)
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from aiohttp import web
 
 from console.accounts.permissions import Permission
+from console.pages.certificate_document import certificate_document
 from console.pages.filed import FiledPages
 from console.pages.forms import id_of, number_of, refusal, text_of
-from console.pages.handover_document import certificate_document
+from console.pages.handover_document import certificate_of
 from console.pages.pdf import make_pdf
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
@@ -110,7 +111,7 @@ class HandoverPages:
         number = int(request.match_info["number"])
         found = await self._handovers.certificate(session.actor, session.account, number)
         name = session.accounts[session.account].name
-        html = certificate_document(found, name, texts)
+        html = certificate_document(certificate_of(found, name, texts), texts)
         pdf = await make_pdf(html)
         kind, ending = ("application/pdf", "pdf") if pdf else ("text/html", "html")
         file = f"{texts('handover.certificate.file')}-{number}.{ending}"

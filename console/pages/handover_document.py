@@ -3,12 +3,11 @@
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-import jinja2
-
 from console.pages.section_document import Heading, section_document
 from console.pages.texts import Texts
 from console.reports.handover.sections import sections
 from console.reports.handover.values import SYLLABUS, Fact, Handover, IssuedCertificate
+from console.training.certificates import Certificate, Topic
 
 
 def handover_document(handover: Handover, texts: Texts, zone: ZoneInfo, number: int = 0) -> str:
@@ -31,20 +30,16 @@ def handover_document(handover: Handover, texts: Texts, zone: ZoneInfo, number: 
     return section_document(heading, sections(handover, texts, zone), texts, zone)
 
 
-def certificate_document(certificate: IssuedCertificate, account: str, texts: Texts) -> str:
-    """HTML: that a person was trained."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("console.pages", "documents"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template("handover_certificate.html").render(
-        t=texts,
-        one=certificate,
-        account=account,
-        day=texts.date(date.fromisoformat(certificate.last_day)),
-        topics=[texts(f"handover.topic.{topic}") for topic in SYLLABUS],
-    )
+def certificate_of(issued: IssuedCertificate, account: str, texts: Texts) -> Certificate:
+    """What the certificate says, in the language of the texts."""
+    topics = [
+        Topic(texts(f"handover.topic.{topic}"), minutes) for topic, minutes in SYLLABUS.items()
+    ]
+    signed = f"{texts.actor(issued.issued_by)}\n{texts('handover.certificate.signed')}"
+    return Certificate(
+        str(issued.number), issued.name, account, topics, issued.minutes,
+        date.fromisoformat(issued.last_day), issued.code, signatures=[signed],
+    )  # fmt: skip
 
 
 def _signature(handover: Handover, texts: Texts, name: Fact, position: Fact, side: str) -> str:

@@ -203,6 +203,7 @@ class FiledBook:
         rows = []
         for name in FORMATS:
             path = self.path(report, name)
+            path.chmod(0o600)
             digest_of = await asyncio.to_thread(sha256_of, path)
             rows.append((report.id, name, path.stat().st_size, digest_of))
         told = {**report.told(), "sha256": digest}

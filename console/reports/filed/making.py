@@ -44,6 +44,7 @@ class FiledMaker:
         self._book = book
         self._writers = MappingProxyType(dict(writers))
         self._wake = asyncio.Event()
+        self._making = asyncio.Lock()
         self._log = structlog.get_logger("relevo.reports")
         self.step: Step | None = None
 
@@ -56,13 +57,28 @@ class FiledMaker:
         while True:
             self._wake.clear()
             try:
-                while (report := await self._book.next()) is not None:
-                    await self.make(report)
+                while await self._one():
+                    pass
             except RelevoError as error:
                 self._log.warning("documents wait", error=str(error))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(IDLE_S):
                     await self._wake.wait()
+
+    async def _one(self) -> bool:
+        async with self._making:
+            report = await self._book.next()
+            if report is not None:
+                await self.make(report)
+            return report is not None
+
+    async def make_now(self, report: Filed) -> Filed:
+        """Make it unless somebody did already; gives how it is then. Raises `StoreError`."""
+        async with self._making:
+            found = await self._book.get(_ACTOR, report.id)
+            if found.state in (FiledState.WAITING, FiledState.WORKING):
+                await self.make(found)
+            return await self._book.get(_ACTOR, report.id)
 
     async def make(self, report: Filed) -> None:
         """One of them, to its end or to the reason why not. Raises `StoreError`."""

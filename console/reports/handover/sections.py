@@ -191,10 +191,10 @@ def _training(number: int, training: Training, words: Words) -> Table:
 def _certificates(handover: Handover, words: Words) -> Table:
     columns = _columns(
         words, ("number", Kind.NUMBER, 6), ("name", _TEXT, 30), ("email", _TEXT, 34),
-        ("minutes", Kind.NUMBER, 10), ("issued", Kind.MOMENT, 20), ("code", _TEXT, 66),
+        ("minutes", Kind.NUMBER, 10), ("issued", Kind.MOMENT, 20), ("code", _TEXT, 28),
     )  # fmt: skip
     rows = [
-        (one.number, one.name, one.email, one.minutes, one.issued_ms, one.digest)
+        (one.number, one.name, one.email, one.minutes, one.issued_ms, one.code)
         for one in handover.certificates
     ]
     return Table(columns, rows, empty=words("handover.none"))

@@ -144,9 +144,10 @@ class IssuedCertificate:
     issued_ms: int
 
     @property
-    def digest(self) -> str:
-        """SHA-256 of what it says; the certificate shows it, and this register too."""
-        return hashlib.sha256(orjson.dumps(asdict(self))).hexdigest()
+    def code(self) -> str:
+        """The first 80 bits of the SHA-256 of what it says; certificate and register show it."""
+        digest = hashlib.sha256(orjson.dumps(asdict(self))).hexdigest()
+        return "-".join(digest[at : at + 4].upper() for at in range(0, 20, 4))
 
 
 @dataclass(frozen=True, slots=True)
