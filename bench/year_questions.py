@@ -13,7 +13,17 @@ from console.reports.period import PeriodQuery
 from console.tracking.reader import EngagementReader
 
 Question = Callable[[], Awaitable[object]]
-METHODS = ("totals", "campaigns", "others", "providers", "accounts", "days", "hours", "links")
+METHODS = (
+    "overview",
+    "totals",
+    "campaigns",
+    "others",
+    "providers",
+    "accounts",
+    "days",
+    "hours",
+    "links",
+)
 
 
 async def questions(services: Services, year: Year) -> Iterator[tuple[str, Question]]:

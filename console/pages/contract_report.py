@@ -137,12 +137,13 @@ class ContractReportPages:
 
     async def _read(self, request: web.Request, query: PeriodQuery) -> Report:
         actor, read = session_of(request).actor, self._period
+        found = await read.overview(actor, query)
         return Report(
-            await read.totals(actor, query),
-            await read.campaigns(actor, query),
-            await read.others(actor, query),
-            await read.providers(actor, query),
-            await read.accounts(actor, query) if query.subtree else (),
+            found.totals,
+            found.campaigns,
+            found.others,
+            found.providers,
+            found.accounts if query.subtree else (),
             await read.hours(actor, query),
             await read.links(actor, query),
             await read.days(actor, query),

@@ -28,6 +28,7 @@ from console.reports.values import (
     DayPeriod,
     LinkPeriod,
     OpeningHours,
+    Overview,
     PeriodFigures,
     ProviderPeriod,
 )
@@ -74,6 +75,24 @@ class _Scope:
         return next(one.name for one in self.accounts if one.id == account)
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Rows of `period_outcomes` and `period_engagement`."""
+
+    outcomes: Sequence[Any]
+    engagement: Sequence[Any]
+    automatic: bool
+
+    def by(self, key: Callable[[int, str], Hashable]) -> Sums:
+        """The sums by what `key` makes of flow and provider."""
+        sums = Sums(automatic=self.automatic)
+        for flow, kind, klass, provider, late, n in self.outcomes:
+            sums.outcome(key(flow, provider), kind, klass, late, n)
+        for flow, kind, hit_class, provider, *counts in self.engagement:
+            sums.engaged(key(flow, provider), kind, hit_class, counts)
+        return sums
+
+
 class PeriodReader:
     """Each method asks for `report.view` in every account whose mail it counts."""
 
@@ -86,55 +105,43 @@ class PeriodReader:
         """The period in the time zone that counts. Raises `BadPeriod`, `NotVisible`."""
         return (await self._scope(actor, query)).days
 
+    async def overview(self, actor: Actor, query: PeriodQuery) -> Overview:
+        """All five of these, of one reading."""
+        scope = await self._scope(actor, query)
+        read = await self._read(scope, query)  # first: what is in it has its flow and campaign then
+        campaigns, owners = await asyncio.gather(self._campaigns(scope), self._owners(scope))
+        return Overview(
+            read.by(_together).figures_of(0),
+            _campaign_lines(scope, read, campaigns),
+            _other_mail(read, campaigns),
+            _provider_lines(read),
+            _account_lines(scope, read, owners),
+        )
+
     async def totals(self, actor: Actor, query: PeriodQuery) -> PeriodFigures:
         """All of it together. Raises `BadPeriod`, `NotPermitted`, `NotVisible`, as all do."""
         scope = await self._scope(actor, query)
-        sums = await self._read(scope, query, _together)
-        return sums.figures_of(0)
+        return (await self._read(scope, query)).by(_together).figures_of(0)
 
     async def campaigns(self, actor: Actor, query: PeriodQuery) -> Sequence[CampaignPeriod]:
         """Every campaign to whose mail something happened, in the order of their starts."""
         scope = await self._scope(actor, query)
-        sums = await self._read(scope, query, _by_flow)
-        found = [
-            CampaignPeriod(
-                number, flow, account, scope.named(account), name, status, started, finished,
-                figures,
-            )
-            for number, account, name, status, flow, started, finished in await self._campaigns(scope)
-            if not (figures := sums.figures_of(flow)).is_empty
-        ]  # fmt: skip
-        return sorted(found, key=lambda one: (one.started_ms, one.campaign))
+        return _campaign_lines(scope, await self._read(scope, query), await self._campaigns(scope))
 
     async def others(self, actor: Actor, query: PeriodQuery) -> PeriodFigures:
         """Mail that is of no campaign: applications over API and SMTP, automations."""
         scope = await self._scope(actor, query)
-        campaigns = {row[4] for row in await self._campaigns(scope)}
-        sums = await self._read(scope, query, lambda flow, _: flow in campaigns)
-        return sums.figures_of(False)
+        return _other_mail(await self._read(scope, query), await self._campaigns(scope))
 
     async def providers(self, actor: Actor, query: PeriodQuery) -> Sequence[ProviderPeriod]:
         """Every mailbox provider that mail was tried at, the largest first."""
         scope = await self._scope(actor, query)
-        sums = await self._read(scope, query, _by_provider)
-        found = [ProviderPeriod(name, figures) for name, figures in sums.all().items()]
-        return sorted(found, key=lambda one: (-one.figures.attempted, one.provider))
+        return _provider_lines(await self._read(scope, query))
 
     async def accounts(self, actor: Actor, query: PeriodQuery) -> Sequence[AccountPeriod]:
         """Each account by itself, also those without mail, parents before children."""
         scope = await self._scope(actor, query)
-        owner = {
-            row[0]: row[1]
-            for row in await self._store.read("period_flows", accounts=scope.values["accounts"])
-        }
-        sums = await self._read(scope, query, lambda flow, _: owner[flow])
-        return [
-            AccountPeriod(
-                one.id, one.name, scope.depths[one.id], one.id in scope.training,
-                sums.figures_of(one.id),
-            )
-            for one in scope.accounts
-        ]  # fmt: skip
+        return _account_lines(scope, await self._read(scope, query), await self._owners(scope))
 
     async def days(self, actor: Actor, query: PeriodQuery) -> Sequence[DayPeriod]:
         """Each day, also those on which nothing happened; bounces are not told by class."""
@@ -231,20 +238,55 @@ class PeriodReader:
         """Rows of `period_campaigns`."""
         return await self._store.read("period_campaigns", accounts=scope.values["accounts"])
 
-    async def _read(
-        self, scope: _Scope, query: PeriodQuery, key: Callable[[int, str], Hashable]
-    ) -> Sums:
-        """The sums by what `key` makes of flow and provider."""
-        sums, values = Sums(automatic=query.automatic), scope.values
+    async def _owners(self, scope: _Scope) -> Mapping[int, int]:
+        """The account of each flow."""
+        rows = await self._store.read("period_flows", accounts=scope.values["accounts"])
+        return {row[0]: row[1] for row in rows}
+
+    async def _read(self, scope: _Scope, query: PeriodQuery) -> _Read:
+        values = scope.values
         outcomes, engagement = await asyncio.gather(
             self._store.read("period_outcomes", **values),
             self._store.read("period_engagement", **values, **_classes(query)),
         )
-        for flow, kind, klass, provider, late, n in outcomes:
-            sums.outcome(key(flow, provider), kind, klass, late, n)
-        for flow, kind, hit_class, provider, *counts in engagement:
-            sums.engaged(key(flow, provider), kind, hit_class, counts)
-        return sums
+        return _Read(outcomes, engagement, query.automatic)
+
+
+def _campaign_lines(
+    scope: _Scope, read: _Read, campaigns: Sequence[Any]
+) -> Sequence[CampaignPeriod]:
+    sums = read.by(_by_flow)
+    found = [
+        CampaignPeriod(
+            number, flow, account, scope.named(account), name, status, started, finished, figures
+        )
+        for number, account, name, status, flow, started, finished in campaigns
+        if not (figures := sums.figures_of(flow)).is_empty
+    ]
+    return sorted(found, key=lambda one: (one.started_ms, one.campaign))
+
+
+def _other_mail(read: _Read, campaigns: Sequence[Any]) -> PeriodFigures:
+    flows = {row[4] for row in campaigns}
+    return read.by(lambda flow, _: flow in flows).figures_of(False)
+
+
+def _provider_lines(read: _Read) -> Sequence[ProviderPeriod]:
+    found = [ProviderPeriod(name, one) for name, one in read.by(_by_provider).all().items()]
+    return sorted(found, key=lambda one: (-one.figures.attempted, one.provider))
+
+
+def _account_lines(
+    scope: _Scope, read: _Read, owners: Mapping[int, int]
+) -> Sequence[AccountPeriod]:
+    sums = read.by(lambda flow, _: owners[flow])
+    return [
+        AccountPeriod(
+            one.id, one.name, scope.depths[one.id], one.id in scope.training,
+            sums.figures_of(one.id),
+        )
+        for one in scope.accounts
+    ]  # fmt: skip
 
 
 def _together(_flow: int, _provider: str) -> Hashable:

@@ -138,6 +138,17 @@ class AccountPeriod:
 
 
 @dataclass(frozen=True, slots=True)
+class Overview:
+    """A period from five sides that agree: they were read at once."""
+
+    totals: PeriodFigures
+    campaigns: Sequence[CampaignPeriod]
+    others: PeriodFigures  # mail of no campaign
+    providers: Sequence[ProviderPeriod]
+    accounts: Sequence[AccountPeriod]
+
+
+@dataclass(frozen=True, slots=True)
 class DayPeriod:
     """A day of the account's time zone; bounces are not told by class."""
 

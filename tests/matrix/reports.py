@@ -79,7 +79,7 @@ async def _export(stand: Stand, account: int) -> int:
 
 
 ROWS = (
-    *(_period(method) for method in ("days_of", *_PERIOD)),
+    *(_period(method) for method in ("days_of", "overview", *_PERIOD)),
     Row(
         "FigureService.of_flow", Permission.REPORT_VIEW,
         lambda s, a, _n, flow: _figures(s).of_flow(a, flow), make=_flow,

@@ -134,6 +134,9 @@ async def _agree(world: PeriodWorld, query: PeriodQuery, zone: str) -> None:
         and query.first <= day_of(fact.at_ms, zone) <= query.last
     ]
     assert await reader.totals(OPERATOR, query) == _figures(facts)
+    at_once = await reader.overview(OPERATOR, query)
+    for name in ("totals", "campaigns", "others", "providers", "accounts"):
+        assert getattr(at_once, name) == await getattr(reader, name)(OPERATOR, query)
     for campaign in await reader.campaigns(OPERATOR, query):
         assert campaign.figures == _figures([f for f in facts if f.flow == campaign.flow])
     told = {one.flow for one in await reader.campaigns(OPERATOR, query)}

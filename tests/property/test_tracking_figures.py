@@ -88,7 +88,13 @@ async def _figures_agree(world, message):
 async def _account_agrees(reader, world, flow, *, automatic):
     """The account's sums over some hours are those of its only flow in these hours."""
     zone, hour_ms, now = ZoneInfo("UTC"), 3_600_000, world.clock.now_ms() // 3_600_000
-    for first, last in ((now - 2, now), (now - 30, now - 1), (now - 50, now + 20), (now - 10, now + 50), (now, now)):
+    for first, last in (
+        (now - 2, now),
+        (now - 30, now - 1),
+        (now - 50, now + 20),
+        (now - 10, now + 50),
+        (now, now),
+    ):
         span = {"first_ms": first * hour_ms, "last_ms": last * hour_ms, "automatic": automatic}
         hours = await reader.hours(flow, zone, **span)
         found = await reader.of_account(ACCOUNT, **span)
