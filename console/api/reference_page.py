@@ -10,10 +10,14 @@ from typing import Any
 from console.api.accounts import AccountEndpoints
 from console.api.application import RouteGroup
 from console.api.automations import AutomationEndpoints
+from console.api.campaign_report import CampaignReportEndpoints
 from console.api.campaigns import CampaignEndpoints
+from console.api.contact_details import ContactDetailEndpoints
 from console.api.contacts import ContactEndpoints
 from console.api.credentials import CredentialEndpoints
 from console.api.domains import DomainEndpoints
+from console.api.imports import ImportEndpoints
+from console.api.media import MediaEndpoints
 from console.api.messages.endpoint import MessageEndpoints
 from console.api.openapi import STATUS_OF, codes_of
 from console.api.queue import QueueEndpoints
@@ -22,8 +26,10 @@ from console.api.refunds import RefundEndpoints
 from console.api.reports import ReportEndpoints
 from console.api.routes import Route
 from console.api.sandbox import SandboxEndpoints
+from console.api.segments import SegmentEndpoints
 from console.api.suppressions import SuppressionEndpoints
 from console.api.templates import TemplateEndpoints
+from console.api.tracking import TrackingEndpoints
 from console.api.usage import UsageEndpoints
 from console.api.users import UserEndpoints
 from console.api.webhooks import WebhookEndpoints
@@ -105,8 +111,14 @@ def all_groups() -> Sequence[RouteGroup]:
         WebhookEndpoints(nothing, nothing),
         AutomationEndpoints(nothing, nothing, nothing),
         CampaignEndpoints(nothing, nothing),
+        CampaignReportEndpoints(nothing, nothing, nothing, nothing),
         TemplateEndpoints(nothing, nothing),
+        MediaEndpoints(nothing, nothing, nothing),
         ContactEndpoints(nothing, nothing),
+        ContactDetailEndpoints(nothing, nothing, nothing),
+        SegmentEndpoints(nothing, nothing),
+        ImportEndpoints(nothing, nothing, nothing),
+        TrackingEndpoints(nothing, nothing),
         DomainEndpoints(nothing, nothing),
         CredentialEndpoints(nothing, nothing),
         AccountEndpoints(nothing, nothing),

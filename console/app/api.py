@@ -1,13 +1,16 @@
 """Builds the API over the running engine and the services."""
 
+from collections.abc import Sequence
 from importlib import metadata
 
 from console.accounts.actor import Actor
 from console.accounts.quota.meter import Meter
 from console.accounts.quota.policy import is_free
 from console.api.accounts import AccountEndpoints
+from console.api.acting import ActorOf
 from console.api.application import Api, RouteGroup
 from console.api.automations import AutomationEndpoints
+from console.api.campaign_report import CampaignReportEndpoints
 from console.api.campaigns import CampaignEndpoints
 from console.api.contact_details import ContactDetailEndpoints
 from console.api.contacts import ContactEndpoints
@@ -34,6 +37,7 @@ from console.api.webhooks import WebhookEndpoints
 from console.app.maillog import make_mail_log
 from console.app.services import Services
 from console.maillog.simulated import SimulatedMail
+from console.tracking.reader import EngagementReader
 from mta.engine.engine import Engine
 from mta.model.envelope import Identity
 from mta.model.errors import InternalError
@@ -95,27 +99,8 @@ def build_api(engine: Engine, services: Services, simulated: SimulatedMail | Non
             services.areas.suppressions.service,
             lambda call: services.actors.of_identity(call.identity, address=call.origin.peer),
         ),
-        CredentialEndpoints(services.accounts.credentials, actor_of),
-        AccountEndpoints(services.accounts, actor_of),
-        UserEndpoints(services.accounts.users, services.people.invitations.invite, actor_of),
-        QuotaEndpoints(services.quota, actor_of),
-        RefundEndpoints(services.quota, actor_of),
-        ReportEndpoints(
-            services.reports.book, services.reports, actor_of, services.reports.maker.wake
-        ),
-        WebhookEndpoints(services.areas.webhooks.service, actor_of),
-        AutomationEndpoints(services.automations.service, services.automations.events, actor_of),
-        CampaignEndpoints(services.campaigns.service, actor_of),
-        TemplateEndpoints(services.areas.templates.service, actor_of),
-        MediaEndpoints(
-            services.areas.templates.media, actor_of, services.areas.templates.public_url
-        ),
-        ContactEndpoints(services.contacts.contacts, actor_of),
-        ContactDetailEndpoints(services.contacts.contacts, services.contacts.optin, actor_of),
-        SegmentEndpoints(services.contacts.segments, actor_of),
-        ImportEndpoints(services.contacts.uploads, services.contacts.removal, actor_of),
-        DomainEndpoints(services.areas.domains.service, actor_of),
-        TrackingEndpoints(services.areas.tracking.service, actor_of),
+        *_of_accounts(services, actor_of),
+        *_of_campaigns(services, actor_of),
         QueueEndpoints(reader, log, services.queue.operations["queue.why"]),
         SandboxEndpoints(simulated, actor_of),
     ]
@@ -127,6 +112,40 @@ def build_api(engine: Engine, services: Services, simulated: SimulatedMail | Non
         server=server_url(settings),
         version=metadata.version("relevo"),
         max_message_bytes=int(settings.submission.max_message_bytes),
+    )
+
+
+def _of_accounts(services: Services, actor_of: ActorOf) -> Sequence[RouteGroup]:
+    """Accounts, their people and bags, and what is set up in them."""
+    reports = services.reports
+    return (
+        CredentialEndpoints(services.accounts.credentials, actor_of),
+        AccountEndpoints(services.accounts, actor_of),
+        UserEndpoints(services.accounts.users, services.people.invitations.invite, actor_of),
+        QuotaEndpoints(services.quota, actor_of),
+        RefundEndpoints(services.quota, actor_of),
+        ReportEndpoints(reports.book, reports, actor_of, reports.maker.wake),
+        WebhookEndpoints(services.areas.webhooks.service, actor_of),
+        DomainEndpoints(services.areas.domains.service, actor_of),
+        TrackingEndpoints(services.areas.tracking.service, actor_of),
+    )
+
+
+def _of_campaigns(services: Services, actor_of: ActorOf) -> Sequence[RouteGroup]:
+    """Campaigns, what they say and to whom."""
+    campaigns, contacts = services.campaigns.service, services.contacts
+    templates = services.areas.templates
+    engagement = EngagementReader(services.foundation.store)
+    return (
+        AutomationEndpoints(services.automations.service, services.automations.events, actor_of),
+        CampaignEndpoints(campaigns, actor_of),
+        CampaignReportEndpoints(campaigns, services.areas.reports.figures, engagement, actor_of),
+        TemplateEndpoints(templates.service, actor_of),
+        MediaEndpoints(templates.media, actor_of, templates.public_url),
+        ContactEndpoints(contacts.contacts, actor_of),
+        ContactDetailEndpoints(contacts.contacts, contacts.optin, actor_of),
+        SegmentEndpoints(contacts.segments, actor_of),
+        ImportEndpoints(contacts.uploads, contacts.removal, actor_of),
     )
 
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from console.accounts.actor import Actor
+from console.accounts.actor import Actor, NotVisible
 from console.accounts.approvals.service import ApprovalService
 from console.accounts.approvals.values import Approval, ApprovalKind, KindRules
 from console.accounts.permissions import Permission
@@ -60,6 +60,14 @@ class CampaignService(CampaignLife):
     async def get(self, actor: Actor, campaign_id: int) -> Campaign:
         """One of them. Raises `NotVisible`."""
         return await self._seen(actor, campaign_id)
+
+    async def reported(self, actor: Actor, campaign_id: int) -> Campaign:
+        """One of them, for who may see reports. Raises `NotVisible`."""
+        campaign = await self._book.find(campaign_id)
+        if campaign is None:
+            raise NotVisible(f"there is no campaign {campaign_id}")
+        actor.require(Permission.REPORT_VIEW, campaign.account)
+        return campaign
 
     async def list(
         self,

@@ -121,30 +121,16 @@ class CampaignReportPages:
         if not flow:
             return None
         zone, actor = self._renderer.zone_of(request), session_of(request).actor
-        links: list[LinkFigures] = []
-        for message in campaign.frozen.messages:
-            links += await self._engagement.links(message, automatic=is_automatic)
+        messages = campaign.frozen.messages
         return Report(
             await self._figures.of_flow(actor, flow),
             await self._engagement.of_flow(flow, automatic=is_automatic),
             await self._engagement.hours(flow, zone, automatic=is_automatic),
-            _joined(links),
+            await self._engagement.links_of(messages, automatic=is_automatic),
             await self._causes.top(actor, flow),
             await self._average.beside(actor, campaign, is_automatic=is_automatic),
             await self._clients.of_flow(actor, flow, automatic=is_automatic),
         )
-
-
-def _joined(links: Sequence[LinkFigures]) -> Sequence[LinkFigures]:
-    """The canary's links and the rest's are the same ones."""
-    by_url: dict[str, LinkFigures] = {}
-    for one in links:
-        known = by_url.get(one.url)
-        by_url[one.url] = one if known is None else known._replace(
-            unique=known.unique + one.unique, total=known.total + one.total,
-            first_ms=min(filter(None, (known.first_ms, one.first_ms)), default=0),
-        )  # fmt: skip
-    return sorted(by_url.values(), key=lambda one: -one.unique)
 
 
 def _charts(texts: Texts, campaign: Campaign, report: Report) -> dict[str, Chart]:

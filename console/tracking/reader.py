@@ -154,6 +154,20 @@ class EngagementReader:
             found.append(LinkFigures(number, url, unique, total, first.get(number, 0)))
         return found
 
+    async def links_of(
+        self, messages: Sequence[int], *, automatic: bool = False
+    ) -> list[LinkFigures]:
+        """Of messages with the same links, a canary's and the rest's; the most followed first."""
+        by_url: dict[str, LinkFigures] = {}
+        for message in messages:
+            for one in await self.links(message, automatic=automatic):
+                known = by_url.get(one.url)
+                by_url[one.url] = one if known is None else known._replace(
+                    unique=known.unique + one.unique, total=known.total + one.total,
+                    first_ms=min(filter(None, (known.first_ms, one.first_ms)), default=0),
+                )  # fmt: skip
+        return sorted(by_url.values(), key=lambda one: -one.unique)
+
     async def who(
         self,
         message: int,

@@ -5,7 +5,7 @@ import string
 from pathlib import Path
 
 from console.api.openapi import STATUS_OF, codes_of
-from console.api.reference_page import all_routes, reference_page
+from console.api.reference_page import all_groups, all_routes, reference_page
 from console.api.wording import texts
 
 ROOT = Path(__file__).parents[2]
@@ -52,3 +52,8 @@ def test_every_code_of_a_route_is_known():
     for route in all_routes():
         assert set(codes_of(route)) <= STATUS_OF.keys()
         assert set(codes_of(route)) <= texts("en")["problems"].keys()
+
+
+def test_every_group_of_routes_is_in_the_reference():
+    declared = set(re.findall(r"^class (\w+Endpoints)\b", sources(), re.MULTILINE))
+    assert {type(group).__name__ for group in all_groups()} == declared

@@ -98,6 +98,7 @@ ROWS = (
     Row("CampaignService.get", Permission.CAMPAIGN_VIEW, _on("get"), make=_kept),
     Row("CampaignService.history", Permission.CAMPAIGN_VIEW, _on("history"), make=_kept),
     Row("CampaignService.progress", Permission.CAMPAIGN_VIEW, _on("progress"), make=_kept),
+    Row("CampaignService.reported", Permission.REPORT_VIEW, _on("reported"), make=_kept),
     Row("CampaignService.recipients", Permission.CAMPAIGN_VIEW, _on("recipients"), make=_kept),
     Row("CampaignService.preflight", Permission.CAMPAIGN_VIEW, _on("preflight"), make=_kept),
     Row("CampaignService.seen_as", Permission.CAMPAIGN_TEST, _on("seen_as", 0), make=_kept),

@@ -157,6 +157,7 @@ ROWS = (
     _campaign("POST", "preflight", _CV, is_view=True),
     _campaign("POST", "test", Scope.CAMPAIGN_TEST, {"to": ["a@example.com"]}),
     _campaign("GET", "progress", _CV, is_view=True),
+    _campaign("GET", "report", Scope.REPORT_VIEW),
     _campaign("GET", "recipients", _CV, is_view=True),
     RouteRow("GET", f"{_V1}/webhooks", Scope.WEBHOOK_VIEW, also=Scope.WEBHOOK_MANAGE),
     RouteRow(
