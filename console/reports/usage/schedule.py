@@ -20,7 +20,7 @@ from console.accounts.audit import AuditTrail
 from console.accounts.permissions import Permission
 from console.accounts.quota.service import QuotaService
 from console.accounts.quota.values import Contract
-from console.accounts.values import Account
+from console.accounts.values import Account, State
 from console.reports.usage.book import Order, ReportBook, check_addressees
 from console.reports.usage.gather import span_ms
 from mta.model.clock import Clock
@@ -151,7 +151,7 @@ class Scheduler:
         count = 0
         for contract in list(self._quota.meter.contracts.values()):
             chosen = known.get(contract.account, Schedule(contract.account))
-            if chosen.is_on:
+            if chosen.is_on and accounts[contract.account].state is not State.CLOSED:
                 count += await self._ask(contract, chosen, accounts[contract.account])
         if count:
             self.on_asked()

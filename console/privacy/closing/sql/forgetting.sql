@@ -271,3 +271,27 @@ DELETE FROM user_profile WHERE "user" IN (SELECT value->>0 FROM json_each(:rows)
 UPDATE console_user
 SET email = 'erased-' || id || '@erased.invalid', password = '', state = 'disabled'
 WHERE id IN (SELECT value->>0 FROM json_each(:rows));
+
+-- name: closing_drop_usage_report_part
+-- order: 88
+DELETE FROM usage_report_part WHERE (report, format, number) IN (
+    SELECT report, format, number FROM usage_report_part WHERE report IN (
+        SELECT id FROM usage_report WHERE account IN (SELECT value->>0 FROM json_each(:rows)))
+    LIMIT 500);
+
+-- name: closing_drop_usage_report_file
+-- order: 88
+DELETE FROM usage_report_file WHERE (report, format) IN (
+    SELECT report, format FROM usage_report_file WHERE report IN (
+        SELECT id FROM usage_report WHERE account IN (SELECT value->>0 FROM json_each(:rows)))
+    LIMIT 500);
+
+-- name: closing_drop_usage_report
+-- order: 88
+DELETE FROM usage_report WHERE id IN (
+    SELECT id FROM usage_report WHERE account IN (SELECT value->>0 FROM json_each(:rows)) LIMIT 500);
+
+-- name: closing_drop_usage_schedule
+-- order: 88
+DELETE FROM usage_schedule WHERE account IN (
+    SELECT account FROM usage_schedule WHERE account IN (SELECT value->>0 FROM json_each(:rows)) LIMIT 500);

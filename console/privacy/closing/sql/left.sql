@@ -117,3 +117,17 @@ SELECT EXISTS (SELECT 1 FROM domain_status WHERE domain IN (
 
 -- name: closing_left_sending_domain
 SELECT EXISTS (SELECT 1 FROM sending_domain WHERE account IN (SELECT value FROM json_each(:accounts)));
+
+-- name: closing_left_usage_report_part
+SELECT EXISTS (SELECT 1 FROM usage_report_part WHERE report IN (
+    SELECT id FROM usage_report WHERE account IN (SELECT value FROM json_each(:accounts))));
+
+-- name: closing_left_usage_report_file
+SELECT EXISTS (SELECT 1 FROM usage_report_file WHERE report IN (
+    SELECT id FROM usage_report WHERE account IN (SELECT value FROM json_each(:accounts))));
+
+-- name: closing_left_usage_report
+SELECT EXISTS (SELECT 1 FROM usage_report WHERE account IN (SELECT value FROM json_each(:accounts)));
+
+-- name: closing_left_usage_schedule
+SELECT EXISTS (SELECT 1 FROM usage_schedule WHERE account IN (SELECT value FROM json_each(:accounts)));
