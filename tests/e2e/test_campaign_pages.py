@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from console.campaigns.states import CampaignStatus
+from console.pages import campaign_recipients
 from tests.accounts_world import OPERATOR
 from tests.e2e.browser import IS_INSTALLED
 from tests.e2e.person import EVERY, Clicks, open_person
@@ -141,3 +142,22 @@ async def test_T_b_numbers_of_the_account_and_of_a_provider_lead_to_their_recipi
         )
         assert has in text
         assert f"{40 - bounced}" in text
+
+
+async def test_T_b_a_long_table_becomes_ready_before_ones_eyes(
+    person: Clicks, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(campaign_recipients, "LONG", 5)
+    campaign = await person.finished("Bases", 40)
+    desk = person.whole.services.areas.reports.exports
+    await person.home()
+    await person.browser.open(f"{person.whole.url}campaigns/{campaign.id}/recipients?who=bounced")
+    async with desk._turn:  # somebody's longer table comes first
+        await person.click("form[action*='recipients.csv'] button")
+        await person.browser.wait_text("En preparación")
+        assert await person.look.page("/exports") == []
+    await person.browser.wait_text("Descargar")  # the page looks again by itself
+    assert await person.look.page("/exports") == []
+    link = await person.browser.attribute("a[href$='/file']", "href")
+    text = await person.browser.run("return fetch(arguments[0]).then((r) => r.text())", link)
+    assert len(text.strip().splitlines()) == 1 + 40 // EVERY
