@@ -166,9 +166,13 @@ class CredentialAuthenticator:
     def is_foreign(self, identity: Identity, domain: str) -> bool:
         """Whether a domain has been shown to belong to an account neither above nor below this one.
 
-        Unlike `sender_domains` it is asked for names that may well be nobody's here.
+        What lies below a registered domain is its owner's, unless registered itself. Unlike
+        `sender_domains` it is asked for names that may well be nobody's here.
         """
         owner = self._owners.get(domain)
+        while owner is None and "." in domain:
+            domain = domain.partition(".")[2]
+            owner = self._owners.get(domain)
         if owner is None or owner == identity.account_id or domain in identity.sender_domains:
             return False
         account, other = self._accounts.get(identity.account_id), self._accounts[owner]

@@ -225,9 +225,10 @@ async def test_replies_go_to_no_domain_of_another_account_that_it_has_shown_to_o
         await world.accounts.domains.add(OPERATOR, f"{name}.example", account.id, shared=False)
     await world.accounts.domains.add(owner, "gmail.example", other.id)  # claimed, never shown
     identity = _sign_in(world, new)
-    names = ("up", "own", "side", "other", "gmail", "nobody")
+    await world.accounts.domains.add(OPERATOR, "press.side.example", sub.id, shared=False)
+    names = ("up", "own", "a.own", "side", "a.b.side", "press.side", "other", "gmail", "nobody")
     foreign = [n for n in names if world.authenticator.is_foreign(identity, f"{n}.example")]
-    assert foreign == ["side", "other"]
+    assert foreign == ["side", "a.b.side", "other"]
     above = world.authenticator.trusted_identity(str(main.id))
     assert not world.authenticator.is_foreign(above, "own.example")
 
