@@ -1,7 +1,9 @@
 """`/suppressions`: who gets no mail from the account; adding, importing, exporting, removing, undo."""
 
 import asyncio
+import io
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import IO, Any
 
 from aiohttp import web
@@ -18,6 +20,7 @@ from mta.suppression.values import Entry, Reason, Scope
 
 IMPORT = "/suppressions/import"
 MAX_FILE = 4 * 1024 * 1024
+MAX_ROWS = 200_000  # 4 MB of single letters would be ten times as many
 PAGE_SIZE = 50
 SHOWN_ERRORS = 20
 MAX_SEARCH = 320
@@ -111,6 +114,10 @@ class SuppressionPages:
         if not isinstance(field, web.FileField) or not field.filename:
             raise web.HTTPSeeOther("/suppressions")
         rows = await asyncio.to_thread(_rows, field.file)
+        if len(rows) > MAX_ROWS:
+            texts = self._renderer.texts(request)
+            problem = texts("suppressions.too_many", n=texts.number(MAX_ROWS))
+            return await self._page(request, {"problem": problem}, status=422)
         try:
             done = await self._service.import_rows(
                 session.actor, _account(request), rows, name=field.filename
@@ -203,9 +210,10 @@ class SuppressionPages:
 
 
 def _rows(file: IO[bytes]) -> list[FileRow]:
-    """In a thread: a large file takes a second."""
+    """The rows, one more than there may be at most. In a thread: a large file takes a second."""
     with file:
-        return list(read_rows(decoded(file.read()).splitlines(keepends=True)))
+        lines = io.StringIO(decoded(file.read()), newline="")
+        return list(islice(read_rows(lines), MAX_ROWS + 1))
 
 
 def _account(request: web.Request) -> int:

@@ -112,6 +112,15 @@ async def test_a_file_may_be_larger_than_other_forms(web):
         assert (status, "Se agregaron 2000 direcciones." in page) == (200, True)
 
 
+async def test_a_file_of_too_many_lines_is_refused_whole(web):
+    async with web.signed_in() as browser:
+        data = aiohttp.FormData()
+        data.add_field("file", "a\n" * 200_001, filename="bajas.csv")
+        status, page = await post(browser, f"{PATH}/import", data)
+        assert (status, "divídalo" in page) == (422, True)
+    assert web.lists.reason_of(web.account, "a", 0) == ""
+
+
 async def test_what_a_storm_held_waits_for_a_decision(web):
     row = (web.account, web.lists.digest.of("u@x.org"), "u@x.org", 5, 1, 2, "550 no", 9)
     await web.accounts.store.submit([Rows("suppression_held_put", [row])])
