@@ -24,6 +24,7 @@ from console.pages.compliance_facts import TELLERS, Support, View
 from console.pages.menu import SECTIONS
 from console.pages.texts import load_texts
 from console.reports.compliance import CampaignFacts
+from console.reports.definitions import load_words
 from console.reports.exports.desk import ExportDesk, ExportState, Order
 from console.reports.lanes import Holder, LaneService
 from console.reports.people import Choice, Who
@@ -414,3 +415,17 @@ async def test_a_new_account_begins_with_its_first_steps(whole: Whole):
         said = words(await page(editor, "/"))
         assert "Envíe su primera campaña" in said
         assert "Verificar su dominio" not in said  # which somebody else has to do
+
+
+async def test_T_b_pages_say_what_their_numbers_mean_in_the_words_of_the_definitions(whole: Whole):
+    async with person(whole) as ana:
+        contract = await page(ana, "/reports/contract")
+        (report,) = set(re.findall(r'href="(/campaigns/\d+/report)"', contract))
+        said = load_words("es")
+        for html, key in (
+            (contract, "contract_figures"),
+            (await page(ana, report), "opened_again"),
+            (await page(ana, "/reports"), "period"),
+        ):
+            assert f"<dt>{said[key].name}</dt><dd>{said[key].meaning}</dd>" in html
+            assert f"<dd>{said['automatic'].meaning}</dd>" in html
