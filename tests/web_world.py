@@ -134,7 +134,13 @@ async def open_web(
         api = empty_api(world, simulated)
         outbox = Outbox()
         people = PeopleParts(
-            loaded.settings, world.store, world.clock, world.accounts, world.sign_in, world.bag
+            loaded.settings,
+            world.store,
+            world.clock,
+            world.accounts,
+            world.sign_in,
+            world.bag,
+            world.trail,
         )
         people.invitations.mailer = outbox
         console = ConsoleServer(

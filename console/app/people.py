@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from console.accounts.actor import Actor
+from console.accounts.audit import AuditTrail
 from console.accounts.mailer import SystemMailer
 from console.accounts.quota.service import QuotaService
 from console.accounts.service import AccountService
@@ -17,6 +18,7 @@ from console.pages.links import LinkPages
 from console.pages.manuals import ManualPages
 from console.pages.press import Press
 from console.pages.rendering import Renderer
+from console.training.guides import GuideBook
 from mta.intake.intake import Intake
 from mta.model.clock import Clock
 from mta.model.errors import PermanentError
@@ -49,6 +51,7 @@ class PeopleParts:
         accounts: AccountService,
         sign_in: SignIn,
         quota: QuotaService,
+        trail: AuditTrail | None = None,
     ) -> None:
         self._settings = settings
         self._quota = quota
@@ -56,11 +59,18 @@ class PeopleParts:
         self._accounts = accounts
         self._sign_in = sign_in
         self.invitations = Invitations(
-            store, accounts, sign_in, _about(settings), quota_of=self._quota_of
+            store,
+            accounts,
+            sign_in,
+            _about(settings),
+            book=GuideBook(store, clock),
+            trail=trail,
+            quota_of=self._quota_of,
         )
         self._links: LinkPages | None = None
         self.operations = {
             "user.invite": self._invite,
+            "user.guide": self._guide,
             "user.reset_link": self._reset_link,
             "user.drop_factor": self._drop_factor,
         }
@@ -122,6 +132,11 @@ class PeopleParts:
         """`email`."""
         email = str(arguments.get("email", ""))
         return {"email": email, "message": str(await self.invitations.reset(_OPERATOR, email))}
+
+    async def _guide(self, arguments: Mapping[str, Any]) -> object:
+        """`email`."""
+        email = str(arguments.get("email", ""))
+        return {"email": email, "message": str(await self.invitations.send_guide(_OPERATOR, email))}
 
     async def _drop_factor(self, arguments: Mapping[str, Any]) -> object:
         """`email`."""

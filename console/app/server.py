@@ -100,6 +100,7 @@ class Server:
                 lambda: self.services.areas.heads.run(),
                 lambda: self.services.close_accounts(),
                 lambda: self.services.contacts.optin.tidy(),
+                lambda: self.services.people.invitations.book.tidy(),
             ],
             usage=lambda: self.services.usage,
             renderer=self._renderer,

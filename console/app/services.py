@@ -80,6 +80,7 @@ PACKAGES = (
     "console.search",
     "console.templates",
     "console.tracking",
+    "console.training",
     "console.webhooks",
 )
 
@@ -133,7 +134,9 @@ class Services:
         self.sign_in = SignIn(
             store, clock, self._accounts.users, self.hasher, self.trail, sessions, key=key
         )
-        self.people = PeopleParts(settings, store, clock, self._accounts, self.sign_in, self.quota)
+        self.people = PeopleParts(
+            settings, store, clock, self._accounts, self.sign_in, self.quota, self.trail
+        )
         self.actors = Actors(store, self.authenticator)
         self.approvals = ApprovalService(store, foundation.ids, clock, self.trail)
         connect_refunds(self.quota, self.approvals)

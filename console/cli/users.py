@@ -136,6 +136,15 @@ def user_unlock(email: str, config: Path) -> None:
     click.echo(f"unlocked {email}")
 
 
+@user.command("guide")
+@click.argument("email")
+@json_option
+@config_option
+def user_guide(email: str, as_json: bool, config: Path) -> None:
+    """Mail a person the usage guide of the role once more; needs a running server."""
+    print_one(ask(config, "user.guide", {"email": email}), as_json, config)
+
+
 @user.command("reset")
 @click.argument("email")
 @_password_option

@@ -12,6 +12,7 @@ from typing import Protocol
 import jinja2
 
 from console.accounts.actor import Actor, NotPermitted
+from console.accounts.audit import AuditTrail
 from console.accounts.permissions import PERMISSIONS, Permission
 from console.accounts.ports import MailAttachment, Mailer, SystemMail
 from console.accounts.service import AccountService
@@ -23,6 +24,7 @@ from console.manuals.sources import guide_chapters, load_manuals, user_manual
 from console.pages.manual_document import guide_document
 from console.pages.pdf import make_pdf
 from console.pages.texts import Texts, load_texts
+from console.training.guides import GuideBook
 from mta.model.errors import PermanentError
 from mta.store.base import Store
 
@@ -82,6 +84,8 @@ class Invitations:
         sign_in: SignIn,
         installation: Installation,
         *,
+        book: GuideBook,
+        trail: AuditTrail | None = None,
         quota_of: Callable[[int], Awaitable[int | None]] | None = None,
     ) -> None:
         """`quota_of` tells how many mails an account can still send, for its guide; None: no limit."""
@@ -90,6 +94,8 @@ class Invitations:
         self._sign_in = sign_in
         self._about = installation
         self._quota_of = quota_of
+        self._trail = trail
+        self.book = book
         self._texts = load_texts()
         self._manuals = load_manuals()
         self._environment = jinja2.Environment(
@@ -132,6 +138,37 @@ class Invitations:
             mailer, user.id, user.email, member.role, member.account, profile
         )
         return Invited(user.id, user.email, message)
+
+    async def send_guide(self, actor: Actor, email: str) -> int:
+        """Mail the guide of a person's role once more; gives the mail. Noted in the audit trail.
+
+        Of several roles, the first that the actor manages. Raises `NotPermitted`, `PermanentError`.
+        """
+        mailer = self._required()
+        user = await self._accounts.users.get(actor, email)
+        member = next(
+            (m for m in user.memberships if actor.may(Permission.USER_MANAGE, m.account)), None
+        )
+        if member is None:
+            raise NotPermitted(f"{actor.name} manages no role of {email}")
+        texts = self._texts_of(await self._sign_in.profiles.get(user.id))
+        found = await self._accounts.get(_SYSTEM, str(member.account))
+        guide = await self.guide(user.email, member.role, found, texts)
+        values = {"account": found.name, "role": texts(f"role.{member.role}.name")}
+        values["link"] = f"{self._about.url}/manuals"
+        subject = texts("invitation.guide_subject", account=found.name)
+        html = self._html(texts, texts("invitation.guide_button"), "invitation.guide_text", values)
+        mail = SystemMail(
+            user.email, texts.language, subject, texts("invitation.guide_text", **values), html,
+            (guide,), "guide",
+        )  # fmt: skip
+        message = await mailer.send(mail)
+        await self.book.sent(message, user.id, member.account, member.role, texts.language)
+        if self._trail is not None:
+            await self._trail.note(
+                actor, "user.guide_sent", member.account, user.email, after={"role": member.role}
+            )
+        return message
 
     async def forgot(self, email: str) -> None:
         """Mail a link for a new password, if there is such a person; nobody is told whether."""
@@ -246,6 +283,7 @@ class Invitations:
             )
         )
         await self._sign_in.links.sent(token, message)
+        await self.book.sent(message, user, account, role, texts.language)
         return message
 
     async def _mail_reset(self, mailer: Mailer, user: User) -> int:

@@ -131,6 +131,8 @@ class UserPages:
                 problem = await refusal(self._invitations.resend(session.actor, user.email))
             case "reset":
                 problem = await refusal(self._invitations.reset(session.actor, user.email))
+            case "guide":
+                problem = await refusal(self._invitations.send_guide(session.actor, user.email))
             case "sessions":
                 problem = await refusal(self._sign_in.end_sessions(session.actor, user))
             case _:
@@ -192,6 +194,7 @@ class UserPages:
             "mail_state": await self._mail_state(invited[user.id].message)
             if user.id in invited
             else "",
+            "guide": await self._invitations.book.last(user.id),
             "has_factor": user.id in await self._sign_in.factors.active_users(),
             "open_sessions": len(await self._sign_in.sessions.of_user(user.id)),
             "roles": {m.account: self._grantable(session, m.account) for m in manages},

@@ -1,6 +1,7 @@
 """Invitations and resets: one-time links, the guide of the role, and nothing told to strangers."""
 
 import re
+import sqlite3
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
@@ -161,6 +162,57 @@ async def test_T_k_the_guide_is_that_of_the_role(web: WebWorld, role: Role, lang
     for title, permission in told.items():
         assert (f">{title}</h2>" in html) == (permission in PERMISSIONS[role]), title
     assert ("STARTTLS" in html) == bool({"mail.send", "credential.view"} & PERMISSIONS[role])
+
+
+async def test_T_k_what_became_of_a_guide_is_shown_and_it_is_sent_again(web: WebWorld):
+    await _invite(web)
+    user = await web.accounts.accounts.users.get(OPERATOR, NEW)
+    book = web.people.invitations.book
+    first = await book.last(user.id)
+    assert first is not None
+    assert (first.message, first.role, first.state) == (1, Role.SENDER, "none")
+    async with web.signed_in() as browser:
+        async with browser.get(f"/users/{user.id}") as page:
+            text = await page.text()
+            assert "Guía de uso:" in text
+            form = {"csrf": token_of(text), "action": "guide"}
+        async with browser.post(f"/users/{user.id}/state", data=form) as response:
+            assert response.status == 200
+    mail = web.outbox.mails[-1]
+    assert (mail.to, mail.attachments[0].name) == (NEW, "guia-de-uso.html")
+    again = await book.last(user.id)
+    assert again is not None
+    assert again.message == len(web.outbox.mails) > first.message
+    with sqlite3.connect(web.accounts.folder / "relevo.db") as other:
+        asked = "SELECT object FROM audit_entry WHERE action = 'user.guide_sent'"
+        assert other.execute(asked).fetchall() == [(NEW,)]
+
+
+@pytest.mark.parametrize(
+    ("state", "word"), [(1, "waiting"), (10, "delivered"), (11, "bounced"), (12, "bounced")]
+)
+async def test_T_k_the_end_of_a_guide_s_mail_outlives_the_log_of_mail(
+    web: WebWorld, state: int, word: str
+):
+    book = web.people.invitations.book
+    await book.sent(70, 7, 1, Role.SENDER, "es")
+    with sqlite3.connect(web.accounts.folder / "relevo.db") as other:
+        other.execute(
+            "INSERT INTO delivery (id, message, n, flow, class, kind, site, domain, address, state,"
+            " due_ms, changed_ms, last_reply) VALUES (71, 70, 0, 1, 1, 1, 1, 'x', 'a@x', ?, 0, 5, ?)",
+            (state, "550 5.1.1 no such user"),
+        )
+    seen = await book.last(7)
+    assert seen is not None
+    assert seen.state == word
+    await book.tidy()
+    with sqlite3.connect(web.accounts.folder / "relevo.db") as other:
+        other.execute("DELETE FROM delivery WHERE id = 71")
+    kept = await book.last(7)
+    assert kept is not None
+    assert kept.state == ("none" if word == "waiting" else word)
+    if word != "waiting":
+        assert (kept.changed_ms, kept.reply) == (5, "550 5.1.1 no such user")
 
 
 @pytest.mark.pdf

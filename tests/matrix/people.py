@@ -128,6 +128,12 @@ ROWS = (
         make=_invited,
     ),
     Row(
+        "Invitations.send_guide",
+        Permission.USER_MANAGE,
+        lambda s, a, _n, email: s.services.people.invitations.send_guide(a, email),
+        make=_invited,
+    ),
+    Row(
         "Invitations.guide_of",
         Permission.ACCOUNT_VIEW,
         lambda s, a, n, _: s.services.people.invitations.guide_of(

@@ -60,6 +60,8 @@ DROPPED = (
     "usage_schedule",
     "suppression_held",
     "training_recipient",
+    "training_certificate",
+    "guide_sent",
     "membership",
     "domain_status",
     "sending_domain",

@@ -186,6 +186,16 @@ DELETE FROM suppression_held WHERE id IN (
 DELETE FROM training_recipient WHERE (account, address) IN (
     SELECT account, address FROM training_recipient WHERE account IN (SELECT value->>0 FROM json_each(:rows)) LIMIT 500);
 
+-- name: closing_drop_training_certificate
+-- order: 88
+DELETE FROM training_certificate WHERE number IN (
+    SELECT number FROM training_certificate WHERE account IN (SELECT value->>0 FROM json_each(:rows)) LIMIT 500);
+
+-- name: closing_drop_guide_sent
+-- order: 88
+DELETE FROM guide_sent WHERE message IN (
+    SELECT message FROM guide_sent WHERE account IN (SELECT value->>0 FROM json_each(:rows)) LIMIT 500);
+
 -- name: closing_drop_membership
 -- order: 88
 DELETE FROM membership WHERE rowid IN (

@@ -108,6 +108,12 @@ SELECT EXISTS (SELECT 1 FROM suppression_held WHERE account IN (SELECT value FRO
 -- name: closing_left_training_recipient
 SELECT EXISTS (SELECT 1 FROM training_recipient WHERE account IN (SELECT value FROM json_each(:accounts)));
 
+-- name: closing_left_training_certificate
+SELECT EXISTS (SELECT 1 FROM training_certificate WHERE account IN (SELECT value FROM json_each(:accounts)));
+
+-- name: closing_left_guide_sent
+SELECT EXISTS (SELECT 1 FROM guide_sent WHERE account IN (SELECT value FROM json_each(:accounts)));
+
 -- name: closing_left_membership
 SELECT EXISTS (SELECT 1 FROM membership WHERE account IN (SELECT value FROM json_each(:accounts)));
 
