@@ -36,6 +36,7 @@ from console.app.people import PeopleParts
 from console.app.quota import bag_operations, connect_refunds, make_quota, make_quota_sealer
 from console.app.usage_reports import UsageReportParts
 from console.campaigns.operations import CampaignOperations
+from console.privacy.closing.operations import ErasureOperations
 from console.reports.compliance import ComplianceService
 from console.reports.lanes import LaneService
 from console.tracking.reader import EngagementReader
@@ -157,6 +158,9 @@ class Services:
         self.closing = ClosingParts(
             foundation, self.trail, self.approvals, self.areas.privacy.persons
         )
+        self._erasure_operations = ErasureOperations(
+            self.closing.erasures, self.approvals, self._find_named
+        ).operations()
         self.contacts = ContactParts(foundation, self.trail, key)
         self.campaigns = CampaignParts(
             foundation, port, self.trail, self.approvals, self._accounts, self.authenticator,
@@ -231,6 +235,8 @@ class Services:
             return await self.reports.operations[name](arguments)
         if name in self.areas.operations:
             return await self.areas.operations[name](arguments)
+        if name in self._erasure_operations:
+            return await self._erasure_operations[name](arguments)
         queue = self.queue.operations.get(name)
         if queue is None:
             raise PermanentError(f"unknown operation {name!r}")
@@ -252,9 +258,14 @@ class Services:
             *self.people.operations,
             *self._campaign_operations,
             *self.areas.operations,
+            *self._erasure_operations,
             *self.reports.operations,
             *self.queue.operations,
         ]
+
+    async def _find_named(self, name: str) -> tuple[int, str]:
+        found = await self.accounts.get(OPERATOR, name)
+        return found.id, found.name
 
     async def _find_account(self, name: str | None) -> int:
         """By name or id; None: the only main account."""

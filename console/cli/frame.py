@@ -18,6 +18,7 @@ from console.cli.audit import audit
 from console.cli.campaigns import campaign
 from console.cli.dkim import dkim
 from console.cli.domains import domain
+from console.cli.erasures import erasure
 from console.cli.incidents import incident
 from console.cli.keeping import backup, restore, verify
 from console.cli.mailqueue import queue, trace
@@ -107,6 +108,7 @@ for _command in (
     version,
 ):
     relevo.add_command(_command)
+account.add_command(erasure)
 report.add_command(evidence)
 report.add_command(handover)
 report.add_command(usage_report)

@@ -65,11 +65,14 @@ class Ground:
 
 
 @asynccontextmanager
-async def ground(folder: Path, settings=SETTINGS) -> AsyncIterator[Ground]:
+async def ground(folder: Path, settings=SETTINGS, *, empty=False) -> AsyncIterator[Ground]:
     async with open_whole(folder, settings=settings) as whole:
         services = whole.services
         sub = (await services.accounts.add(OPERATOR, "Prensa secreta", parent=whole.account)).id
         await services.accounts.users.add(OPERATOR, SECOND, Role.OWNER, sub, "correcto caballo")
+        if empty:
+            yield Ground(whole, sub, folder)
+            return
         for number, (name, make) in enumerate(MAKERS.items()):
             if "erasure" not in name and name != "account_export":
                 await make(services, sub, number)
@@ -151,7 +154,7 @@ async def test_T_t_an_erased_account_is_nowhere_on_the_disk_and_verify_finds_it_
 
 
 async def test_T_t_an_account_is_erased_by_two_persons_only(tmp_path):
-    async with ground(tmp_path / "s") as g:
+    async with ground(tmp_path / "s", empty=True) as g:
         await g.closing.erasures.ask(g.owner(7), g.sub, "Prensa secreta", "porque sí")
         (waiting,) = await g.whole.services.approvals.list(OPERATOR, pending_only=True)
         with pytest.raises(NotPermitted):
@@ -169,7 +172,7 @@ async def test_T_t_an_account_is_erased_by_two_persons_only(tmp_path):
 
 
 async def test_T_t_an_erasure_can_be_taken_back_until_its_time_comes(tmp_path):
-    async with ground(tmp_path / "s", {"RELEVO_RETENTION__ERASURE_WAIT": "7d"}) as g:
+    async with ground(tmp_path / "s", {"RELEVO_RETENTION__ERASURE_WAIT": "7d"}, empty=True) as g:
         number = await g.confirmed(g.owner(7))
         waiting = await g.closing.erasures.get(OPERATOR, number)
         assert waiting.due_ms - waiting.confirmed_ms == 7 * 24 * 3_600_000
@@ -179,4 +182,20 @@ async def test_T_t_an_erasure_can_be_taken_back_until_its_time_comes(tmp_path):
         assert (undone.state, undone.ended_by) == (ErasureState.UNDONE, "p8@example.org")
         with pytest.raises(PermanentError):
             await g.closing.erasures.undo(g.owner(8), number)
-        assert (await g.closing.erasures.look(OPERATOR, g.sub))["contacts"] == 2
+
+
+async def test_T_t_the_operator_is_one_of_the_two_persons_by_command(tmp_path):
+    async with ground(tmp_path / "s", {"RELEVO_RETENTION__ERASURE_WAIT": "7d"}, empty=True) as g:
+        run = g.whole.services.run
+        made = await run("account.erasure.ask", {"account": str(g.sub), "why": "fin"})
+        assert made["state"] == "asked"
+        with pytest.raises(NotPermitted):  # who asked does not confirm
+            await run("account.erasure.confirm", {"number": made["number"]})
+        (waiting,) = await g.whole.services.approvals.list(OPERATOR, pending_only=True)
+        await g.whole.services.approvals.reject(g.owner(8), waiting.id, "no")
+        await g.closing.erasures.ask(g.owner(7), g.sub, "Prensa secreta", "fin")
+        confirmed = await run("account.erasure.confirm", {"number": 2})
+        assert (confirmed["state"], confirmed["confirmed_by"]) == ("waiting", "command line")
+        assert (await run("account.erasure.undo", {"number": 2}))["state"] == "undone"
+        assert [one["number"] for one in await run("account.erasure.list", {})] == [2, 1]
+        assert (await run("account.erasure.show", {"number": 2}))["name"] == "Prensa secreta"
