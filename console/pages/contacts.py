@@ -203,6 +203,9 @@ class ContactPages:
                 session.actor, found.account, text_of(form, "email"), {}
             )
             await self._contacts.enlist(session.actor, number, [contact.id])
+            if (await self._optin.settings(session.actor, number)).optin == "double":
+                asked = await self._optin.ask(session.actor, number, [contact.id])
+                session.tell(self._renderer.texts(request).count("optin.asked", asked))
 
         if problem := await refusal(work()):
             typed = {"email": text_of(form, "email")}

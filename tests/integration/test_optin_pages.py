@@ -103,3 +103,19 @@ async def test_what_a_list_cannot_ask_stays_typed_and_changes_nothing(person):
         assert (answer.status, 'value="nadie@"' in await answer.text()) == (422, True)
     asking = await services.contacts.optin.settings(OPERATOR, made.id)
     assert (asking.optin, asking.text) == ("single", "")
+
+
+async def test_who_is_put_on_a_list_that_asks_is_asked(person):
+    server = person.whole.server
+    account = (await server.services.accounts.only(OPERATOR)).id
+    made = await server.services.contacts.contacts.add_list(OPERATOR, account, "Noticias")
+    await person.post(f"/lists/{made.id}/optin", optin="double")
+    assert (await person.post(f"/lists/{made.id}/members", email="ana@example.com"))[0] == 303
+    assert "Se envió 1 correo" in await person.get(f"/lists/{made.id}")
+    async with asyncio.timeout(WAIT_S):
+        while not server.simulator.inbox.list():
+            await asyncio.sleep(0.02)
+    (mail,) = server.simulator.inbox.list()
+    message = message_from_bytes(mail.raw, policy=policy.default)
+    assert message["Subject"].startswith("Confirme su suscripción a Noticias")
+    assert (await server.services.contacts.contacts.list(OPERATOR, made.id)).members == 0
