@@ -158,7 +158,7 @@ async def write_files(report: UsageReport, language: str) -> Mapping[str, bytes]
     """PDF and XLSX; neither keeps the event loop. Raises `NoPdf`."""
     texts = load_texts()[language]
     html = await asyncio.to_thread(document, report, texts)
-    pdf = await make_pdf(html, PDF_DEADLINE_S)
+    pdf = await make_pdf(html, PDF_DEADLINE_S, is_patient=True)
     if pdf is None:
         raise NoPdf("the PDF could not be made: is WeasyPrint with libpango installed?")
     return {"pdf": pdf, "xlsx": await asyncio.to_thread(workbook, report, texts)}

@@ -9,15 +9,22 @@ import os
 import sys
 
 DEADLINE_S = 30.0
+PATIENT = "--patient"
 MAX_BYTES = 20 * 1024 * 1024
 
 
-async def make_pdf(html: str, deadline_s: float = DEADLINE_S) -> bytes | None:
-    """The document as PDF; None when it cannot be made here or not in time."""
+async def make_pdf(
+    html: str, deadline_s: float = DEADLINE_S, *, is_patient: bool = False
+) -> bytes | None:
+    """The document as PDF; None when it cannot be made here or not in time.
+
+    `is_patient`: everything else goes first, for long documents that nobody waits for.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "console.pages.pdf",
+        *((PATIENT,) if is_patient else ()),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -36,8 +43,9 @@ async def make_pdf(html: str, deadline_s: float = DEADLINE_S) -> bytes | None:
 
 
 def main() -> None:
-    """The worker; mail goes first."""
-    os.nice(10)
+    """The worker."""
+    if PATIENT in sys.argv:
+        os.nice(10)
     from weasyprint import HTML
     from weasyprint.urls import URLFetcher
 
