@@ -40,7 +40,7 @@ WHERE: Mapping[str, Sequence[str]] = MappingProxyType(
         "m": ("campaigns", "campaign_calendar"),
         "n": ("templates", "campaigns"),
         "o": ("quota", "report_api"),
-        "p": ("subaccounts", "support"),
+        "p": ("subaccounts", "manuals"),
         "q": ("refunds", "approvals"),
         "r": ("usage_reports", "report_contract"),
         "s": ("quota",),

@@ -172,10 +172,11 @@ def _automatic(view: View) -> Sequence[Fact]:
 
 
 def _guides(view: View) -> Sequence[Fact]:
-    return (
-        *view.noted("guides", "/users", "guide."),
-        *view.noted("invited", "/users", "user.invited"),
-    )
+    papers = view.found.papers
+    return view.counted(
+        "guides", papers.guides, "/users", delivered=papers.guides_delivered,
+        at=view.moment(papers.guide_ms),
+    )  # fmt: skip
 
 
 def _fields(view: View) -> Sequence[Fact]:
@@ -208,12 +209,13 @@ def _same_bag(view: View) -> Sequence[Fact]:
 
 
 def _training(view: View) -> Sequence[Fact]:
-    counts = view.found.counts
+    counts, papers = view.found.counts, view.found.papers
     return (
         *view.counted(
             "training", counts.training_accounts, "/accounts", people=counts.training_recipients
         ),
-        view.fact("manuals", "/support"),
+        *view.counted("exercises", papers.exercises, "/accounts"),
+        view.fact("manuals", "/manuals"),
     )
 
 
@@ -227,7 +229,9 @@ def _refunds(view: View) -> Sequence[Fact]:
 
 
 def _bimonthly(view: View) -> Sequence[Fact]:
-    return view.noted("usage_reports", "/reports/usage", "report.made")
+    papers = view.found.papers
+    at = view.moment(papers.usage_report_ms)
+    return view.counted("usage_reports", papers.usage_reports, "/reports/usage", at=at)
 
 
 def _contracts(view: View) -> Sequence[Fact]:
@@ -274,9 +278,12 @@ def _support(view: View) -> Sequence[Fact]:
 
 
 def _handover(view: View) -> Sequence[Fact]:
+    papers = view.found.papers
     return (
-        *view.noted("handover", "/audit", "handover."),
-        *view.noted("evidence", "/audit", "evidence."),
+        *view.counted("trainings", papers.trainings, "/handover"),
+        *view.counted("certificates", papers.certificates, "/handover"),
+        *view.counted("delivered_manuals", papers.manuals, "/handover"),
+        *view.noted("evidence", "/reports/evidence", "evidence."),
     )
 
 

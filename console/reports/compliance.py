@@ -60,12 +60,27 @@ class Counts(NamedTuple):
     open_incidents: int
 
 
+class Papers(NamedTuple):
+    """The row of `compliance_papers`."""
+
+    guides: int
+    guides_delivered: int
+    guide_ms: int
+    usage_reports: int
+    usage_report_ms: int
+    trainings: int
+    certificates: int
+    manuals: int
+    exercises: int  # certificates of them
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that clauses are judged by."""
 
     accounts: Sequence[Account]  # the one asked for first
     counts: Counts
+    papers: Papers
     roles: Mapping[str, int]
     campaigns: Sequence[CampaignFacts]  # the newest first
     actions: Mapping[str, tuple[int, int]]  # how often, when last
@@ -125,6 +140,7 @@ class ComplianceService:
         return Evidence(
             accounts,
             Counts(*(await read("compliance_counts", accounts=ids))[0]),
+            Papers(*(await read("compliance_papers", accounts=ids))[0]),
             dict(await read("compliance_roles", accounts=ids)),
             campaigns,
             {row[0]: (row[1], row[2]) for row in await read("compliance_actions", accounts=ids)},

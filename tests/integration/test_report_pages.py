@@ -23,7 +23,7 @@ from console.pages.compliance import WHERE
 from console.pages.compliance_facts import TELLERS, Support, View
 from console.pages.menu import SECTIONS
 from console.pages.texts import load_texts
-from console.reports.compliance import CampaignFacts
+from console.reports.compliance import CampaignFacts, Papers
 from console.reports.definitions import load_words
 from console.reports.exports.desk import ExportDesk, ExportState, Order
 from console.reports.lanes import Holder, LaneService
@@ -429,3 +429,21 @@ async def test_T_b_pages_say_what_their_numbers_mean_in_the_words_of_the_definit
         ):
             assert f"<dt>{said[key].name}</dt><dd>{said[key].meaning}</dd>" in html
             assert f"<dd>{said['automatic'].meaning}</dd>" in html
+
+
+async def test_T_k_the_matrix_tells_guides_that_arrived_and_reports_that_were_made(whole: Whole):
+    found = await whole.services.compliance.gather(OPERATOR, whole.account)
+    view = View(load_texts()["es"], found, Support("", "", ""), str)
+    assert TELLERS["k"](view) == TELLERS["r"](view) == ()
+    told = View(
+        load_texts()["es"],
+        replace(found, papers=Papers(3, 2, 77, 1, 88, 1, 3, 2, 1)),
+        Support("s@example.org", "", "24 horas"),
+        str,
+    )
+    assert [f.text for f in TELLERS["k"](told)] == [
+        "Guías enviadas por correo: 3; entregadas: 2; la última, 77"
+    ]
+    assert [f.text for f in TELLERS["r"](told)] == ["Informes hechos: 1; el último, 88"]
+    assert "Certificados de capacitación: 3" in [f.text for f in TELLERS["v"](told)]
+    assert [f.text for f in TELLERS["u"](told)] == ["s@example.org. 24 horas"]

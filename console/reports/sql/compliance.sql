@@ -67,3 +67,20 @@ FROM quota_bag WHERE is_open = 1 AND account IN (SELECT value FROM json_each(:ac
 SELECT f.kind, sum(c.n) FROM flow AS f JOIN flow_count AS c ON c.flow = f.id
 WHERE f.account IN (SELECT value FROM json_each(:accounts)) AND c.state NOT IN (13, 14)
 GROUP BY f.kind;
+
+-- name: compliance_papers
+-- One row: guides mailed, of them delivered, when the last was mailed; reports of consumption made,
+-- when the last; trainings held, certificates, manuals handed over; certificates of exercises.
+WITH a(id) AS (SELECT value FROM json_each(:accounts))
+SELECT
+    (SELECT count(*) FROM guide_sent WHERE account IN (SELECT id FROM a)),
+    (SELECT count(*) FROM guide_sent AS g LEFT JOIN delivery AS d ON d.id = g.message + 1
+     WHERE g.account IN (SELECT id FROM a) AND (g.state = 10 OR (g.state = 0 AND d.state = 10))),
+    (SELECT coalesce(max(sent_ms), 0) FROM guide_sent WHERE account IN (SELECT id FROM a)),
+    (SELECT count(*) FROM usage_report WHERE account IN (SELECT id FROM a) AND state = 'done'),
+    (SELECT coalesce(max(done_ms), 0) FROM usage_report
+     WHERE account IN (SELECT id FROM a) AND state = 'done'),
+    (SELECT count(*) FROM handover_training WHERE account IN (SELECT id FROM a)),
+    (SELECT count(*) FROM handover_certificate WHERE account IN (SELECT id FROM a)),
+    (SELECT count(*) FROM handover_manual WHERE account IN (SELECT id FROM a)),
+    (SELECT count(*) FROM training_certificate WHERE account IN (SELECT id FROM a));
