@@ -15,6 +15,7 @@ from console.api.campaigns import CampaignEndpoints
 from console.api.contact_details import ContactDetailEndpoints
 from console.api.contacts import ContactEndpoints
 from console.api.credentials import CredentialEndpoints
+from console.api.documents import DocumentEndpoints
 from console.api.domains import DomainEndpoints
 from console.api.imports import ImportEndpoints
 from console.api.media import MediaEndpoints
@@ -126,6 +127,7 @@ def all_groups() -> Sequence[RouteGroup]:
         QuotaEndpoints(nothing, nothing),
         RefundEndpoints(nothing, nothing),
         ReportEndpoints(nothing, nothing, nothing, nothing),
+        DocumentEndpoints(nothing, nothing, nothing),
         QueueEndpoints(nothing, nothing, nothing),
         SandboxEndpoints(None, nothing),
     )

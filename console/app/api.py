@@ -15,6 +15,7 @@ from console.api.campaigns import CampaignEndpoints
 from console.api.contact_details import ContactDetailEndpoints
 from console.api.contacts import ContactEndpoints
 from console.api.credentials import CredentialEndpoints
+from console.api.documents import DocumentEndpoints
 from console.api.domains import DomainEndpoints
 from console.api.imports import ImportEndpoints
 from console.api.media import MediaEndpoints
@@ -117,7 +118,7 @@ def build_api(engine: Engine, services: Services, simulated: SimulatedMail | Non
 
 def _of_accounts(services: Services, actor_of: ActorOf) -> Sequence[RouteGroup]:
     """Accounts, their people and bags, and what is set up in them."""
-    reports = services.reports
+    reports, filed = services.reports, services.areas.filed
     return (
         CredentialEndpoints(services.accounts.credentials, actor_of),
         AccountEndpoints(services.accounts, actor_of),
@@ -125,6 +126,7 @@ def _of_accounts(services: Services, actor_of: ActorOf) -> Sequence[RouteGroup]:
         QuotaEndpoints(services.quota, actor_of),
         RefundEndpoints(services.quota, actor_of),
         ReportEndpoints(reports.book, reports, actor_of, reports.maker.wake),
+        DocumentEndpoints(filed.book, actor_of, filed.maker.wake),
         WebhookEndpoints(services.areas.webhooks.service, actor_of),
         DomainEndpoints(services.areas.domains.service, actor_of),
         TrackingEndpoints(services.areas.tracking.service, actor_of),

@@ -20,7 +20,7 @@ from tests.matrix.things import made_for
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 # Of what is asked for with GET, these are no pages: files, streams, and what a page has in a frame.
 NO_PAGES = re.compile(
-    r"\.(css|gif|csv|xlsx|pdf|zip|json|\{kind\})$|/export$|/healthz$|/readyz$|^/static/|^/[iof]/"
+    r"\.(css|gif|csv|xlsx|pdf|zip|json|\{kind\}|\{format\})$|/export$|/healthz$|/readyz$|^/static/|^/[iof]/"
     r"|/frame$|/html$|/source$|/parts/|/live/events$|^/sandbox/live$|^/campaigns/running$"
     r"|^/login/code$"  # only between password and code
     r"|/choose$"  # a part of the editors

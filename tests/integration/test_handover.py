@@ -10,7 +10,7 @@ import aiohttp
 import openpyxl
 import pytest
 
-from console.accounts.values import Role
+from console.accounts.values import Limits, Role, Scope
 from console.reports.filed.book import FiledKind, FiledState
 from mta.model.errors import PermanentError
 from tests.accounts_world import OPERATOR
@@ -158,11 +158,12 @@ async def test_T_v_evidence_is_made_in_the_background_with_its_hash_and_failures
         assert hashlib.sha256(data).hexdigest() in shown
     async with page.session.get(f"/reports/filed/{found.id + 1}.pdf") as response:
         assert response.status == 404
+    await _over_the_api(whole, page.session, found)
     await services.sealer.seal()
     rows = await services.foundation.store.read("audit_sealed", after=0, count=1000)
     actions = [row[9] for row in rows]
     assert [a for a in actions if a.startswith("report.")] == [
-        "report.asked", "report.made", "report.downloaded", "report.downloaded",
+        "report.asked", "report.made", *["report.downloaded"] * 3, "report.asked",
     ]  # fmt: skip
     await _one_fails(whole)
     shown = await page.post("/handover/trainings", 422, held_on="2026-11-20", place="Sala 1",
@@ -191,3 +192,26 @@ async def _one_fails(whole):
     await made(whole, fine.id)
     found = await parts.book.get(OPERATOR, bad.id)
     assert (found.state, found.error) == (FiledState.FAILED, "no paper")
+
+
+async def _over_the_api(whole, session, document):
+    """A key with the scope `export` has the evidence, and no key a hand-over."""
+    add = whole.services.accounts.credentials.add
+    key = await add(
+        OPERATOR, whole.account, "ERP", Limits(scopes=frozenset((Scope.SEND, Scope.EXPORT)))
+    )
+    headers = {"Authorization": f"Bearer {key.secret}"}
+    async with session.get("/api/v1/documents", headers=headers) as response:
+        (shown,) = (await response.json())["items"]
+    assert (shown["id"], shown["state"], shown["sha256"]) == (
+        str(document.id), "done", document.digest,
+    )  # fmt: skip
+    path = f"/api/v1/documents/{document.id}/file?format=xlsx"
+    async with session.get(path, headers=headers) as response:
+        digest = hashlib.sha256(await response.read()).hexdigest()
+    assert digest in {one["sha256"] for one in shown["files"]}
+    handover = await whole.services.areas.filed.book.ask(
+        OPERATOR, whole.account, FiledKind.HANDOVER, "", "", "es"
+    )
+    async with session.get(f"/api/v1/documents/{handover.id}", headers=headers) as response:
+        assert response.status == 404

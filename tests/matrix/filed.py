@@ -1,6 +1,7 @@
 """Hand-overs and evidence (T-v)."""
 
 from console.accounts.permissions import Permission
+from console.accounts.values import Scope
 from console.reports.filed.book import FiledKind, FiledState
 from console.reports.handover.service import NewManual, NewTraining
 from console.reports.handover.values import Attendee, Fact, ManualKind, Topic
@@ -113,4 +114,14 @@ PAGE_ROUTES = (
     RouteRow("POST", "/handover/certificates", EDIT),
     RouteRow("GET", "/handover/certificates/{number}.pdf", LOOK,
              url="/handover/certificates/1.pdf", untried=UNTRIED),
+)  # fmt: skip
+
+API_ROUTES = (
+    RouteRow("POST", "/api/v1/documents", Scope.EXPORT,
+             json={"from": "2026-11-02", "to": "2026-11-01"}),
+    RouteRow("GET", "/api/v1/documents", Scope.EXPORT),
+    RouteRow("GET", "/api/v1/documents/{id}", Scope.EXPORT, url="/api/v1/documents/1",
+             untried=UNTRIED),
+    RouteRow("GET", "/api/v1/documents/{id}/file", Scope.EXPORT,
+             url="/api/v1/documents/1/file", untried=UNTRIED),
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """The API and the dialects."""
 
 from console.accounts.values import Scope
-from tests.matrix import automations, routes_reports
+from tests.matrix import automations, filed, routes_reports
 from tests.matrix.routes import Asks, RouteRow
 
 _FILTER = {"field": "email", "op": "filled"}
@@ -47,6 +47,7 @@ _CV, _CE, _CS = Scope.CAMPAIGN_VIEW, Scope.CAMPAIGN_EDIT, Scope.CAMPAIGN_SEND
 ROWS = (
     *automations.API_ROUTES,
     *routes_reports.API,
+    *filed.API_ROUTES,
     RouteRow("GET", f"{_V1}/openapi.json", Asks.NOTHING),
     RouteRow("POST", f"{_V1}/messages", Scope.SEND, json=_MAIL),
     # What a key sent itself it sees anyway.

@@ -1,4 +1,7 @@
-"""Keeps documents with their numbers and hashes; who sees the audit trail may ask for them."""
+"""Keeps documents with their numbers and hashes; who sees the audit trail may ask for them.
+
+A key never sees that; one with the scope `export` has the evidence of its account.
+"""
 
 import asyncio
 import hashlib
@@ -11,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from console.accounts.actor import Actor, NotVisible
+from console.accounts.actor import Actor, ActorKind, NotVisible
 from console.accounts.audit import AuditTrail
 from console.accounts.permissions import Permission
 from mta.model.clock import Clock
@@ -110,7 +113,8 @@ class FiledBook:
         self, actor: Actor, account: int, kind: FiledKind, first: str, last: str, language: str
     ) -> Filed:
         """Ask for a document, with the next number. Raises `PermanentError`, `NotPermitted`."""
-        _require(actor, account)
+        _require(actor, account, kind)
+        actor.require(Permission.EXPORT, account)
         if kind is FiledKind.EVIDENCE:
             first, last = _period(first, last)
         else:
@@ -133,7 +137,7 @@ class FiledBook:
     async def get(self, actor: Actor, report: int) -> Filed:
         """One of them. Raises `NotVisible`."""
         rows = await self._store.read("filed_get", id=report)
-        if rows and actor.may(Permission.AUDIT_VIEW, rows[0][1]):
+        if rows and actor.may(_needed(actor, FiledKind(rows[0][2])), rows[0][1]):
             return Filed.of(rows[0])
         raise NotVisible(f"there is no document {report}")
 
@@ -147,7 +151,7 @@ class FiledBook:
         count: int = PAGE,
     ) -> Sequence[Filed]:
         """Those of an account, the newest first, before an id."""
-        actor.require(Permission.AUDIT_VIEW, account)
+        _require(actor, account, kind)
         rows = await self._store.read(
             "filed_page",
             account=account,
@@ -162,7 +166,7 @@ class FiledBook:
     ) -> Mapping[int, Sequence[FiledFile]]:
         """Files of documents, by document."""
         for report in reports:
-            actor.require(Permission.AUDIT_VIEW, report.account)
+            _require(actor, report.account, report.kind)
         named = orjson.dumps([report.id for report in reports]).decode()
         found: dict[int, list[FiledFile]] = {report.id: [] for report in reports}
         for row in await self._store.read("filed_files", reports=named):
@@ -222,9 +226,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _require(actor: Actor, account: int) -> None:
-    actor.require(Permission.AUDIT_VIEW, account)
-    actor.require(Permission.EXPORT, account)
+def _needed(actor: Actor, kind: FiledKind | None) -> Permission:
+    is_for_keys = actor.kind is ActorKind.CREDENTIAL and kind is FiledKind.EVIDENCE
+    return Permission.EXPORT if is_for_keys else Permission.AUDIT_VIEW
+
+
+def _require(actor: Actor, account: int, kind: FiledKind | None) -> None:
+    actor.require(_needed(actor, kind), account)
 
 
 def _period(first: str, last: str) -> tuple[str, str]:
