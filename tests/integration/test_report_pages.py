@@ -60,6 +60,7 @@ async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole
             result = Result.REJECTED if n == 0 else Result.ACCEPTED
             services.usage.note(identity, "api", result, recipients=3, seconds=0.003)
         services.usage.note(identity, "smtp", Result.ERROR, recipients=1, seconds=0.2)
+        await services.usage_recorder.flush()
         await _send_one(whole)
         for email, role in (
             (VIEWER, Role.VIEWER), (EDITOR, Role.EDITOR), (AUDITOR, Role.AUDITOR),
