@@ -17,7 +17,7 @@ from mta.model.clock import ManualClock
 from mta.model.envelope import Identity
 from mta.model.traffic import DeliveryState as S
 from mta.model.traffic import EventType as E
-from tests.period_world import BELOW, MAIN, PUPIL
+from tests.period_world import BELOW, MAIN, PUPIL, Mail
 from tests.tracking_world import FIREFOX
 from tests.usage_world import FILES, OPERATOR, START, UsageWorld, open_usage
 
@@ -62,6 +62,17 @@ async def test_T_r_the_data_are_the_raw_deliveries_counted_and_training_is_in_no
         flow = next(f for f, c in world.campaigns.items() if c == line.id)
         assert line.sums.attempted == sum(m.flow == flow for m in world.mails)
         assert sum(map(sum, line.heat)) == line.sums.opened == 1
+
+
+async def test_T_r_notices_to_senders_are_no_mail_of_theirs(world):
+    await _opened(world)
+    before = await world.reporter.gather(OPERATOR, Asked(MAIN, TODAY, TODAY))
+    flow = await world.stand.flow("notices of 7", account=MAIN, kind="notices")
+    (row,) = await world.stand.put(flow, 1, site=0)
+    await world.settle(Mail(row, flow.id, MAIN, ""), S.DELIVERED, E.DELIVERED)
+    await world.follower.catch_up()
+    after = await world.reporter.gather(OPERATOR, Asked(MAIN, TODAY, TODAY))
+    assert (after.totals, after.days) == (before.totals, before.days)
 
 
 async def test_T_r_c_providers_and_accounts_add_up_to_the_totals(world):
@@ -140,6 +151,7 @@ def test_T_r_a_run_that_lives_is_no_gap_and_one_that_died_is():
     assert measured([Run(0, 1000, 0)], 0, 0, 1000 + LATE_MS).gaps == ()
     late = 2000 + LATE_MS
     assert measured([Run(0, 1000, 0)], 0, 0, late).gaps == (Gap(1000, late, False),)
+    assert measured([Run(0, 1000, 1000)], 0, 0, 1500).gaps == (Gap(1000, 1500, True),)
     assert measured([], 0, 0, 1000).measured_ms == 0
 
 

@@ -44,7 +44,7 @@ SELECT flow, kind, class, provider, sum(n), sum(firsts), sum(firsts_any), sum(ag
 -- Outcomes by UTC day, of all flows together.
 SELECT d.day, d.type, d.is_late, sum(d.n)
 FROM flow AS f CROSS JOIN figure_flow_day AS d ON d.flow = f.id
-WHERE f.account IN (SELECT value FROM json_each(:accounts))
+WHERE f.account IN (SELECT value FROM json_each(:accounts)) AND f.kind <> 'notices'
   AND d.day BETWEEN :first_day AND :last_day
 GROUP BY d.day, d.type, d.is_late;
 
@@ -52,7 +52,7 @@ GROUP BY d.day, d.type, d.is_late;
 -- The same by hour, of some hours of each UTC day.
 SELECT h.hour, h.type, h.is_late, sum(h.n)
 FROM flow AS f CROSS JOIN figure_hour AS h ON h.flow = f.id
-WHERE f.account IN (SELECT value FROM json_each(:accounts))
+WHERE f.account IN (SELECT value FROM json_each(:accounts)) AND f.kind <> 'notices'
   AND h.hour BETWEEN :first_hour AND :last_hour
   AND h.hour % 24 >= :from_hour AND h.hour % 24 < :until_hour
 GROUP BY h.hour, h.type, h.is_late;
