@@ -13,7 +13,7 @@ from typing import Self
 
 from bench.hits import AGENTS, send_all
 
-CONNECTIONS = 256  # people do not wait for each other
+CONNECTIONS = 128  # people do not wait for each other; of one address no more than 200 are taken
 _LOOK_S = 0.2
 _LEAST = 64
 
