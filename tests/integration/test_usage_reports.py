@@ -1,15 +1,19 @@
 """Reports of consumption: gathered, numbered, kept, mailed, and every two months by themselves."""
 
 import itertools
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
+from console.accounts.exporting.archive import Source, _pages
 from console.accounts.incidents.values import Category
 from console.accounts.usage.counters import Result
+from console.app.services import PACKAGES
 from console.reports.availability.runs import LATE_MS, Run, measured
 from console.reports.usage.book import BadReport, Order, ReportState
 from console.reports.usage.data import Gap
+from console.reports.usage.exported import TABLES
 from console.reports.usage.gather import Asked
 from console.reports.usage.making import AGAIN_MS, ATTEMPTS, NoPdf
 from console.reports.usage.schedule import Schedule, periods
@@ -17,6 +21,7 @@ from mta.model.clock import ManualClock
 from mta.model.envelope import Identity
 from mta.model.traffic import DeliveryState as S
 from mta.model.traffic import EventType as E
+from mta.store.snapshot import StoreSnapshot
 from tests.period_world import BELOW, MAIN, PUPIL, Mail
 from tests.tracking_world import FIREFOX
 from tests.usage_world import FILES, OPERATOR, START, UsageWorld, open_usage
@@ -204,6 +209,22 @@ async def test_T_r_what_a_stop_cut_off_is_made_by_the_next_start(tmp_path):
         report = await world.book.next()
         assert report is not None
         assert (await world.maker.make(report)).state is ReportState.DONE
+
+
+async def test_T_t_every_part_of_every_file_of_a_report_is_exported(tmp_path, world):
+    reports = [await world.made() for _ in range(2)]
+    parts = {(str(r.id), kind, n) for r in reports for kind, n in (
+        ("json", 0), *(("pdf", n) for n in range(3)), *(("xlsx", n) for n in range(2))
+    )}  # fmt: skip
+    with StoreSnapshot.open(tmp_path, ("mta.engine", "mta.spool", *PACKAGES)) as store:
+        table = replace(TABLES[1], page=2)
+        source = Source(store, MAIN, [MAIN], [table])
+        rows = [table.told(row) for page in _pages(source, table) for row in page]
+    assert sorted((r["report"], r["format"], r["part"]) for r in rows) == sorted(parts)
+    first = "".join(r["base64"] for r in rows if (r["report"], r["format"]) == (
+        str(reports[0].id), "xlsx"
+    ))  # fmt: skip
+    assert first.startswith("UEs")
 
 
 # -- mail ----------------------------------------------------------------------------------------

@@ -16,8 +16,9 @@ TABLES = (
         "ON f.report = p.report AND f.format = p.format "
         "CROSS JOIN usage_report AS r ON r.id = p.report",
         "report:id format part=number size=f.size sha256=f.sha256 base64=data",
-        key=("report", "number"),
-        start=(0, -1),
+        key=("report", "place"),
+        start=(0, ""),
         page=20,
+        place="p.format || printf('%06d', p.number)",
     ),
 )
