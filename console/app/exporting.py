@@ -21,6 +21,7 @@ from console.reports.handover.exported import TABLES as HANDOVER
 from console.reports.usage.exported import TABLES as USAGE_REPORTS
 from console.templates.exported import TABLES as TEMPLATES
 from console.tracking.exported import TABLES as TRACKING
+from console.training.exported import TABLES as TRAINING
 from console.webhooks.exported import TABLES as WEBHOOKS
 from mta.model.clock import SystemClock
 from mta.settings.loading import Loaded
@@ -34,6 +35,7 @@ TABLES = (
     *CAMPAIGNS,
     *AUTOMATIONS,
     *TEMPLATES,
+    *TRAINING,
     *USAGE_REPORTS,
     *TRACKING,
     *WEBHOOKS,
