@@ -70,6 +70,7 @@ class Scope(StrEnum):
     TEMPLATE_EDIT = "template.edit"
     REPORT_VIEW = "report.view"
     EXPORT = "export"
+    PRIVACY_MANAGE = "privacy.manage"  # everything of the account as a file
     SEND_URGENT = "mail.urgent"  # class urgent: one-time codes
     NULL_SENDER = "mail.null_sender"  # MAIL FROM:<>, delivery notices of its own
     ANY_SENDER = "mail.any_sender"  # an operator's own: no sender check

@@ -17,6 +17,7 @@ from console.api.contacts import ContactEndpoints
 from console.api.credentials import CredentialEndpoints
 from console.api.documents import DocumentEndpoints
 from console.api.domains import DomainEndpoints
+from console.api.exports import ExportEndpoints
 from console.api.imports import ImportEndpoints
 from console.api.media import MediaEndpoints
 from console.api.messages.endpoint import MessageEndpoints
@@ -125,6 +126,7 @@ def _of_accounts(services: Services, actor_of: ActorOf) -> Sequence[RouteGroup]:
         UserEndpoints(services.accounts.users, services.people.invitations.invite, actor_of),
         QuotaEndpoints(services.quota, actor_of),
         RefundEndpoints(services.quota, actor_of),
+        ExportEndpoints(services.closing.exports, actor_of),
         ReportEndpoints(reports.book, reports, actor_of, reports.maker.wake),
         DocumentEndpoints(filed.book, actor_of, filed.maker.wake),
         WebhookEndpoints(services.areas.webhooks.service, actor_of),

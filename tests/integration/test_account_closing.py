@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 
 from console.accounts.actor import Actor, ActorKind, NotPermitted, NotVisible
 from console.accounts.incidents.values import Category
 from console.accounts.permissions import PERMISSIONS
-from console.accounts.values import Role
+from console.accounts.values import Limits, Role, Scope
 from console.app.keeping import verify_store
 from console.privacy.closing.values import ErasureState, ExportState
 from mta.model.errors import PermanentError
@@ -199,3 +200,32 @@ async def test_T_t_the_operator_is_one_of_the_two_persons_by_command(tmp_path):
         assert (await run("account.erasure.undo", {"number": 2}))["state"] == "undone"
         assert [one["number"] for one in await run("account.erasure.list", {})] == [2, 1]
         assert (await run("account.erasure.show", {"number": 2}))["name"] == "Prensa secreta"
+
+
+async def test_T_t_a_key_has_the_whole_account_exported_and_downloads_it(tmp_path):
+    async with ground(tmp_path / "s", empty=True) as g:
+        keys = g.whole.services.accounts.credentials
+        limits = Limits(frozenset((Scope.PRIVACY_MANAGE,)))
+        secret = (await keys.add(OPERATOR, g.sub, "Archivo", limits)).secret
+        other = (
+            await keys.add(OPERATOR, g.whole.account, "Otra", Limits(frozenset((Scope.EXPORT,))))
+        ).secret
+        path = f"{g.whole.url}api/v1/exports"
+        headers = {"Authorization": f"Bearer {secret}"}
+        async with ClientSession(headers=headers) as client:
+            async with client.post(path, json={}) as response:
+                made = await response.json()
+                assert response.status == 202, made
+            while made["state"] in ("waiting", "running"):
+                await asyncio.sleep(0.02)
+                async with client.get(f"{path}/{made['id']}") as response:
+                    made = await response.json()
+            assert (made["state"], made["account"]) == ("done", str(g.sub))
+            async with client.get(f"{path}/{made['id']}/file") as response:
+                content = await response.read()
+                assert response.content_type == "application/zip"
+        assert hashlib.sha256(content).hexdigest() == made["sha256"]
+        assert len(content) == made["size"]
+        async with ClientSession(headers={"Authorization": f"Bearer {other}"}) as client:
+            async with client.get(path) as response:
+                assert response.status == 403

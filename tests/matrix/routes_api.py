@@ -48,6 +48,15 @@ ROWS = (
     *automations.API_ROUTES,
     *routes_reports.API,
     *filed.API_ROUTES,
+    RouteRow("POST", "/api/v1/exports", Scope.PRIVACY_MANAGE, json={}),
+    RouteRow("GET", "/api/v1/exports", Scope.PRIVACY_MANAGE),
+    RouteRow(
+        "GET", "/api/v1/exports/{id}", Scope.PRIVACY_MANAGE, url="/api/v1/exports/{account_export}"
+    ),
+    RouteRow(
+        "GET", "/api/v1/exports/{id}/file", Scope.PRIVACY_MANAGE,
+        url="/api/v1/exports/{account_export}/file",
+    ),
     RouteRow("GET", f"{_V1}/openapi.json", Asks.NOTHING),
     RouteRow("POST", f"{_V1}/messages", Scope.SEND, json=_MAIL),
     # What a key sent itself it sees anyway.
