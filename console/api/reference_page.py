@@ -17,6 +17,7 @@ from console.api.contacts import ContactEndpoints
 from console.api.credentials import CredentialEndpoints
 from console.api.documents import DocumentEndpoints
 from console.api.domains import DomainEndpoints
+from console.api.exports import ExportEndpoints
 from console.api.imports import ImportEndpoints
 from console.api.media import MediaEndpoints
 from console.api.messages.endpoint import MessageEndpoints
@@ -126,6 +127,7 @@ def all_groups() -> Sequence[RouteGroup]:
         UserEndpoints(nothing, nothing, nothing),
         QuotaEndpoints(nothing, nothing),
         RefundEndpoints(nothing, nothing),
+        ExportEndpoints(nothing, nothing),
         ReportEndpoints(nothing, nothing, nothing, nothing),
         DocumentEndpoints(nothing, nothing, nothing),
         QueueEndpoints(nothing, nothing, nothing),
