@@ -35,6 +35,7 @@ from mta.store.snapshot import StoreSnapshot
 Progress = Callable[[int, int], None]  # rows so far, about so many in all
 Result = TypeVar("Result")
 _TELL_S = 0.5
+_PDF_S = 300.0  # for a year with 1,500 campaigns and days, on a busy machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def _whole(path: Path, write: Callable[[Path], Result]) -> Result:
 
 
 def _print(path: Path, html: str) -> None:
-    pdf = asyncio.run(make_pdf(html))
+    pdf = asyncio.run(make_pdf(html, _PDF_S))
     if pdf is None:
         raise PermanentError("a PDF cannot be made here: is libpango installed?")
     path.write_bytes(pdf)

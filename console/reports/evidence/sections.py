@@ -6,7 +6,7 @@ from console.reports.evidence.values import SAMPLES, Domain, Evidence, SentRow, 
 from console.reports.usage.layout import Cell, Column, Kind, Section, Table, Words
 
 METHOD = ("row", "late", "day", "free", "digest", "domain", "message_id", "kept")
-_MAX_SAMPLES = 500
+_MAX_SAMPLES = 250
 _NUMBERS = ("attempted", "delivered", "bounced", "expired", "charged")
 # Columns of the detail with their widths, as `SentRow` has them.
 ROW_COLUMNS = (
