@@ -18,6 +18,8 @@ from console.pages.links import LinkPages
 from console.pages.manuals import ManualPages
 from console.pages.press import Press
 from console.pages.rendering import Renderer
+from console.pages.training import TrainingPages
+from console.training.exercises import TrainingCourse
 from console.training.guides import GuideBook
 from mta.intake.intake import Intake
 from mta.model.clock import Clock
@@ -54,6 +56,9 @@ class PeopleParts:
         trail: AuditTrail | None = None,
     ) -> None:
         self._settings = settings
+        self._store = store
+        self._trail = trail
+        self.url = str(settings.server.public_url).rstrip("/")
         self._quota = quota
         self._clock = clock
         self._accounts = accounts
@@ -86,9 +91,11 @@ class PeopleParts:
         """The pages."""
         self._links = LinkPages(renderer, self._sign_in, self.invitations, self._clock)
         self._links.add_routes(app)
+        if self._trail is not None:
+            course = TrainingCourse(self._store, self._clock, self._trail)
+            TrainingPages(renderer, course, self.url).add_routes(app)
         folder = self._settings.server.data_dir / "manuals"
-        url = str(self._settings.server.public_url).rstrip("/")
-        ManualPages(renderer, Press(folder), self.invitations, url).add_routes(app)
+        ManualPages(renderer, Press(folder), self.invitations, self.url).add_routes(app)
 
     async def settle(self) -> None:
         """Return when what people asked for is mailed."""

@@ -141,6 +141,7 @@ SECTIONS = (
         "help",
         (
             MenuItem("manuals", "/manuals", "file-text"),
+            MenuItem("training", "/training", "circle-check"),
             MenuItem("support", "/support", "help"),
         ),
     ),

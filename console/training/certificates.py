@@ -26,7 +26,7 @@ class Certificate:
     person: str
     account: str  # the institution
     topics: Sequence[Topic]
-    minutes: int  # of the whole course
+    minutes: int  # of the whole course; 0: exercises, which take as long as they take
     finished_on: date
     code: str  # which the page at `verify_url` knows
     verify_url: str = ""  # whole, with the code; "": no QR code is printed

@@ -28,7 +28,16 @@ from console.web.forwarded import Handler
 
 API = "/api/"
 _OPEN = frozenset(
-    ("/login", "/login/code", "/forgot", "/link/{token}", "/healthz", "/readyz", DOCUMENT)
+    (
+        "/login",
+        "/login/code",
+        "/forgot",
+        "/link/{token}",
+        "/certificate/{code}",
+        "/healthz",
+        "/readyz",
+        DOCUMENT,
+    )
 )
 _STATIC = "/static/"
 _PUBLIC = (

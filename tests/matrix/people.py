@@ -8,6 +8,7 @@ from console.content.rendering import Renderer
 from console.maillog.search import Search
 from console.maillog.service import MailLogService
 from console.pages.texts import load_texts
+from console.training.exercises import TrainingCourse
 from tests.accounts_world import OPERATOR
 from tests.matrix.stand import Row, Stand
 
@@ -34,12 +35,14 @@ WITHOUT_ACTOR = {
             "revoke_others",
         )
     },
+    "TrainingCourse.verify": "anybody who knows the code of a certificate may ask whose it is",
     "PersonService.overwrite": "finishes on the disk what was erased, also after a crash",
     "Invitations.forgot": "anybody may ask for a link; it goes to the person, the answer is the same",
     "Invitations.guide": "the guide of a role, for a mail of a service that has asked",
 }
 
 INSIDE = {
+    "TrainingCourse.certificate": "asks progress, whose row is here: tests/integration/test_training.py",
     "SignIn.drop_factor": "operators alone, whatever the permission: asked first of all",
     **{
         f"MailLogService.{verb}": "asks where the mail is known: tests/unit/test_maillog.py"
@@ -72,6 +75,11 @@ async def _end_sessions(stand, actor, _account, email):
 def _rules(stand: Stand) -> FactorRules:
     base = stand.services.foundation
     return FactorRules(base.store, base.clock, stand.services.trail)
+
+
+def _course(stand: Stand) -> TrainingCourse:
+    base = stand.services.foundation
+    return TrainingCourse(base.store, base.clock, stand.services.trail)
 
 
 async def _nothing(*_: object) -> None:
@@ -132,6 +140,14 @@ ROWS = (
         Permission.USER_MANAGE,
         lambda s, a, _n, email: s.services.people.invitations.send_guide(a, email),
         make=_invited,
+    ),
+    *(
+        Row(
+            f"TrainingCourse.{verb}",
+            Permission.ACCOUNT_VIEW,
+            lambda s, a, n, _, verb=verb: getattr(_course(s), verb)(a, n),
+        )
+        for verb in ("progress", "certify")
     ),
     Row(
         "Invitations.guide_of",
