@@ -71,8 +71,9 @@ class TrainingPages:
         code = plain_code(request.match_info["code"])
         found = await self._course.verify(code)
         values = {"code": code, "found": found, "number": _number(found) if found else ""}
-        status = 200 if found else 404
-        return self._renderer.page(request, "certificate.html", values, status=status)
+        return self._renderer.page(
+            request, "certificate.html", values
+        )  # "none has it" is an answer
 
     async def _page(self, request: web.Request, problem: str = "") -> web.Response:
         session = session_of(request)
