@@ -25,6 +25,7 @@ NO_PAGES = re.compile(
     r"|^/login/code$"  # only between password and code
     r"|/choose$"  # a part of the editors
     r"|^/exports/.*/file$"
+    r"|^/manuals/|^/training/certificates/"
     r"|^/c/"  # leads elsewhere
 )
 OVER = ("", "/history", "/live", "/recipients", "/report")  # of a campaign that was sent
