@@ -8,7 +8,7 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3.11) python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test soak check format bench lock clean
+.PHONY: help run test soak pictures check format bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,10 @@ test: $(VENV)/.installed ## all tests, with the servers and clients they need
 soak: $(VENV)/.installed ## the long fault tests: hundreds of kills, disks that fail, storms
 	.ci/debian-packages
 	$(BIN)/python -m pytest -m soak -s $(PYTEST_ARGS) tests
+
+pictures: $(VENV)/.installed ## the pictures of the manuals, anew
+	.ci/debian-packages
+	$(BIN)/python -m tests.e2e.manual_pictures
 
 check: $(VENV)/.installed ## format, lint, types, import layers, docs
 	$(BIN)/ruff format --check .

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,10 +142,15 @@ class Clicks:
 
 
 @asynccontextmanager
-async def open_person(folder: Path) -> AsyncIterator[Clicks]:
+async def open_person(
+    folder: Path, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Clicks]:
     """A server, a browser, and a person who has signed in and has campaigns sent by the test."""
     source = axe_source()
-    async with open_whole(folder / "server") as whole, open_browser(folder / "p") as browser:
+    async with (
+        open_whole(folder / "server", settings) as whole,
+        open_browser(folder / "p") as browser,
+    ):
         person = Clicks(
             Look(browser, whole, source), Audiences(), whole.services.campaigns.audiences._stored
         )
