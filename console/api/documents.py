@@ -23,21 +23,21 @@ _PATH = "/api/v1/documents"
 _PIECE = 256 * 1024
 
 
-class Language(StrEnum):
+class DocumentLanguage(StrEnum):
     """Of the words in it."""
 
     SPANISH = "es"
     ENGLISH = "en"
 
 
-class Format(StrEnum):
+class DocumentFormat(StrEnum):
     """Of a file."""
 
     PDF = "pdf"
     XLSX = "xlsx"
 
 
-_TYPES = {Format.PDF: "application/pdf", Format.XLSX: XLSX}
+_TYPES = {DocumentFormat.PDF: "application/pdf", DocumentFormat.XLSX: XLSX}
 
 
 class EvidenceRequest(Schema):
@@ -45,13 +45,13 @@ class EvidenceRequest(Schema):
 
     first: Annotated[Day, Field(alias="from", description="The first day.")]
     last: Annotated[Day, Field(alias="to", description="The last day.")]
-    language: Language = Language.SPANISH
+    language: DocumentLanguage = DocumentLanguage.SPANISH
 
 
 class DocumentFile(BaseModel):
     """A file of a document."""
 
-    format: Format
+    format: DocumentFormat
     size: int = Field(description="Octets.")
     sha256: str
 
@@ -65,7 +65,7 @@ class DocumentAnswer(BaseModel):
     kind: FiledKind
     from_: str = Field(alias="from", examples=["2026-11-01"])
     to: str
-    language: Language
+    language: DocumentLanguage
     state: FiledState
     error: str | None = Field(description="Why it could not be made.")
     asked_by: str
@@ -86,7 +86,7 @@ class DocumentPage(BaseModel):
 class FileFilter(Query):
     """Which file."""
 
-    format: Format = Format.PDF
+    format: DocumentFormat = DocumentFormat.PDF
 
 
 class DocumentEndpoints:

@@ -42,14 +42,14 @@ class Calendar(Protocol):
         ...
 
 
-class Language(StrEnum):
+class ReportLanguage(StrEnum):
     """Of the files and the mail."""
 
     SPANISH = "es"
     ENGLISH = "en"
 
 
-class Format(StrEnum):
+class ReportFormat(StrEnum):
     """Of a file; `json` is the data that the hash of the report is of."""
 
     PDF = "pdf"
@@ -62,17 +62,17 @@ class ReportRequest(Schema):
 
     first: Annotated[Day, Field(alias="from", description="The first day.")]
     last: Annotated[Day, Field(alias="to", description="The last day; it has begun.")]
-    language: Language = Language.SPANISH
+    language: ReportLanguage = ReportLanguage.SPANISH
     mail_to: Annotated[
         list[Annotated[str, Field(max_length=320)]],
         Field(max_length=MAX_ADDRESSEES, description="Each gets PDF and XLSX, free of charge."),
     ] = Field(default_factory=list)
 
 
-class FileAnswer(BaseModel):
+class ReportFileAnswer(BaseModel):
     """A file of a report."""
 
-    format: Format
+    format: ReportFormat
     size: int = Field(description="Octets.")
     sha256: str
 
@@ -85,7 +85,7 @@ class ReportAnswer(BaseModel):
     account: Id
     from_: str = Field(alias="from", examples=["2026-09-01"])
     to: str
-    language: Language
+    language: ReportLanguage
     state: ReportState
     is_scheduled: bool
     error: str | None = Field(description="Why the last attempt did not make it.")
@@ -95,7 +95,7 @@ class ReportAnswer(BaseModel):
     sha256: str | None = Field(description="Of the report's data, as both files tell it.")
     mail_to: list[str]
     mailed: Time | None
-    files: list[FileAnswer]
+    files: list[ReportFileAnswer]
 
 
 class ReportPage(BaseModel):
@@ -108,7 +108,7 @@ class ReportPage(BaseModel):
 class FileFilter(Query):
     """Which file."""
 
-    format: Format = Format.PDF
+    format: ReportFormat = ReportFormat.PDF
 
 
 class ReportEndpoints:

@@ -1,7 +1,7 @@
 """The endpoints about suppression lists: who gets no mail from the key's account."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,6 +22,10 @@ MAX_ADDRESS = 320
 _Email = Annotated[str, Field(min_length=3, max_length=MAX_ADDRESS, examples=["ana@example.org"])]
 
 
+# Spelt out: keys have scopes, too, and a document has one schema of a name.
+MailScope = Literal["all", "commercial"]
+
+
 class Suppression(BaseModel):
     """One reason why an address gets no mail."""
 
@@ -29,7 +33,7 @@ class Suppression(BaseModel):
     account: Id | None = Field(description="null: from no account of this server.")
     address: str = Field(description="Empty once its person was erased.")
     reason: Reason
-    scope: Scope = Field(description="`commercial`: classes `automated` and `campaign` only.")
+    scope: MailScope = Field(description="`commercial`: classes `automated` and `campaign` only.")
     note: str
     message: Id | None = Field(description="What led to it.")
     delivery: Id | None
@@ -60,7 +64,7 @@ class NewSuppressions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     addresses: Annotated[list[_Email], Field(min_length=1, max_length=MAX_ADDED)]
-    scope: Scope = Scope.ALL
+    scope: MailScope = "all"
     note: Annotated[str, Field(max_length=500)] = ""
     expires: Moment | None = None
 
@@ -141,7 +145,7 @@ class SuppressionEndpoints:
                 self._actor_of(call),
                 call.identity.account_id,
                 wanted.addresses,
-                scope=wanted.scope,
+                scope=Scope(wanted.scope),
                 note=wanted.note,
                 expires_ms=round(wanted.expires.timestamp() * 1000) if wanted.expires else 0,
             )

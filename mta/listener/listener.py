@@ -143,7 +143,9 @@ class Listener:
             self._shared.wheel.check(self._clock.monotonic_s())
 
     def stop_accepting(self) -> None:
-        """Take no new connections; those that are open go on."""
+        """Take no new connections; those that are open hear 421 after the message they are at."""
+        if self._shared is not None:
+            self._shared.is_stopping = True
         for server in self._servers:
             server.close()
         for tls_server in self._tls_servers:

@@ -4,6 +4,8 @@ import re
 import string
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from console.api.openapi import STATUS_OF, codes_of
 from console.api.reference_page import all_groups, all_routes, reference_page
 from console.api.wording import texts
@@ -57,3 +59,14 @@ def test_every_code_of_a_route_is_known():
 def test_every_group_of_routes_is_in_the_reference():
     declared = set(re.findall(r"^class (\w+Endpoints)\b", sources(), re.MULTILINE))
     assert {type(group).__name__ for group in all_groups()} == declared
+
+
+def test_no_two_schemas_have_one_name():
+    known: dict[tuple[str, str], object] = {}
+    for route in all_routes():
+        for mode, kind in (("validation", route.takes), ("serialization", route.answers)):
+            if kind is None:
+                continue
+            schema = TypeAdapter(kind).json_schema(mode=mode)
+            for name, one in schema.get("$defs", {}).items():
+                assert known.setdefault((mode, name), one) == one, f"{name} of {route.path}"
