@@ -46,6 +46,7 @@ class Anything:
     """A renderer of one author, a dispatcher that is not there, counters that do not count."""
 
     author = parse_address("news@sender.test")
+    reply_to = ""
 
     def load(self, compiled: bytes) -> "Anything":
         assert compiled == COMPILED
@@ -80,14 +81,16 @@ async def main(directory: Path) -> None:
         ids=ids, listener=any_of_these, clock=clock, suppression=nothing, sites=any_of_these,
         renderer=any_of_these, metrics=any_of_these, page=PAGE,
     )  # fmt: skip
-    identity = Identity(7, 1, "app", any_sender=True)
-    receipt = await expansion.submit(
-        TemplateSubmission(
-            identity, any_of_these.author, COMPILED, "News", "news", idempotency_key="once"
+    try:  # its threads would keep a process that failed
+        identity = Identity(7, 1, "app", any_sender=True)
+        receipt = await expansion.submit(
+            TemplateSubmission(
+                identity, any_of_these.author, COMPILED, "News", "news", idempotency_key="once"
+            )
         )
-    )
-    await expansion.expand(receipt.message_id, Everybody())
-    await store.close()
+        await expansion.expand(receipt.message_id, Everybody())
+    finally:
+        await store.close()
     os.write(1, b"done\n")
 
 
