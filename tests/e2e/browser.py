@@ -18,7 +18,14 @@ COMMAND_TIMEOUT_S = 60.0
 WAIT_TIMEOUT_S = 15.0
 SCRIPT_TIMEOUT_S = 5.0
 START_ATTEMPTS = 3  # another process may take the port that it chose
-_LEFT = ("script timeout", "javascript error", "no such element", "unknown error")
+# what is said of a page that was left for the next one
+LEFT = (
+    "script timeout",
+    "javascript error",
+    "no such element",
+    "stale element reference",
+    "unknown error",
+)
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element, by the standard
 _STARTED = re.compile(rb"started successfully on port (\d+)")
 
@@ -111,7 +118,7 @@ class Browser:
                 try:
                     await self.command("POST", "/execute/async", body)
                 except Complaint as complaint:  # the page that watched was left for the next one
-                    if complaint.args[0] not in _LEFT:
+                    if complaint.args[0] not in LEFT:
                         raise
                 else:
                     return
