@@ -38,6 +38,7 @@ from console.tracking.reader import EngagementReader
 from console.tracking.tokens import Purpose, TrackingTokens
 from console.web.forwarded import forwarded_middleware
 from console.web.headers import add_headers
+from console.web.site import BACKLOG
 from mta.model.clock import SystemClock
 from mta.model.traffic import DeliveryState
 from mta.spool.jobs import JobBuilder
@@ -169,7 +170,7 @@ async def measure(options: argparse.Namespace) -> list[dict[str, float]]:
         )
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", 0, backlog=BACKLOG).start()
         port = runner.addresses[0][1]
         pipe, far = multiprocessing.get_context("spawn").Pipe()
         process = multiprocessing.get_context("spawn").Process(
