@@ -44,6 +44,7 @@ from mta.engine.foundation import Foundation, open_foundation
 from mta.engine.operations import QueueOperations
 from mta.engine.port import DispatcherPort
 from mta.engine.secret import installation_key
+from mta.engine.warming import WarmUpOperations
 from mta.events.log_config import configure_logging
 from mta.model.errors import PermanentError
 from mta.settings.loading import Loaded
@@ -91,6 +92,12 @@ QUEUE_CHANGES = {
     "queue.release": "queue.released",
     "queue.retry": "queue.retried",
     "queue.cancel": "queue.cancelled",
+}
+
+WARM_UP_CHANGES = {
+    "warmup.start": "warmup.started",
+    "warmup.stop": "warmup.stopped",
+    "warmup.step": "warmup.stepped",
 }
 
 
@@ -184,6 +191,7 @@ class Services:
             sites=foundation.sites,
             port=port,
         )
+        self.warm_ups = WarmUpOperations(foundation.warm_ups, foundation.loaded, clock)
 
     @property
     def accounts(self) -> AccountService:
@@ -237,6 +245,8 @@ class Services:
             return await self.areas.operations[name](arguments)
         if name in self._erasure_operations:
             return await self._erasure_operations[name](arguments)
+        if name in self.warm_ups.operations:
+            return await self._warm_up(name, arguments)
         queue = self.queue.operations.get(name)
         if queue is None:
             raise PermanentError(f"unknown operation {name!r}")
@@ -261,7 +271,15 @@ class Services:
             *self._erasure_operations,
             *self.reports.operations,
             *self.queue.operations,
+            *self.warm_ups.operations,
         ]
+
+    async def _warm_up(self, name: str, arguments: Mapping[str, Any]) -> object:
+        result = await self.warm_ups.operations[name](arguments)
+        if name in WARM_UP_CHANGES:
+            chosen = ", ".join(f"{key} {value}" for key, value in arguments.items() if value)
+            await self.trail.note(OPERATOR, WARM_UP_CHANGES[name], 0, chosen)
+        return result
 
     async def _find_named(self, name: str) -> tuple[int, str]:
         found = await self.accounts.get(OPERATOR, name)

@@ -152,4 +152,4 @@ def why_of(view: SiteView) -> str:
         return view.hold_reason
     if view.stage != "normal":
         return f"{view.stage}: {view.stage_reply}".removesuffix(": ")
-    return view.rest_reply or view.wait_reason
+    return view.rest_reply or view.warm_up or view.wait_reason

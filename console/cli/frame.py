@@ -36,6 +36,7 @@ from console.cli.tracking import tracking
 from console.cli.usage import usage
 from console.cli.usage_report import usage_report
 from console.cli.users import user
+from console.cli.warming import warmup
 from console.cli.webhooks import webhook
 from mta.model.errors import RelevoError
 
@@ -95,6 +96,7 @@ for _command in (
     dkim,
     queue,
     trace,
+    warmup,
     alert,
     incident,
     campaign,

@@ -40,6 +40,9 @@ TIMES = frozenset(
         "since",
         "until",
         "verified",
+        "day_ends",
+        "held_until",
+        "started",
     )
 )
 _FIRST_TIME = 100_000_000_000  # milliseconds: no mail of ours is older than 1973

@@ -176,7 +176,11 @@ def _lines(texts: Texts, health: Health) -> Sequence[Sequence[Cell]]:
     for lane in health.lanes:
         why = texts(f"arrival.holder.{lane.holder}")
         lines.append(
-            (texts("arrival.lanes"), f"{lane.site}: {why} {lane.detail}".strip(), lane.waiting)
+            (
+                texts("arrival.lanes"),
+                f"{lane.site}: {why} {texts.said(lane.detail)}".strip(),
+                lane.waiting,
+            )
         )
     for reason, n in (health.suppressed or {}).items():
         lines.append((texts("arrival.suppressed"), texts(f"suppressions.reasons.{reason}"), n))

@@ -28,6 +28,7 @@ class Holder(StrEnum):
     REST = "rest"  # the last connection failed
     LIMIT = "limit"  # one of the limits of the provider
     CONNECTIONS = "connections"  # all that are allowed are open
+    WARM_UP = "warm_up"  # its source or domain is new: bulk mail waits for its day
     RETRY = "retry"  # put off by the receiver
     LATER = "later"  # a later hour was asked for
     STOPPED = "stopped"  # no server runs
@@ -118,6 +119,8 @@ def held_by(view: SiteView) -> tuple[Holder, str, int] | None:
         return Holder.BACK_OFF, view.stage_reply, view.stage_until_ms
     if view.rest_until_ms:
         return Holder.REST, view.rest_reply, view.rest_until_ms
+    if view.warm_up:
+        return Holder.WARM_UP, view.warm_up, view.warm_up_until_ms
     if view.wait_reason:
         return Holder.LIMIT, view.wait_reason, view.wait_until_ms
     if view.limit and view.connections >= view.limit:

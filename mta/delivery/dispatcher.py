@@ -124,6 +124,7 @@ class Dispatcher:
     async def run(self, started: Callable[[], None]) -> None:
         """Recover, then deliver until cancelled; `started` is called when it is ready."""
         await self.lanes.memory.load()
+        await self.lanes.begin_warm_ups()
         await Recovery(self._store, self.settlement, self._clock, self.board.flows).run()
         async with asyncio.TaskGroup() as group:
             self._tasks.begin(group)

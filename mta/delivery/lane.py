@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from mta.delivery import warming
 from mta.delivery.attempt import Attempt
 from mta.delivery.board import Board, SiteBoard
 from mta.delivery.connection import MxConnection
@@ -107,7 +108,7 @@ class Lane:
         is_throttled = self._give(now_s, now_ms)
         while self.site.queue.paced:
             self._hooks.paced(self.site.queue.paced.pop())
-        if not is_throttled:
+        if not is_throttled and not warming.holds_all(self.limits, self.site, self.picker):
             self._open_more(now_s)
 
     def _give(self, now_s: float, now_ms: int) -> bool:
@@ -131,7 +132,8 @@ class Lane:
     def _start(self, link: Link, stream: Stream, delivery: QueuedDelivery, now_s: float) -> None:
         deliveries = [delivery]
         if stream.window and stream.window[0].message is delivery.message:
-            self.picker.add_companions(stream, deliveries, self._hooks.companions())
+            most = warming.companions(self.limits, self.site, self._hooks.companions())
+            self.picker.add_companions(stream, deliveries, most)
         if stream.wants_refill:
             self._hooks.read_ahead(stream)
         self._hooks.prepare(self, self._attempt(link, stream, deliveries, now_s))
@@ -143,6 +145,7 @@ class Lane:
         attempt.started_s = now_s
         attempt.connection = link.connection
         self.limits.take_message(now_s)
+        warming.count(self.limits, self.site, deliveries, self._clock)
         link.attempts += 1
         link.given += 1
         if stream.klass >= FIRST_BULK:
@@ -155,6 +158,8 @@ class Lane:
         if self._is_stopping or self.held_reason or self.picker.waiting:
             return None
         if self.limits.message_wait_s(now_s) > 0:
+            return None
+        if not warming.may_pass(self.site, delivery, self._clock):
             return None
         per_connection = self.limits.messages_per_connection
         best: Link | None = None
@@ -173,8 +178,8 @@ class Lane:
 
     def _may_take_bulk(self, link: Link) -> bool:
         """One connection is kept for urgent and transactional mail, where there are two."""
-        if link.bulk:
-            return True
+        if link.bulk or self.limits.is_bulk_held:
+            return not self.limits.is_bulk_held
         return sum(1 for one in self.links if one.bulk) < self.limits.bulk_connections
 
     # -- what comes back -----------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from mta.delivery.lane import Lane
+from mta.delivery.opening import Source
 from mta.model.clock import Clock
 from mta.store.base import Store
 from mta.store.work import Rows
@@ -80,5 +81,10 @@ def _state(lane: Lane, now_s: float, now_ms: int) -> dict[str, Any]:
     }
 
 
+def source_name(source: Source) -> str:
+    """What an egress address is called where it is stored."""
+    return source.address or "default"
+
+
 def _name(lane: Lane) -> str:
-    return lane.source.address or "default"
+    return source_name(lane.source)

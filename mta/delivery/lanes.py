@@ -7,7 +7,7 @@ import structlog
 
 from mta.delivery.board import Board, SiteBoard
 from mta.delivery.lane import Lane, LaneHooks
-from mta.delivery.lane_memory import LaneMemory
+from mta.delivery.lane_memory import LaneMemory, source_name
 from mta.delivery.limits import LaneLimits
 from mta.delivery.opening import Opener, Source
 from mta.delivery.parts import DispatcherParts
@@ -45,6 +45,8 @@ class Lanes:
             parts.max_connections, parts.clock, parts.metrics, lanes=self.all, kick=self.kick
         )
         self.is_stopping = False
+        self.warm_ups = parts.warm_ups
+        self.warm_ups.changed = self._follow_warm_ups
         self._totals: dict[int, TotalLimiter] = {}
         self._used_s: dict[int, float] = {}  # when a sweep last saw a site in use
         self._kicked: set[int] = set()
@@ -101,6 +103,7 @@ class Lanes:
             )
             lane.held_reason = self.held_sites.get(board.site.id, "")
             self.memory.restore(lane)
+            self._warm_up(lane)
             lanes.append(lane)
         if len(lanes) > 1:
             by_source = {lane.source.address: lane.picker for lane in lanes}
@@ -108,6 +111,21 @@ class Lanes:
                 lane.picker.by_source = by_source
                 lane.picker.woken = lane.pump_soon
         return lanes
+
+    async def begin_warm_ups(self) -> None:
+        """Read how far warm-ups are, before the first mail goes. Raises `StoreError`."""
+        await self.warm_ups.load(self._parts.shaping)
+
+    def _warm_up(self, lane: Lane) -> None:
+        """Hold the lane to what its source, and senders' domains, may send to the provider by now."""
+        provider = Shaping.warm_up_group(lane.limits.policy)
+        lane.limits.warm_up = self.warm_ups.of_source(source_name(lane.source), provider)
+        lane.site.queue.warming = self.warm_ups.of_senders(provider)
+
+    def _follow_warm_ups(self) -> None:
+        for lane in self.all():
+            self._warm_up(lane)
+            self.kick(lane.site.site.id)
 
     def _shaping_changed(self, board: SiteBoard, source: Source) -> Callable[[ShapingChange], None]:
         def changed(change: ShapingChange) -> None:
@@ -136,11 +154,13 @@ class Lanes:
     def change_shaping(self, shaping: Shaping) -> None:
         """Other rules from now on; what was used of the old limits counts on."""
         self._parts.shaping = shaping
+        self.warm_ups.follow(shaping)
         now_s = self._clock.monotonic_s()
         for site_id, lanes in self.by_site.items():
             for lane in lanes:
                 policy = shaping.policy(lane.site.site.name, lane.source.pool)
                 lane.limits.change(policy, now_s)
+                self._warm_up(lane)
             self._totals[site_id].change(lanes[0].limits.policy, now_s)
             self.kick(site_id)
 
@@ -167,6 +187,7 @@ class Lanes:
 
     async def sweep_now(self) -> None:
         """One look at every lane: also a safety net, should a wake-up have been missed."""
+        await self._judge_warm_ups()
         now_s = self._clock.monotonic_s()
         for number, site_id in enumerate(list(self._board.sites)):
             if number % SWEEP_STEP == SWEEP_STEP - 1:
@@ -176,12 +197,19 @@ class Lanes:
                 self._sweep_site(board, now_s)
         self._board.forget_idle()
 
+    async def _judge_warm_ups(self) -> None:
+        try:
+            await self.warm_ups.tick()
+        except StoreError as error:
+            self._log.warning("the day of a warm-up was not written", error=str(error))
+
     def _sweep_site(self, board: SiteBoard, now_s: float) -> None:
         lanes = self.by_site.get(board.site.id, [])
         for lane in lanes:
             lane.limits.tick(now_s)
             lane.sweep_idle(now_s)
         self.hooks.refill(board)
+        board.queue.wake_aside()
         if board.waiting or any(lane.picker.parked for lane in lanes):
             self.kick(board.site.id)
         self._forget_unused(board, lanes, now_s)
@@ -209,5 +237,6 @@ class Lanes:
         """Write it now."""
         try:
             await self.memory.save(self.all())
+            await self.warm_ups.save()
         except StoreError as error:
             self._log.warning("lane states were not written", error=str(error))

@@ -9,6 +9,7 @@ from mta.shaping.backoff import Backoff
 from mta.shaping.limiter import LaneLimiter, TotalLimiter
 from mta.shaping.policy import SitePolicy
 from mta.shaping.throttle import ShapingChange, Stage
+from mta.shaping.warm_up import WarmUp
 
 
 class LaneLimits:
@@ -29,6 +30,7 @@ class LaneLimits:
         self.cause = ""  # the reply that led to the present slow-down
         self.limiter = LaneLimiter(policy, total)
         self.backoff = Backoff(policy)
+        self.warm_up: WarmUp | None = None  # None: the source is warm
 
     @property
     def policy(self) -> SitePolicy:
@@ -55,6 +57,11 @@ class LaneLimits:
         """Connections that automated and campaign mail may use: one is kept, where there are two."""
         limit = self.limiter.connection_limit
         return limit - 1 if limit > 1 else 1
+
+    @property
+    def is_bulk_held(self) -> bool:
+        """Whether the source is being warmed up and may send no more bulk mail for now."""
+        return self.warm_up is not None and not self.warm_up.is_open(self._clock.now_ms())
 
     @property
     def rate_per_s(self) -> float:

@@ -15,6 +15,7 @@ from mta.delivery.signing import SignBatch
 from mta.delivery.sites import SiteDirectory
 from mta.delivery.target import Credentials, TlsMode
 from mta.delivery.transactions import TransactionBuilder
+from mta.delivery.warm_ups import WarmUps
 from mta.model.clock import Clock
 from mta.scheduler.retry import RetryPlan
 from mta.shaping.rules import Shaping
@@ -50,4 +51,5 @@ class DispatcherParts:
     smarthost_login: Credentials | None
     is_suppressed: Callable[[QueuedDelivery], str]
     metrics: DeliveryMetrics
+    warm_ups: WarmUps
     rng: Random

@@ -4,6 +4,7 @@ import asyncio
 
 import structlog
 
+from mta.delivery import warming
 from mta.delivery.attempt import Attempt
 from mta.delivery.board import Board
 from mta.delivery.lane import Lane
@@ -141,6 +142,7 @@ class Sending:
     def done(self, lane: Lane, attempt: Attempt, outcomes: list[Outcome]) -> None:
         """The connection has answered for every recipient."""
         lane.limits.observe(outcomes[0], self._clock.monotonic_s())
+        warming.learn(lane.limits, lane.site, attempt, outcomes, self._clock)
         self._settle_all(lane, attempt, outcomes)
 
     def _settle_all(self, lane: Lane, attempt: Attempt, outcomes: list[Outcome]) -> None:

@@ -26,6 +26,7 @@ from mta.dkim.signing import Signer
 from mta.dns.lookup import Absent, Failed, Found, Lookup, Records
 from mta.dns.reachable import AddressPolicy
 from mta.dns.resolver import Resolver
+from mta.engine.foundation import Foundation
 from mta.engine.observer import Observer
 from mta.events.mail_log import MailLog
 from mta.events.metrics import Metrics
@@ -46,7 +47,6 @@ from mta.model.reply import Reply
 from mta.scheduler.retry import RetryPlan
 from mta.settings.schema import Settings
 from mta.shaping.rules import Shaping
-from mta.spool.flows import FlowDirectory
 from mta.spool.rows import ExpiryKind, MessageFlag, QueuedDelivery
 from mta.store.base import Store
 from mta.suppression.lists import SuppressionLists
@@ -234,11 +234,8 @@ def timeouts(settings: Settings) -> Timeouts:
 
 def assemble_delivery(
     settings: Settings,
+    base: Foundation,
     *,
-    store: Store,
-    clock: Clock,
-    flows: FlowDirectory,
-    sites: SiteDirectory,
     shaping: Shaping,
     ring: KeyRing,
     metrics: Metrics,
@@ -249,10 +246,10 @@ def assemble_delivery(
     unsubscribe: UnsubscribeLinks | None,
     renderer: ContentRenderer | None,
     tracker: ContentTracker | None,
-    suppression: SuppressionLists,
     storms: BounceStorms,
 ) -> DeliveryAssembly:
     """Everything between a durable row and the wire."""
+    clock, sites = base.clock, base.sites
     resolver = make_resolver(settings, clock, metrics)
     router = Router(
         settings.delivery, settings.sandbox, resolver=resolver, shaping=shaping, clock=clock
@@ -266,9 +263,9 @@ def assemble_delivery(
     trace = TraceWriter(settings.server.hostname)
     rendering = Rendering(renderer, trace, ring.signers, signing.keys, unsubscribe, tracker)
     parts = DispatcherParts(
-        store=store,
+        store=base.store,
         clock=clock,
-        flows=flows,
+        flows=base.flows,
         sites=sites,
         router=router,
         shaping=shaping,
@@ -287,8 +284,9 @@ def assemble_delivery(
         sessions_per_attempt=settings.delivery.sessions_per_attempt,
         default_tls=TlsMode(settings.delivery.tls),
         smarthost_login=smarthost_login(settings),
-        is_suppressed=_LastLook(suppression),
+        is_suppressed=_LastLook(base.suppression),
         metrics=metrics,
+        warm_ups=base.warm_ups,
         rng=random.Random(),  # noqa: S311 - jitter
     )
     return DeliveryAssembly(Dispatcher(parts), router, resolver, sites, signing, executor, shaping)

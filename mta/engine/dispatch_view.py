@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from mta.delivery import warming
 from mta.delivery.board import SiteBoard
 from mta.delivery.dispatcher import Dispatcher
 from mta.delivery.lane import Lane
@@ -84,6 +85,7 @@ class DispatchView:
             return round(now_ms + (moment_s - now_s) * 1000) if moment_s > now_s else 0
 
         backoff = lane.limits.backoff
+        warm_up, warm_up_until_ms = self._warm_up(board, lanes, now_ms)
         return SiteView(
             site.id,
             site.name,
@@ -100,7 +102,17 @@ class DispatchView:
             stage=backoff.stage.value,
             stage_reply=lane.limits.cause,
             stage_until_ms=wall(backoff.until_s) if backoff.stage is Stage.RESTING else 0,
+            warm_up=warm_up,
+            warm_up_until_ms=warm_up_until_ms,
         )
+
+    @staticmethod
+    def _warm_up(board: SiteBoard, lanes: Sequence[Lane], now_ms: int) -> tuple[str, int]:
+        """What holds bulk mail: nothing does where one of the sources may send it."""
+        told = [warming.told(lane.limits, board, now_ms) for lane in lanes] if board.waiting else []
+        if not told or not all(reason for reason, _ in told):
+            return "", 0
+        return min(told, key=lambda one: one[1])
 
     @staticmethod
     def _trouble(lane: Lane) -> tuple[bool, bool, float]:

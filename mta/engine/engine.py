@@ -249,10 +249,7 @@ class Engine:
         )  # fmt: skip
         self.delivery = assemble_delivery(
             settings,
-            store=base.store,
-            clock=base.clock,
-            flows=base.flows,
-            sites=base.sites,
+            base,
             shaping=Shaping.load(_beside(config_dir, "shaping.toml")),
             ring=KeyRing.load(settings.server.dkim_dir),
             metrics=self.metrics,
@@ -263,7 +260,6 @@ class Engine:
             unsubscribe=self.unsubscribe,
             renderer=self._ports.renderer,
             tracker=self._ports.tracker,
-            suppression=base.suppression,
             storms=self.storms,
         )
         self._build_doors(trace, mail_log)

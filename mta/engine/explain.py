@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from mta.engine.port import SiteView
 from mta.events.record import rfc3339
-from mta.model.traffic import DeliveryState, Gate
+from mta.model.traffic import DeliveryState, Gate, TrafficClass
 from mta.spool.flows import Flow
 from mta.spool.holding import is_held
 from mta.spool.inspection import MAX_READY, QueueRow, Waiting
@@ -134,6 +134,18 @@ def explain_site(found: Explanation, view: SiteView) -> None:
         found.add("connections", detail, f"All connections to {view.name} are busy: {detail}.")
 
 
+def explain_warm_up(found: Explanation, view: SiteView) -> None:
+    """What a warm-up lets automated and campaign mail wait for."""
+    if view.warm_up:
+        until = rfc3339(view.warm_up_until_ms)
+        found.add(
+            "warm-up", view.warm_up,
+            f"Automated and campaign mail to {view.name} is held by a {view.warm_up}; "
+            f"the next goes at {until}.",
+            until=view.warm_up_until_ms,
+        )  # fmt: skip
+
+
 def explain_waiting(found: Explanation, site: str, waiting: Waiting) -> None:
     """What of a site's mail is scheduled for later."""
     if not waiting.deliveries:
@@ -184,6 +196,8 @@ def _ready(found: Explanation, facts: Facts) -> None:
         return
     if facts.site is not None:
         explain_site(found, facts.site)
+        if d.klass >= TrafficClass.AUTOMATED:
+            explain_warm_up(found, facts.site)
     if facts.before:
         many = "more than " if facts.before >= MAX_READY else ""
         detail = f"{many}{facts.before} older ready deliveries of the site"

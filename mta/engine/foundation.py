@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mta.delivery.sites import SiteDirectory
+from mta.delivery.warm_ups import WarmUps
 from mta.engine.restore import refuse_half_restored
 from mta.engine.secret import installation_key
 from mta.events.metrics import Metrics
@@ -32,6 +33,7 @@ class Foundation:
     flows: FlowDirectory
     sites: SiteDirectory
     suppression: SuppressionLists  # a server loads them
+    warm_ups: WarmUps  # likewise
 
 
 async def open_foundation(
@@ -71,7 +73,9 @@ async def open_foundation(
     except BaseException:
         await store.close()  # its threads would keep the process from ending
         raise
-    return Foundation(loaded, clock, store, ids, FlowDirectory(), sites, suppression)
+    return Foundation(
+        loaded, clock, store, ids, FlowDirectory(), sites, suppression, WarmUps(store, clock)
+    )
 
 
 def suppression_follower(base: Foundation, storms: BounceStorms, metrics: Metrics) -> EventFollower:

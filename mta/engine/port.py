@@ -28,6 +28,8 @@ class SiteView:
     stage: str = "normal"
     stage_reply: str = ""  # the reply that led to it
     stage_until_ms: int = 0
+    warm_up: str = ""  # the plan that holds automated and campaign mail, and how far it is
+    warm_up_until_ms: int = 0
 
 
 class DispatcherPort(Protocol):

@@ -17,6 +17,7 @@ from mta.engine.explain import (
     explain_flow,
     explain_site,
     explain_waiting,
+    explain_warm_up,
     hold_reason,
     site_hold,
 )
@@ -234,6 +235,7 @@ class Questions:
         view = self._port.site_view(site_id) if self._port is not None else None
         if view is not None:
             explain_site(found, view)
+            explain_warm_up(found, view)
         waiting = await self._reader.scheduled_by_site([site_id], HOLD_MS)
         explain_waiting(found, site.name, waiting)
         self._told_if_stopped(found)
@@ -333,7 +335,7 @@ def _due_ms(row: QueueRow) -> int:
 
 
 def _top_row(view: SiteView, ready: int) -> Answer:
-    wait = view.wait_reason
+    wait = view.wait_reason or view.warm_up
     if view.hold_reason:
         wait = f"held: {view.hold_reason}"
     elif view.rest_until_ms:

@@ -6,11 +6,12 @@ turn comes and return with `wake`.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from mta.model.traffic import TrafficClass
 from mta.scheduler.fair import FairQueue, Member
 from mta.scheduler.stream import Stream
+from mta.shaping.warm_up import WarmUp
 from mta.spool.flows import Flow
 from mta.spool.rows import QueuedDelivery
 
@@ -35,6 +36,8 @@ class SiteQueue:
         self._deficits = [0.0] * len(WEIGHTS)
         self._turn = 0
         self.paced: set[Flow] = set()  # flows with a rate of their own that were just served
+        self.warming: Mapping[str, WarmUp] = {}  # by sender's domain
+        self._aside: set[Stream] = set()  # whose next sender has had its share for now
 
     def wake(self, stream: Stream) -> None:
         """The stream has rows in its window and its flow is open."""
@@ -113,6 +116,10 @@ class SiteQueue:
                 if not window or not flow.is_open(now_ms):
                     streams.retire()
                     continue
+                if self.warming and klass >= FIRST_BULK and self._is_cold(window[0], now_ms):
+                    self._aside.add(stream)
+                    streams.retire()
+                    continue
                 delivery = window.popleft()
                 if flow.rate_per_hour:
                     flow.take(now_ms)
@@ -130,6 +137,32 @@ class SiteQueue:
                 return stream, delivery
             queue.retire()
         return None
+
+    def _is_cold(self, delivery: QueuedDelivery, now_ms: int) -> bool:
+        """Whether the sender's domain is being warmed up and may send no more for now."""
+        warming = self.warming_of(delivery)
+        return warming is not None and not warming.is_open(now_ms)
+
+    def warming_of(self, delivery: QueuedDelivery) -> WarmUp | None:
+        """The warm-up of the sender's domain, if there is one."""
+        return self.warming.get(delivery.message.sender.rpartition("@")[2])
+
+    def may_pass(self, delivery: QueuedDelivery, now_ms: int) -> bool:
+        """Whether a warm-up of its sender's domain lets it go now."""
+        return delivery.klass < FIRST_BULK or not self._is_cold(delivery, now_ms)
+
+    @property
+    def aside(self) -> Collection[Stream]:
+        """Streams that were set aside since the last `wake_aside`."""
+        return self._aside
+
+    def wake_aside(self) -> None:
+        """Let those that were set aside take part again: their domains may send more by now."""
+        if self._aside:
+            aside, self._aside = self._aside, set()
+            for stream in aside:
+                if stream.window:
+                    self.wake(stream)
 
     def streams(self) -> Iterator[Stream]:
         """The streams that take part now (for `top` and the tests)."""

@@ -57,6 +57,7 @@ def _on_top_of(shipped: Document, own: Document) -> Document:
             "routes": _over(shipped.routes, own.routes),
             "provider": (*kept, *own.provider),
             "site": (*shipped.site, *own.site),
+            "warm_up": own.warm_up or shipped.warm_up,
         }
     )
 

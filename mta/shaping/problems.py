@@ -7,13 +7,14 @@ from pydantic_core import ErrorDetails
 
 from mta.settings.table import Table
 from mta.settings.values import suggest
-from mta.shaping.schema import Document, Limits, Provider, Site
+from mta.shaping.schema import Document, Limits, Provider, Site, WarmUpTable
 
 _TABLES: dict[str, type[Table]] = {
     "default": Limits,
     "routes": Limits,
     "provider": Provider,
     "site": Site,
+    "warm_up": WarmUpTable,
 }
 _PLAIN = {
     "bool_type": "expected true or false, without quotes",

@@ -16,7 +16,7 @@ from mta.settings.values import HostPort
 from mta.shaping.checks import problems
 from mta.shaping.documents import load_document
 from mta.shaping.policy import Period, Rate, SitePolicy
-from mta.shaping.schema import Document, Site
+from mta.shaping.schema import Document, Site, WarmUpTable
 from mta.shaping.sites import (
     HostPatterns,
     SiteKey,
@@ -56,6 +56,7 @@ class Shaping:
         self._default = document.default.over(_BASE)
         self._routes = document.routes.over(_BASE_ROUTE)
         self._sites = document.site
+        self.warm_up = document.warm_up or WarmUpTable()
         self._providers = {p.name: p for p in document.provider if p.mx}
         self._by_mx = HostPatterns({mx: p for p in self._providers.values() for mx in p.mx})
         self._by_domain = HostPatterns(
@@ -96,6 +97,16 @@ class Shaping:
             known = self._merge(site_name, source_pool)
             _remember(self._policies, (site_name, source_pool), known)
         return known
+
+    @property
+    def warm_up_groups(self) -> tuple[str, ...]:
+        """What a warm-up counts together: each provider, and all other sites as one."""
+        return (*sorted(self._providers), OTHER)
+
+    @staticmethod
+    def warm_up_group(policy: SitePolicy) -> str:
+        """The group of a site; empty for servers of the operator's own, which know us."""
+        return "" if policy.site.startswith(_ROUTE) else policy.provider or OTHER
 
     def provider_of(self, mx_names: Iterable[str]) -> str:
         """The provider that hosts the best MX and at least half of all; empty when none does."""

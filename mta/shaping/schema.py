@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StrictInt, model_validator
@@ -10,9 +11,11 @@ from mta.model.address import parse_domain
 from mta.model.errors import AddressSyntaxError
 from mta.settings.table import Table
 from mta.settings.values import AsTuple, Domain, Duration, Flag, Text
+from mta.shaping.warm_up import DAYS, WarmUpPlan
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?\Z")
 MAX_CONNECTIONS = 10_000
+MAX_STEP = 2  # receivers take a day of more than twice the day before for an attack
 
 Connections = Annotated[StrictInt, Field(ge=1, le=MAX_CONNECTIONS)]
 MAX_RATE = 1_000_000_000
@@ -155,6 +158,41 @@ class Site(Limits):
         return self
 
 
+Share = Annotated[float, Field(ge=0.0001, le=1.0)]
+RowOfDay = Annotated[StrictInt, Field(ge=1, le=MAX_RATE)]
+
+
+class WarmUpTable(Table):
+    """`[warm_up]`: how a new source address or sending domain begins, wherever that is asked for."""
+
+    days: Annotated[tuple[RowOfDay, ...], AsTuple, Field(min_length=1, max_length=100)] = DAYS
+    max_bounces: Share = 0.02
+    hold_deferrals: Share = 0.05
+    max_deferrals: Share = 0.10
+    max_complaints: Share = 0.001
+    new_domains: Flag = False
+
+    @property
+    def plan(self) -> WarmUpPlan:
+        """The same without what only settings need."""
+        return WarmUpPlan(
+            self.days, self.max_bounces, self.hold_deferrals, self.max_deferrals,
+            self.max_complaints,
+        )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _rises(self) -> "WarmUpTable":
+        for before, after in pairwise(self.days):
+            if not before <= after <= MAX_STEP * before:
+                raise ValueError(
+                    f"days = {before}, {after}: a day has at least what the one before it had, and "
+                    f"at most {MAX_STEP} times as much"
+                )
+        if self.hold_deferrals > self.max_deferrals:
+            raise ValueError("hold_deferrals is above max_deferrals")
+        return self
+
+
 class Document(Table):
     """A whole `shaping.toml`."""
 
@@ -164,3 +202,4 @@ class Document(Table):
     routes: Limits = Limits()
     provider: Annotated[tuple[Provider, ...], AsTuple] = ()
     site: Annotated[tuple[Site, ...], AsTuple] = ()
+    warm_up: WarmUpTable | None = None
