@@ -86,6 +86,7 @@ class ColumnShown(BaseModel):
     header: str
     field: str = Field(description="What mails call its values.")
     email: bool = Field(description="It has the addresses.")
+    hidden: bool = Field(description="The workbook does not show it.")
 
 
 class PreviewShown(BaseModel):
@@ -96,6 +97,7 @@ class PreviewShown(BaseModel):
     header: bool
     columns: list[ColumnShown]
     rows: list[list[str]]
+    hidden_rows: int = Field(description="Rows of the sheet that the workbook does not show.")
 
 
 class ImportStart(BaseModel):
@@ -115,6 +117,9 @@ class ImportStart(BaseModel):
     ] = "first"
     skip_roles: Annotated[bool, Field(description="Leave out mailboxes of functions.")] = False
     skip_typos: Annotated[bool, Field(description="Leave out misspelt domains.")] = True
+    skip_hidden: Annotated[
+        bool, Field(description="Leave out rows that the workbook hides, as by a filter.")
+    ] = True
     corrects: Annotated[
         Id | None,
         Field(description="An import whose rows come first; what it has is not taken twice."),

@@ -140,9 +140,16 @@ class ImportEndpoints:
                 "sheet": seen.sheet,
                 "header": seen.has_header,
                 "columns": [
-                    {"place": c.place, "header": c.header, "field": c.field, "email": c.is_email}
+                    {
+                        "place": c.place,
+                        "header": c.header,
+                        "field": c.field,
+                        "email": c.is_email,
+                        "hidden": c.place in seen.hidden_columns,
+                    }
                     for c in seen.columns
                 ],
+                "hidden_rows": seen.hidden_rows,
                 "rows": [list(row) for row in seen.rows],
             }
         )
@@ -163,6 +170,7 @@ class ImportEndpoints:
         mapping = ColumnMapping(
             email, fields, has_header=header, sheet=sheet, keep=wanted.keep,
             skip_roles=wanted.skip_roles, skip_typos=wanted.skip_typos,
+            skip_hidden=wanted.skip_hidden,
             save_as_list=int(wanted.list or 0), continues=int(wanted.corrects or 0),
         )  # fmt: skip
         return Answer(_import(await _answered(self._uploads.start(actor, found.id, mapping))))

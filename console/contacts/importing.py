@@ -326,7 +326,8 @@ def _job(upload: Upload, mapping: ColumnMapping, folder: Path) -> Job:
         is_workbook=kind.is_workbook, encoding=kind.encoding, separator=kind.separator,
         sheet=mapping.sheet, has_header=mapping.has_header, email=mapping.email,
         fields=dict(mapping.fields), keep=mapping.keep, skip_roles=mapping.skip_roles,
-        skip_typos=mapping.skip_typos, known=str(folder / KNOWN) if mapping.continues else "",
+        skip_typos=mapping.skip_typos, skip_hidden=mapping.skip_hidden,
+        known=str(folder / KNOWN) if mapping.continues else "",
     )  # fmt: skip
 
 

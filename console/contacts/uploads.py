@@ -52,6 +52,8 @@ class Preview:
     has_header: bool
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]  # without the header
+    hidden_rows: int = 0  # of a workbook
+    hidden_columns: Sequence[int] = ()  # places
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +184,17 @@ class UploadService:
             raise UnusableUpload("no_sheet")
         path = self.folder_of(upload) / FILE
         try:
-            first = await peek.first_rows(path, kind, chosen, 2 * SHOWN_ROWS + 1)
+            seen = await peek.first_rows(path, kind, chosen, 2 * SHOWN_ROWS + 1)
         except UnreadableFile as error:
             raise UnusableUpload(str(error)) from None
+        first = seen.rows
         head, others = (first[0], first[1:]) if first else ([], [])
         is_headed = has_header(head, others) if header is None else header
         columns = guess(head, others, header=is_headed)
         shown = others[:SHOWN_ROWS] if is_headed else first[:SHOWN_ROWS]
-        return Preview(names, chosen, is_headed, columns, shown)
+        return Preview(
+            names, chosen, is_headed, columns, shown, seen.hidden_rows, seen.hidden_columns
+        )
 
     async def start(self, actor: Actor, upload: int, mapping: ColumnMapping) -> Upload:
         """Read it with these columns, in the background. Raises `UnusableUpload`."""

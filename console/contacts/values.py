@@ -28,6 +28,7 @@ class ColumnMapping:
     keep: str = "first"
     skip_roles: bool = False
     skip_typos: bool = True
+    skip_hidden: bool = True  # rows that a workbook does not show
     save_as_list: int = 0  # the list that the contacts go onto as well
     continues: int = 0  # the upload whose rows come first: this one corrects what it left out
 

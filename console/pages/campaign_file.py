@@ -210,6 +210,7 @@ def _mapping(form: Mapping[str, object]) -> ColumnMapping:
         sheet=text_of(form, "sheet", 100),
         keep="last" if form.get("keep") == "last" else "first",
         skip_typos=form.get("typos") != "1",
+        skip_hidden=form.get("hidden") != "1",
     )
 
 

@@ -23,7 +23,7 @@ ALONG = ("campaign", "correct")  # in the address of all pages of a file
 # In this order on the page: what became of the rows.
 OUTCOMES = (
     "duplicated", "invalid", "several", "empty", "suppressed", "unsubscribed", "role", "typo", "no_mx",
-    "too_long",
+    "hidden", "too_long",
 )  # fmt: skip
 
 
@@ -201,6 +201,7 @@ class ImportPages:
             keep="last" if text_of(form, "keep") == "last" else "first",
             skip_roles=bool(form.get("skip_roles")),
             skip_typos=bool(form.get("skip_typos")),
+            skip_hidden=form.get("hidden") != "1",
             save_as_list=save,
             continues=id_of(request.query.get("correct", "")),
         )

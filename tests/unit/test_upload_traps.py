@@ -105,8 +105,8 @@ TRAPS = {
         book(_merged), [{**A, "cargo": "Jefa"}, {"email": "b@example.org"}]
     ),
     "formulas": Trap(book(_formulas), [{**A, "nombre": "Ana"}]),
-    "hidden_rows_and_columns_are_rows_and_columns": Trap(
-        book(_hidden), [{**A, "clave": "x"}, {"email": "b@example.org", "clave": "y"}]
+    "hidden_rows_are_left_out_and_hidden_columns_are_columns": Trap(
+        book(_hidden), [{**A, "clave": "x"}], left_out=[(3, "hidden")]
     ),
     "numbers_dates_booleans": Trap(
         book(_types),

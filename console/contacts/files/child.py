@@ -18,10 +18,11 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from console.contacts.files.hidden import hidden_in
 from console.contacts.files.judging import Reason, is_role, judge, right_domain
 from console.contacts.files.pages import PageWriter, write_last
 from console.contacts.files.sniffing import FileKind, UnreadableFile
-from console.contacts.files.tables import rows
+from console.contacts.files.tables import MAX_COLUMNS, rows
 from mta.model.address import Address
 
 MAX_MEMORY = 3 << 30  # octets of address space
@@ -48,6 +49,7 @@ class Job:
     keep: str = "first"  # of rows with the same address: first | last
     skip_roles: bool = False
     skip_typos: bool = True
+    skip_hidden: bool = True
 
 
 class Reader:
@@ -77,12 +79,16 @@ class Reader:
         job = self._job
         last: dict[str, Sequence[Any]] = {}
         kind = FileKind(job.is_workbook, job.encoding, job.separator)
+        hidden = self._hidden()
         for number, row in enumerate(rows(Path(job.path), kind, job.sheet), start=1):
             if (job.has_header and number == 1) or not any(row):
                 continue
             if len(row) < self._width:
                 row += [""] * (self._width - len(row))
             self.counts["rows"] += 1
+            if number in hidden:
+                yield False, self._rejected(number, row[job.email], Reason.HIDDEN, row)
+                continue
             is_good, line = self._row(number, row)
             if is_good and job.keep == "last":
                 before = last.pop(line[2], None)
@@ -94,6 +100,13 @@ class Reader:
                 yield is_good, line
         for line in last.values():
             yield True, line[:4]
+
+    def _hidden(self) -> frozenset[int]:
+        """Numbers of the rows that nobody sees, if they are to be left out."""
+        job = self._job
+        if not job.is_workbook or not job.skip_hidden:
+            return frozenset()
+        return hidden_in(Path(job.path), job.sheet, MAX_COLUMNS).rows
 
     def _row(self, number: int, row: Sequence[str]) -> tuple[bool, Sequence[Any]]:
         job = self._job

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     ROLE = "role"
     SUPPRESSED = "suppressed"
     UNSUBSCRIBED = "unsubscribed"
+    HIDDEN = "hidden"  # the row, in the sheet
     TOO_LONG = "too_long"  # the values of its other columns
 
 

@@ -9,14 +9,15 @@ import json
 import resource
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from console.contacts.files.hidden import Hidden, hidden_in
 from console.contacts.files.sniffing import FileKind, UnreadableFile, sniff
-from console.contacts.files.tables import Sheet, rows, sheets
+from console.contacts.files.tables import MAX_COLUMNS, Sheet, rows, sheets
 
 MAX_MEMORY = 3 << 30  # octets of address space
 MAX_CPU_S = 60
@@ -29,11 +30,18 @@ async def look(path: Path) -> tuple[FileKind, list[Sheet]]:
     return FileKind(**found["kind"]), [Sheet(**one) for one in found["sheets"]]
 
 
-async def first_rows(path: Path, kind: FileKind, sheet: str, count: int) -> list[list[str]]:
-    """The first rows with anything in them. Raises `UnreadableFile`."""
-    found = await _ask(path, {"kind": asdict(kind), "sheet": sheet, "count": count})
-    first: list[list[str]] = found["rows"]
-    return first
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The first rows that are seen and have anything in them, and what is not seen."""
+
+    rows: list[list[str]]
+    hidden_rows: int  # in all of the sheet
+    hidden_columns: list[int]  # places
+
+
+async def first_rows(path: Path, kind: FileKind, sheet: str, count: int) -> Beginning:
+    """So many; the first one also if it is hidden, for names may stand in it. Raises `UnreadableFile`."""
+    return Beginning(**await _ask(path, {"kind": asdict(kind), "sheet": sheet, "count": count}))
 
 
 async def _ask(path: Path, what: Mapping[str, Any]) -> Any:
@@ -64,12 +72,15 @@ def _answer(path: Path, what: Mapping[str, Any]) -> Mapping[str, Any]:
         kind = sniff(path)
         return {"kind": asdict(kind), "sheets": sheets(path) if kind.is_workbook else []}
     found: list[list[str]] = []
-    for row in rows(path, FileKind(**what["kind"]), what["sheet"]):
-        if any(row):
+    kind = FileKind(**what["kind"])
+    hidden = hidden_in(path, what["sheet"], MAX_COLUMNS) if kind.is_workbook else Hidden()
+    for number, row in enumerate(rows(path, kind, what["sheet"]), start=1):
+        if any(row) and (number == 1 or number not in hidden.rows):
             found.append(row)
         if len(found) >= what["count"]:
             break
-    return {"rows": found}
+    told = {"hidden_rows": len(hidden.rows), "hidden_columns": sorted(hidden.columns)}
+    return {"rows": found, **told}
 
 
 def main() -> int:
