@@ -103,7 +103,7 @@ def test_the_service_has_each_directive_we_promise(directive, value):
 
 def test_system_calls_are_those_of_a_service_without_the_privileged_ones():
     filters = _unit("relevo.service")["Service"]["SystemCallFilter"]
-    assert filters == ["@system-service", "~@privileged @resources @mount @obsolete"]
+    assert filters == ["@system-service", "~@privileged @resources @mount @obsolete", "setpriority"]
 
 
 def test_a_reload_is_sighup_and_the_watchdog_is_on():
