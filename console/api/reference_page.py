@@ -89,6 +89,8 @@ _PERSONAL = """
 ## Personalised messages
 
 `recipients` holds up to 1,000 people, each with `merge`, an object of at most 16,384 characters as JSON.
+A text has at most 5,000 fields; values add at most 1 MiB to a mail and make no header field longer than 10,000
+characters: mail that would be more bounces.
 Subject, text, HTML, the sender's name and header values may hold fields: `{{ nombre }}`,
 `{{ nombre | default: "vecina" }}`. A field that is missing or blank shows its default, or nothing. In
 HTML a value is text, never markup. `{{ email }}`, `{{ to_name }}` and `{{ delivery_id }}` exist always.

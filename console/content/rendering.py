@@ -6,6 +6,7 @@ is kept between two of them.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import orjson
 
@@ -27,7 +28,10 @@ DELIVERY = "delivery_id"  # and the number of the delivery, for links
 
 _FORBIDDEN_SCHEMES = ("javascript:", "vbscript:", "data:text", "data:application", "data:,")
 _UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0]")
-_SCHEME_REACH = 200
+MAX_FILLED = 1 << 20  # octets that values may add to one mail; readers are shown 102 KB
+MAX_HEADER = 10_000  # characters of a field of the header that values fill
+_QUIET = 1 << 18  # characters; values that cannot become more need not be counted
+_OTHER = 1_000  # of the address and the own links, which are filled in like values
 
 
 class CompiledTemplate:
@@ -40,12 +44,15 @@ class CompiledTemplate:
         links: TrackedLinks | None = None,
         own: Sequence[OwnLink] = (),
         reply_to: str = "",
+        slots: int = 0,
     ) -> None:
+        """`slots`: how many places values are filled in at, those inside of choices too."""
         self._author = author
         self._segments = segments
         self._links = links
         self._own = own
         self._reply_to = reply_to
+        self._slots = slots
 
     @property
     def author(self) -> Address:
@@ -62,7 +69,11 @@ class CompiledTemplate:
         return self._links.rows(message) if self._links is not None else ()
 
     def render(self, occasion: Occasion) -> bytes:
-        """The whole message. Raises `TemplateError` for values that are no JSON object."""
+        """The whole message.
+
+        Raises `TemplateError` for values that are no JSON object, or that become too much: a short
+        value at a hundred thousand places would take the memory of the machine.
+        """
         values: Values = {}
         if occasion.merge:
             try:
@@ -75,6 +86,8 @@ class CompiledTemplate:
         values[DELIVERY] = str(occasion.delivery)
         if self._own:
             values |= own_values(self._own, occasion)
+        if (len(occasion.merge) + _OTHER) * self._slots > _QUIET:
+            return _counted(self._segments, values, occasion)
         return b"".join(
             [s if s.__class__ is bytes else s(values, occasion) for s in self._segments]  # type: ignore[operator]  # a class look-up is cheaper than isinstance
         )
@@ -101,7 +114,10 @@ class Renderer:
             links = TrackedLinks.load(stored) if stored is not None else None
             slots = _Loader(links, self.tokens).segments(document["segments"])
             own = self.own_links.used_in(compiled) if self.own_links is not None else ()
-            return CompiledTemplate(author, slots, links, own, document.get("reply_to", ""))
+            return CompiledTemplate(
+                author, slots, links, own, document.get("reply_to", ""),
+                slots=_places(document["segments"]),
+            )  # fmt: skip
         except (
             orjson.JSONDecodeError,
             AddressSyntaxError,
@@ -159,13 +175,37 @@ def _segment(kind: str, *arguments: object) -> bytes | Slot:
     raise ValueError(f"segment {kind!r}")
 
 
+def _places(stored: Sequence[Sequence[Any]]) -> int:
+    """How many segments are not the same for everybody, with those inside of choices."""
+    found = 0
+    for kind, *rest in stored:
+        if kind == Kind.CHOICE:
+            found += sum(_places(inner) for _, inner in rest[0])
+        found += kind != Kind.STATIC
+    return found
+
+
+def _counted(segments: Sequence[bytes | Slot], values: Values, occasion: Occasion) -> bytes:
+    """The segments joined. Raises `TemplateError` as soon as values are more than may be."""
+    made, left = [], MAX_FILLED
+    for segment in segments:
+        if isinstance(segment, bytes):
+            made.append(segment)
+            continue
+        made.append(segment(values, occasion))
+        left -= len(made[-1])
+        if left < 0:
+            raise TemplateError(
+                f"the values of {occasion.address} fill in more than {MAX_FILLED} octets"
+            )
+    return b"".join(made)
+
+
 def _choice(arms: list[tuple[Condition | None, list[bytes | Slot]]]) -> Slot:
     def render(values: Values, occasion: Occasion) -> bytes:
         for condition, segments in arms:
             if condition is None or condition.holds(values):
-                return b"".join(
-                    [s if isinstance(s, bytes) else s(values, occasion) for s in segments]
-                )
+                return _counted(segments, values, occasion)
         return b""
 
     return render
@@ -177,7 +217,7 @@ def _url(field: Field) -> Slot:
 
 def safe_link(text: str) -> str:
     """The link of a recipient's values, `#` for one that is a program or a document of its own."""
-    start = _UNSEEN.sub("", text[:_SCHEME_REACH]).lower()
+    start = _UNSEEN.sub("", text).lower()  # of all of it: browsers skip any number of these
     return "#" if start.startswith(_FORBIDDEN_SCHEMES) else text
 
 
@@ -186,13 +226,19 @@ def _value(field: Field, encode: Callable[[str], bytes]) -> Slot:
 
 
 def _header(name: str, pieces: Pieces) -> Slot:
-    return lambda values, _: wire.unstructured(name, filled(pieces, values))
+    return lambda values, _: wire.unstructured(name, _fitting(name, filled(pieces, values)))
 
 
 def _mailbox(name: str, pieces: Pieces, address: str) -> Slot:
     return lambda values, occasion: wire.mailbox(
-        name, filled(pieces, values), address or occasion.address
+        name, _fitting(name, filled(pieces, values)), address or occasion.address
     )
+
+
+def _fitting(name: str, text: str) -> str:
+    if len(text) > MAX_HEADER:
+        raise TemplateError(f"{name}: values make it longer than {MAX_HEADER} characters")
+    return text
 
 
 def _links(name: str, pieces: Pieces) -> Slot:

@@ -35,6 +35,7 @@ _HEADERS = (
     ("X-Robots-Tag", "noindex"),
 )
 _CID = re.compile(r"""cid:([^"'\s<>)]{1,250})""", re.IGNORECASE)
+_IMAGE = re.compile(r"image/[a-z0-9.+-]{1,60}\Z")  # nothing else may stand in the page
 
 
 class ViewPages:
@@ -103,8 +104,16 @@ def shown(content: bytes) -> str:
         text = ""
     if part is None or part.get_content_subtype() != "html":
         return f'<!doctype html><meta charset="utf-8"><pre>{escape(text)}</pre>'
-    images = _images(mail)
-    return _CID.sub(lambda match: images.get(match[1], "data:,"), text)
+    images, left = _images(mail), MAX_INLINE * 2
+
+    def replace(match: re.Match[str]) -> str:
+        """The image, as long as all of them fit: one may be asked for a hundred thousand times."""
+        nonlocal left
+        image = images.get(match[1], "")
+        left -= len(image)
+        return image if image and left >= 0 else "data:,"
+
+    return _CID.sub(replace, text)
 
 
 def _images(mail: EmailMessage) -> dict[str, str]:
@@ -113,7 +122,7 @@ def _images(mail: EmailMessage) -> dict[str, str]:
     left = MAX_INLINE
     for part in mail.walk():
         name = str(part.get("Content-ID", "")).strip().removeprefix("<").removesuffix(">")
-        if not name or part.get_content_maintype() != "image":
+        if not name or not _IMAGE.match(part.get_content_type()):
             continue
         data = part.get_payload(decode=True)
         if isinstance(data, bytes) and len(data) <= left:

@@ -1,5 +1,7 @@
 """The mail in the browser: the recipient's own copy, and nothing in it runs."""
 
+from email.message import EmailMessage
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -111,6 +113,25 @@ async def test_what_is_not_kept_any_more_is_said_to_be_gone(world, client):
 )
 def test_broken_mail_is_shown_as_far_as_it_goes(mail, expected):
     assert expected in shown(mail)
+
+
+def _with_image(kind: str, size: int, html: str) -> bytes:
+    mail = EmailMessage()
+    mail.set_content(html, subtype="html")
+    mail.add_related(b"i" * size, "image", "png", cid="<a>")
+    return mail.as_bytes().replace(b"image/png", kind.encode())
+
+
+def test_an_image_that_is_asked_for_a_thousand_times_does_not_fill_the_memory():
+    mail = _with_image("image/png", 1 << 20, '<img src="cid:a">' * 1_000)
+    assert len(shown(mail)) < 5 << 20
+    assert shown(mail).count("data:image/png;base64,") == 2
+    assert len(shown(_with_image("image/png", 1_000, '<img src="cid:a">' * 100))) > 100_000
+
+
+def test_the_kind_of_an_image_is_no_markup():
+    page = shown(_with_image('image/x"><svg/onload=y', 9, "<img src='cid:a'>"))
+    assert "onload" not in page
 
 
 def test_templates_may_ask_for_the_recipients_own_addresses():

@@ -8,7 +8,7 @@ import pytest
 
 from console.content.compiling import MessageTemplate, compile_template
 from console.content.fields import TemplateError
-from console.content.rendering import Renderer
+from console.content.rendering import Renderer, safe_link
 from mta.dkim.keyfiles import generate_key
 from mta.dkim.records import record_text
 from mta.dkim.signing import sign
@@ -176,3 +176,46 @@ def test_what_is_rendered_is_signed_with_its_unsubscribe_fields(tmp_path):
         assert dkim.verify(field + message, dnsfunc=lambda _, timeout=5: record)
         signed = field.partition(b"h=")[2].partition(b";")[0].replace(b"\r\n ", b"").split(b":")
         assert signed.count(b"list-unsubscribe") == signed.count(b"list-unsubscribe-post") == 2
+
+
+LONG = '{"nombre": "' + "x" * 16_000 + '"}'
+BOMBS = (
+    {"html": "{{ nombre }}" * 4_000},
+    {"text": "{{ nombre }}" * 4_000},
+    {"text": "{% if nombre %}" + "{{ nombre }}" * 4_000 + "{% endif %}"},
+    {"text": "{% if nombre %}{{ nombre }}{{ nombre }}{% endif %}" * 100},
+    {"subject": "{{ nombre }}" * 70},
+    {"author_name": "{{ nombre }}" * 16},
+)
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=[f"{next(iter(b))}-{n}" for n, b in enumerate(BOMBS)])
+def test_a_short_mail_does_not_become_a_huge_one_by_its_values(bomb):
+    made = Renderer().load(compile_template(template(**bomb)))
+    with pytest.raises(TemplateError, match=r"more than|longer than"):
+        made.render(Occasion(1, "ana@example.org", "<1@relay.test>", DATE, LONG))
+    assert made.render(Occasion(1, "ana@example.org", "<1@relay.test>", DATE, '{"nombre": "x"}'))
+
+
+def test_an_address_or_a_default_at_many_places_is_counted_as_well():
+    with pytest.raises(TemplateError, match="more than"):
+        rendered(
+            address=f"{'x' * 60}@{'y' * 60}.example.org",
+            text="{{ email }}" * 5_000,
+            html="{{ email }}" * 5_000,
+        )
+
+
+def test_a_text_has_so_many_fields_and_no_more():
+    with pytest.raises(TemplateError, match="html, line 2: more than 5000 fields"):
+        rendered(
+            html="{{ nombre }}\n"
+            + "{% if nombre %}{{ nombre }}{% endif %}" * 100
+            + "{{ nombre }}" * 4_900
+        )
+
+
+@pytest.mark.parametrize("before", [" ", "\x01" * 300, "\t\n" * 500])
+def test_a_link_that_is_a_program_stays_none_whatever_stands_before_it(before):
+    assert safe_link(f"{before}java{before}script:alert(1)") == "#"
+    assert safe_link("https://example.org/javascript:") != "#"
