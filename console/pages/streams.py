@@ -1,14 +1,16 @@
 """Server-sent events: a stream lasts until its browser, its session or the server ends."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from console.accounts.signin.sessions import Sessions
-from console.pages.sessions import cookie_name
+from console.pages.sessions import cookie_name, session_of
 
 MAX_STREAMS = 100
+MAX_OF_ONE = 12  # of one person: windows that are open on the same page
 WRITE_TIMEOUT_S = 10.0
 _RETRY_MS = 2_000  # after which a browser asks again
 
@@ -39,17 +41,18 @@ class EventStream:
 
 
 class EventStreams:
-    """All streams of one kind; more than `MAX_STREAMS` at once are refused."""
+    """All streams of one kind; more than `MAX_STREAMS` at once, or `MAX_OF_ONE`, are refused."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._open = 0
+        self._open: Counter[int] = Counter()  # by person
 
     async def serve(
         self, request: web.Request, follow: Callable[[EventStream], Awaitable[None]]
     ) -> web.StreamResponse:
         """Open one, let `follow` write to it, and end it when that returns."""
-        if self._open >= MAX_STREAMS:
+        person = session_of(request).user_id
+        if self._open[person] >= MAX_OF_ONE or self._open.total() >= MAX_STREAMS:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "30"})
         response = web.StreamResponse(
             headers={
@@ -58,7 +61,7 @@ class EventStreams:
                 "X-Accel-Buffering": "no",  # nginx would hold events back
             }
         )
-        self._open += 1
+        self._open[person] += 1
         try:
             await response.prepare(request)
             stream = EventStream(request, response, self._sessions)
@@ -67,5 +70,6 @@ class EventStreams:
         except (ConnectionError, TimeoutError):  # the browser is gone
             pass
         finally:
-            self._open -= 1
+            self._open[person] -= 1
+            self._open += Counter()  # forget those with none
         return response

@@ -7,7 +7,6 @@ takes away again.
 """
 
 import csv
-import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from datetime import date, datetime, time
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from console.accounts.csv_text import unguarded
 from mta.events.record import rfc3339
 from mta.suppression.values import Entry
 
@@ -36,8 +36,6 @@ _SCOPES: Mapping[str, str] = MappingProxyType(
     }
 )  # fmt: skip
 _DAY = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")  # as Peru writes it
-# Also in full width, which some spreadsheets read as the same.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,7 @@ def _header(cells: Sequence[str]) -> dict[str, int]:
 def _cell(cells: Sequence[str], columns: Mapping[str, int], name: str) -> str:
     place = columns.get(name, len(cells))
     text = cells[place].strip()[:MAX_CELL] if place < len(cells) else ""
-    return text[1:] if text[:1] == "'" and text[1:2] in _FORMULA else text
+    return unguarded(text)
 
 
 def read_day(text: str, zone: ZoneInfo) -> int:
@@ -123,19 +121,7 @@ def scope_in(text: str) -> str:
     return _SCOPES.get(text.lower(), text.lower())
 
 
-def guarded(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
-
-
-def csv_line(cells: Iterable[str]) -> str:
-    """One line of CSV with its end."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow([guarded(cell) for cell in cells])
-    return text.getvalue()
-
-
-def entry_line(entry: Entry) -> str:
-    """An entry as a line of CSV, in the columns of `HEADER`."""
+def cells_of(entry: Entry) -> tuple[str, ...]:
+    """An entry in the columns of `HEADER`."""
     times = (rfc3339(at_ms) if at_ms else "" for at_ms in (entry.created_ms, entry.expires_ms))
-    return csv_line((entry.address, entry.reason.value, entry.scope.value, entry.note, *times))
+    return (entry.address, entry.reason.value, entry.scope.value, entry.note, *times)

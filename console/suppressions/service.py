@@ -14,8 +14,9 @@ import orjson
 
 from console.accounts.actor import Actor, NotPermitted
 from console.accounts.audit import AuditTrail
+from console.accounts.csv_text import csv_text
 from console.accounts.permissions import Permission
-from console.suppressions.files import HEADER, FileRow, csv_line, entry_line, read_day, scope_in
+from console.suppressions.files import HEADER, FileRow, cells_of, read_day, scope_in
 from console.suppressions.masking import masked, pseudonym
 from mta.model.address import parse_address
 from mta.model.clock import Clock
@@ -298,9 +299,9 @@ class SuppressionService:
             await self._trail.note(
                 actor, "suppression.exported", account or 0, "all" if account is None else account
             )
-            text = csv_line(HEADER)
+            text = csv_text([HEADER])
         page = await self._page(accounts, "", reason, before, MAX_PAGE)
-        text += "".join(map(entry_line, page))
+        text += csv_text(map(cells_of, page))
         return text, page[-1].id if len(page) == MAX_PAGE else None
 
     # -- what is held --------------------------------------------------------------------------

@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from email.message import EmailMessage
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from console.accounts.values import Role
 from console.pages.sandbox import PAGE_SIZE
+from console.pages.streams import MAX_OF_ONE
 from tests.accounts_world import OPERATOR
-from tests.web_world import WebWorld, mail, open_web, token_of
+from tests.web_world import PASSWORD, WebWorld, mail, open_web, sign_in, token_of
 
 EVIL = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
 
@@ -220,6 +223,20 @@ async def test_open_pages_hear_of_health_and_clearing(web: WebWorld):
 async def test_a_stream_needs_a_session(web: WebWorld):
     async with web.browser() as browser, browser.get("/sandbox/live") as response:
         assert response.status == 401
+
+
+async def test_one_person_cannot_take_the_streams_of_all(web: WebWorld):
+    other, account = "rosa@example.org", (await web.accounts.accounts.list(OPERATOR))[0]
+    await web.accounts.accounts.users.add(OPERATOR, other, Role.ADMINISTRATOR, account.id, PASSWORD)
+    async with web.signed_in() as browser, web.browser() as second, AsyncExitStack() as opened:
+        assert (await sign_in(second, email=other)).status == 303
+        for _ in range(MAX_OF_ONE):
+            stream = await opened.enter_async_context(browser.get("/sandbox/live"))
+            assert stream.status == 200
+        async with browser.get("/sandbox/live") as response:
+            assert response.status == 503
+        async with second.get("/sandbox/live") as response:
+            assert response.status == 200
 
 
 API = "/api/v1/sandbox/messages"

@@ -7,7 +7,7 @@ import pytest
 
 from console.accounts.actor import Actor, ActorKind, NotPermitted, NotVisible
 from console.accounts.audit.log import AuditFilter, AuditPage
-from console.accounts.csv_text import csv_text
+from console.accounts.csv_text import csv_text, unguarded
 from console.accounts.permissions import PERMISSIONS
 from console.accounts.values import Role
 from tests.accounts_world import OPERATOR, World, open_world
@@ -116,6 +116,36 @@ async def test_an_export_is_the_whole_list_and_is_noted(world):
 def test_T_t_no_cell_of_an_export_is_a_formula(cell):
     ((written,),) = csv.reader(io.StringIO(csv_text([[cell]]), newline=""))
     assert written == f"'{cell}"
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("a;=1+1", "a;'=1+1"),
+        ("a; =cmd|' /C calc'!A0;b", "a; '=cmd|' /C calc'!A0;b"),
+        ('a;"=1', "a;\"'=1"),
+        ("a\t+1", "a\t'+1"),
+        ("a\n-1", "a\n'-1"),
+        (";;@x", ";;'@x"),
+        ("a;b=c", "a;b=c"),
+        ("=a;=b", "'=a;'=b"),
+    ],
+)
+def test_no_cell_is_a_formula_where_lines_are_divided_at_semicolons(cell, written):
+    ((found,),) = csv.reader(io.StringIO(csv_text([[cell]]), newline=""))
+    assert found == written
+
+
+def test_a_long_run_of_separators_is_read_once():
+    assert csv_text([[";" * 1_000_000]])
+
+
+@pytest.mark.parametrize(
+    "cell", ["+51 999 111 222", "=1", " -x", "\t=1", "a", "", "'", "'x", "'tis"]
+)
+def test_what_was_written_is_read_as_it_was(cell):
+    ((found,),) = csv.reader(io.StringIO(csv_text([[cell]]), newline="")) if cell else ([""],)
+    assert unguarded(found) == cell
 
 
 def test_other_cells_are_as_they_were():

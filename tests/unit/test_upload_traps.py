@@ -9,6 +9,7 @@ from datetime import date
 import pytest
 import xlsxwriter
 
+from console.accounts.csv_text import csv_text
 from console.contacts.uploads import UnusableUpload
 from tests.contacts_world import OPERATOR, open_contacts, workbook
 
@@ -138,6 +139,10 @@ TRAPS = {
         b'"b@example.org\r\nBcc: x@y.pe";B\n',
         [{**A, "nombre": "Ana\nBcc: x@y.pe"}],
         [(3, "several")],
+    ),
+    "files_of_ours_come_back_as_they_were": Trap(
+        csv_text([["correo", "celular", "nota"], ["a@example.org", "+51 999 111 222", "'x"]]).encode(),
+        [{**A, "celular": "+51 999 111 222", "nota": "'x"}],
     ),
     "unseen_characters": Trap(
         "correo;nombre\n\u200ba@example.org\u00a0;\u202eanA\u2066\n".encode(),

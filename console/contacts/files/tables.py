@@ -11,6 +11,7 @@ from pathlib import Path
 
 import python_calamine
 
+from console.accounts.csv_text import unguarded
 from console.contacts.files.sniffing import FileKind, UnreadableFile
 
 MAX_ROWS = 1_048_576  # what a sheet can have
@@ -55,7 +56,7 @@ def _text_rows(path: Path, kind: FileKind) -> Iterator[list[str]]:
             for n, row in enumerate(reader):
                 if n >= MAX_ROWS:
                     raise UnreadableFile("too_many_rows")
-                yield [plain_text(cell) for cell in row[:MAX_COLUMNS]]
+                yield [unguarded(plain_text(cell)) for cell in row[:MAX_COLUMNS]]
         except csv.Error as error:
             raise UnreadableFile("damaged_text") from error
 
