@@ -66,7 +66,7 @@ def heat_of(chance: Random, opens: int) -> Heat:
 def sample_report(campaigns: int = 60, accounts: int = 20, seed: int = 7) -> UsageReport:
     """A report of two months; whole contract and sub-accounts."""
     chance = Random(seed)
-    names = ["Indecopi", *(f"Oficina regional {n:02}" for n in range(1, accounts + 1))]
+    names = ["Entidad Compradora", *(f"Oficina regional {n:02}" for n in range(1, accounts + 1))]
     lines = tuple(_campaign(chance, n, names[n % len(names)]) for n in range(campaigns))
     whole = added([line.sums for line in lines])
     others = [sums_of(chance, 3_000) for _ in names]
@@ -99,14 +99,14 @@ def sample_report(campaigns: int = 60, accounts: int = 20, seed: int = 7) -> Usa
             for day in range(61) for name in names[: max(1, accounts // 4)]
         ),
         moves=tuple(
-            Move(FIRST_MS + n * DAY_MS, "allocate", name, 50_000, "ana.quispe@example.org",
+            Move(FIRST_MS + n * DAY_MS, "allocate", name, 50_000, "administracion@example.org",
                  "Plan del bimestre")
             for n, name in enumerate(names) if n % 2
         ),
         refunds=(
             PutBack(5, FIRST_MS + 9 * DAY_MS, names[0], "done", "Caída del enlace de salida",
-                    "incidente 12", 12_450, 12_450, "ana.quispe@example.org",
-                    "luis.rojas@example.org"),
+                    "incidente 12", 12_450, 12_450, "administracion@example.org",
+                    "direccion@example.org"),
         ),
         incidents=(
             IncidentLine(12, FIRST_MS + 9 * DAY_MS, "failed_sends", "No salieron los avisos",
@@ -126,7 +126,7 @@ def _campaign(chance: Random, n: int, account: str) -> CampaignLine:
     name = f"{_TOPICS[n % len(_TOPICS)]} n.º {n + 1}"
     return CampaignLine(
         9_000 + n, name, account, "done", f"{name}: lo que debe saber",
-        "Indecopi <avisos@example.org>", began, began + chance.randrange(600, 14_000) * 1_000,
+        "Entidad Compradora <avisos@example.org>", began, began + chance.randrange(600, 14_000) * 1_000,
         sums.attempted + 120, 120, sums, heat_of(chance, sums.opens),
     )  # fmt: skip
 

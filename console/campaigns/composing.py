@@ -10,6 +10,7 @@ from console.content.preview import names_for
 from console.content.source import SourceKind, compile_source_aside, fields_of
 from console.content.structure import File
 from console.tracking.accounts import OptionsOf
+from console.tracking.instrumenting import TrackingOptions
 
 _HIDDEN = "display:none;max-height:0;overflow:hidden;mso-hide:all"
 # Files of the library by their ids, as a mail carries them. Raises `PermanentError`.
@@ -44,15 +45,16 @@ class ContentCompiler:
         self._options_of = options_of
         self._files_of = files_of
 
+    def are_opens_known(self, account: int, content: Content) -> bool:
+        """As `Compiler.are_opens_known`."""
+        tracking = self._tracking(account, content)
+        return tracking is not None and tracking.opens and not tracking.is_anonymous
+
     async def compile(
         self, account: int, content: Content, campaign: int = 0, filling: Filling = NOTHING
     ) -> bytes:
         """As `Compiler.compile`."""
-        tracking = None
-        if campaign:
-            tracking = self._options_of(account, content.track_opens, content.track_clicks)
-            if tracking is not None and content.track_totals:  # less than the account, never more
-                tracking = replace(tracking, is_anonymous=True)
+        tracking = self._tracking(account, content) if campaign else None
         html, text = await texts_of(content)
         files = await self._files_of(account, content.files) if content.files else ()
         constants = {n: t for n, t in filling.constants.items() if n not in filling.columns}
@@ -71,6 +73,12 @@ class ContentCompiler:
                 constants=constants,
             )
         )
+
+    def _tracking(self, account: int, content: Content) -> TrackingOptions | None:
+        tracking = self._options_of(account, content.track_opens, content.track_clicks)
+        if tracking is not None and content.track_totals:  # less than the account, never more
+            return replace(tracking, is_anonymous=True)
+        return tracking
 
 
 async def texts_of(content: Content) -> tuple[str, str]:

@@ -69,6 +69,10 @@ class Compiler(Protocol):
         """
         ...
 
+    def are_opens_known(self, account: int, content: Content) -> bool:
+        """Whether a campaign of this content, compiled now, would tell who opened it."""
+        ...
+
 
 class Expander(Protocol):
     """`mta.intake.expansion.Expansion`."""

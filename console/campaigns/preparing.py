@@ -174,7 +174,8 @@ class Preparation:
                     raise TransientError(str(receipt.reply))
                 raise CannotSend(Reason.ERROR, str(receipt.reply))
             messages.append(receipt.message_id)
-        frozen = replace(campaign.frozen, messages=tuple(messages))
+        are_known = self._tools.compiler.are_opens_known(campaign.account, content)
+        frozen = replace(campaign.frozen, messages=tuple(messages), are_opens_known=are_known)
         return await self._tools.book.put_frozen(campaign, frozen)
 
     async def _plan(self, campaign: Campaign) -> Campaign:

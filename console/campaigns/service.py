@@ -267,8 +267,9 @@ class CampaignService(CampaignLife):
         if kind not in (Origin.FAILED, Origin.NOT_OPENED):
             raise PermanentError(f"resend {kind!r}: expected failed or not_opened")
         campaign = await self._seen(actor, campaign_id, Permission.CAMPAIGN_EDIT)
-        content = campaign.content
-        if kind is Origin.NOT_OPENED and (content.track_totals or not content.track_opens):
+        content, is_known = campaign.content, campaign.frozen.are_opens_known
+        is_told_apart = is_known and content.track_opens and not content.track_totals
+        if kind is Origin.NOT_OPENED and not is_told_apart:
             raise PermanentError("who opened it is not known: its opens were not told apart")
         return await self._again(actor, campaign, kind, kind.value, name)
 

@@ -110,6 +110,7 @@ class Frozen(_Stored):
     canary: int = 0
     messages: tuple[int, ...] = ()  # one, or the canary's and the rest's
     is_planned: bool = False  # rate and end are set
+    are_opens_known: bool = True  # each is told apart, by what campaign and account tracked then
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from console.campaigns.accepting import PreflightRefused
 from console.campaigns.states import CampaignStatus as S
 from console.campaigns.states import Origin
 from console.templates.media import MAX_ATTACHED
+from console.tracking.accounts import TrackingMode
 from mta.model.errors import PermanentError
 from tests.campaign_world import ANY, CONTENT, OPERATOR, CampaignRelay
 
@@ -96,6 +97,31 @@ async def test_who_did_not_open_is_not_known_where_only_totals_are_counted(relay
     with pytest.raises(PermanentError, match="not known"):
         await relay.campaigns.resend(OPERATOR, draft.id, Origin.NOT_OPENED)
     assert (await relay.campaigns.resend(OPERATOR, draft.id, Origin.FAILED)).parent == draft.id
+
+
+@pytest.mark.parametrize("mode", list(TrackingMode))
+async def test_who_did_not_open_is_known_as_the_account_tracked_when_it_was_sent(
+    tmp_path, network, receiver, mode
+):
+    public = {"SERVER__PUBLIC_URL": "https://correo.sender.test"}
+    async with CampaignRelay(tmp_path / "tracked", network, **public) as relay:
+        await _remind(relay, mode)
+
+
+async def _remind(relay, mode):
+    """Those who did not open a campaign that was sent in this mode."""
+    service = relay.services.areas.tracking.service
+    await service.set_mode(OPERATOR, relay.account, mode)
+    draft = await relay.draft(1)
+    await relay.campaigns.start(OPERATOR, draft.id, ANY)
+    await relay.until_status(draft, S.FINISHED)
+    await service.set_mode(OPERATOR, relay.account, TrackingMode.FULL)  # later it knows of others
+    if mode is TrackingMode.FULL:
+        again = await relay.campaigns.resend(OPERATOR, draft.id, Origin.NOT_OPENED)
+        assert again.parent == draft.id
+        return
+    with pytest.raises(PermanentError, match="not known"):
+        await relay.campaigns.resend(OPERATOR, draft.id, Origin.NOT_OPENED)
 
 
 async def test_who_unsubscribes_while_a_campaign_waits_gets_nothing_and_costs_nothing(
