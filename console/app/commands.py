@@ -45,7 +45,7 @@ def init(directory: Path) -> Sequence[Path]:
 
 def check(config: Path, dns: bool) -> Mapping[str, Any]:
     """Effective values with their origins, and what is wrong or dangerous."""
-    from console.app.readiness import dns_findings, key_findings
+    from console.app.readiness import dns_findings, drawing_findings, key_findings
 
     loaded = load(config)
     findings = [
@@ -62,6 +62,7 @@ def check(config: Path, dns: bool) -> Mapping[str, Any]:
         for p in unusable_files(loaded.settings)
     ]
     findings += key_findings(loaded.settings)
+    findings += drawing_findings()
     findings += _rule_findings(loaded)
     if dns:
         findings += asyncio.run(dns_findings(loaded.settings))

@@ -1,5 +1,6 @@
-"""What `relevo check` finds outside of the settings: DKIM keys and, with `--dns`, the DNS."""
+"""What `relevo check` finds outside of the settings: DKIM keys, what draws PDFs, with `--dns` the DNS."""
 
+import ctypes
 import ipaddress
 
 from mta.dkim.keys import KeyRing
@@ -36,6 +37,22 @@ def key_findings(settings: Settings) -> list[Finding]:
     except ConfigurationError as error:
         return [
             _finding("error", "server.dkim_dir", f"{line}.", "") for line in str(error).splitlines()
+        ]
+    return []
+
+
+def drawing_findings(library: str = "libpangoft2-1.0.so.0") -> list[Finding]:
+    """Whether PDFs can be made: the text engine is the system's, no package of Python brings it."""
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return [
+            _finding(
+                "note",
+                "pdf",
+                f"{library} is missing: reports and guides have no PDF, certificates cannot be made.",
+                "apt-get install libpangoft2-1.0-0 fonts-dejavu-core",
+            )
         ]
     return []
 

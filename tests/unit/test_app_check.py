@@ -92,3 +92,12 @@ async def test_the_return_path_domain_needs_mx_and_spf(tmp_path):
         for finding, text in zip(found, expected, strict=True):
             assert text in finding["text"]
             assert finding["remedy"].startswith("Publish: b.example.com. ")
+
+
+def test_a_machine_that_cannot_draw_pdfs_is_told_what_to_install():
+    from console.app.readiness import drawing_findings
+
+    assert drawing_findings() == []
+    (note,) = drawing_findings("libnothing-of-this-name.so.7")
+    assert note["severity"] == "note"
+    assert "libpangoft2" in note["remedy"]
