@@ -1,6 +1,7 @@
 """Puts the campaigns together: the service always, the runner when a server runs."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from console.accounts.approvals.service import ApprovalService
@@ -16,6 +17,7 @@ from console.campaigns.book import CampaignBook
 from console.campaigns.composing import ContentCompiler, FilesOf
 from console.campaigns.figures import Pace
 from console.campaigns.ports import Audiences, Compiler, News, nobody
+from console.campaigns.preflight.outlook import Outlook
 from console.campaigns.preflight.service import Preflight, PreflightTools
 from console.campaigns.preflight.spam_filter import FilterCheck
 from console.campaigns.preparing import Tools
@@ -28,6 +30,7 @@ from console.campaigns.stopping import FOLLOWER, TYPES, Limits, StopRules, tally
 from console.campaigns.testing import TestMails, TestTools
 from console.campaigns.values import Campaign
 from console.tracking.accounts import OptionsOf
+from mta.delivery.routing import Route, Router
 from mta.engine.engine import Engine
 from mta.engine.foundation import Foundation
 from mta.engine.port import DispatcherPort
@@ -35,7 +38,6 @@ from mta.intake.flow_lookup import FlowLookup
 from mta.model.envelope import Identity
 from mta.model.errors import InternalError
 from mta.model.rendering import ContentRenderer
-from mta.shaping.rules import Shaping
 from mta.spool.follower import EventFollower
 
 
@@ -76,19 +78,20 @@ class CampaignParts:
         self._filter = FilterCheck(
             foundation.loaded.settings.campaigns.spam_filter or "", self._row_of, clock
         )
+        self.outlook = Outlook()
+        self.preflight = Preflight(
+            PreflightTools(
+                lambda: self.audiences, lambda: self.compiler, domains, self._identity_of,
+                quota.meter, clock, self.outlook, lambda: self._has_unsubscribe, self._filter,
+                authenticator.is_foreign,
+            )
+        )  # fmt: skip
         self.service = CampaignService(
             self.book, self.steering, self._account_of, self._timezone, approvals,
             ProgressReader(self.book, self.steering, self.pace, providers),
-            Preflight(
-                PreflightTools(
-                    lambda: self.audiences, lambda: self.compiler, domains, self._identity_of,
-                    quota.meter, clock, self._shaping_now, lambda: self._has_unsubscribe,
-                    self._filter, authenticator.is_foreign,
-                )
-            ),
+            self.preflight,
         )  # fmt: skip
         self._foundation = foundation
-        self._shaping: Shaping | None = None
         self._has_unsubscribe = False
 
     async def start(
@@ -100,10 +103,14 @@ class CampaignParts:
         tools = Tools(
             self.book, self.steering, self.audiences, self.compiler, engine.expansion,
             self._quota.reservations, engine.delivery.dispatcher.plan_flow, self._identity_of,
-            self._timezone,
+            self._timezone, self.preflight.seconds,
         )  # fmt: skip
         self._has_unsubscribe = engine.unsubscribe is not None
-        self._shaping = engine.delivery.shaping
+        self.outlook.begin(
+            lambda: engine.delivery.dispatcher.lanes.shaping,
+            partial(_site_of, engine.delivery.router),
+            engine.foundation.warm_ups.days_for,
+        )
         self._filter.renderer = renderer
         self.service.tests = TestMails(
             TestTools(
@@ -126,12 +133,6 @@ class CampaignParts:
         if self._tally is not None:
             await self._tally.stop()
 
-    def _shaping_now(self) -> Shaping:
-        """The rules in use; those of the file where no server runs."""
-        if self._shaping is None:
-            self._shaping = Shaping.load()
-        return self._shaping
-
     async def _row_of(self, campaign: Campaign, n: int) -> Mapping[str, Any]:
         return await self.audiences.row(campaign.audience, campaign.account, n)
 
@@ -140,3 +141,9 @@ class CampaignParts:
 
     def _identity_of(self, account: int) -> Identity | None:
         return self._authenticator.trusted_identity(str(account))
+
+
+async def _site_of(router: Router, domain: str) -> str:
+    """Where mail to the domain goes; empty: not known now."""
+    found = await router.find(domain)
+    return found.site if isinstance(found, Route) else ""

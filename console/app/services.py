@@ -192,6 +192,7 @@ class Services:
             port=port,
         )
         self.warm_ups = WarmUpOperations(foundation.warm_ups, foundation.loaded, clock)
+        self.areas.domains.service.on_new = self.warm_ups.begin_new_domain
 
     @property
     def accounts(self) -> AccountService:

@@ -111,6 +111,7 @@ class PlanFlow(Protocol):
 
 
 IdentityOf = Callable[[int], Identity | None]  # who an account's mail is from; None: disabled
+Expected = Callable[[Campaign, int], Awaitable[float]]  # seconds for so many recipients
 News = Callable[[Campaign], Awaitable[None]]  # a campaign stopped by itself
 
 

@@ -17,6 +17,7 @@ from console.campaigns.ports import (
     Audiences,
     Compiler,
     Expander,
+    Expected,
     IdentityOf,
     PlanFlow,
     Reservations,
@@ -56,6 +57,7 @@ class Tools:
     plan_flow: PlanFlow
     identity_of: IdentityOf
     timezone: str  # of the installation
+    expected: Expected  # how long a campaign takes
 
 
 class Preparation:
@@ -185,11 +187,16 @@ class Preparation:
         flow = await self._tools.steering.make(campaign)
         plan, now_ms = campaign.plan, self._tools.book.clock.now_ms()
         start_ms = max(now_ms, plan.send_at_ms)
-        end_ms = plan.end_ms or start_ms + DAY_MS + forecast_ms(campaign)
+        end_ms = plan.end_ms or start_ms + DAY_MS + await self._taken_ms(campaign)
         await self._tools.plan_flow(flow, rate_per_hour=plan.rate_per_hour, end_ms=end_ms)
         return await self._tools.book.put_frozen(
             campaign, replace(campaign.frozen, is_planned=True)
         )
+
+    async def _taken_ms(self, campaign: Campaign) -> int:
+        """How long it may well take: days, while an address or a domain is being warmed up."""
+        expected_s = await self._tools.expected(campaign, campaign.frozen.total)
+        return max(round(expected_s * 1000), forecast_ms(campaign))
 
 
 def forecast_ms(campaign: Campaign) -> int:

@@ -112,8 +112,14 @@ class Lanes:
                 lane.picker.woken = lane.pump_soon
         return lanes
 
+    @property
+    def shaping(self) -> Shaping:
+        """The rules in use."""
+        return self._parts.shaping
+
     async def begin_warm_ups(self) -> None:
         """Read how far warm-ups are, before the first mail goes. Raises `StoreError`."""
+        self.warm_ups.sources = tuple(map(source_name, self._parts.sources))
         await self.warm_ups.load(self._parts.shaping)
 
     def _warm_up(self, lane: Lane) -> None:
@@ -200,6 +206,7 @@ class Lanes:
     async def _judge_warm_ups(self) -> None:
         try:
             await self.warm_ups.tick()
+            self._parts.metrics.set_warm_ups(self.warm_ups.numbers)
         except StoreError as error:
             self._log.warning("the day of a warm-up was not written", error=str(error))
 

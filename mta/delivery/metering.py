@@ -1,5 +1,6 @@
 """What delivery counts, as a Protocol: whoever counts is handed in."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -20,6 +21,10 @@ class DeliveryMetrics(Protocol):
 
     def tls_session(self, direction: str, version: str) -> None:
         """It is encrypted."""
+        ...
+
+    def set_warm_ups(self, numbers: Sequence[tuple[str, str, int, int, int]]) -> None:
+        """What is being warmed up: name, provider, row of the plan, messages of the day, sent."""
         ...
 
     def throttle_wait(self, reason: str) -> None:

@@ -5,7 +5,7 @@ changed, when a day was judged, and at the stop. Where nothing is warmed up, all
 dictionary. Lanes hold the object of their source, queues of sites the dictionary of their provider.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -17,7 +17,7 @@ from mta.model.clock import Clock
 from mta.model.errors import PermanentError
 from mta.model.traffic import EventType
 from mta.shaping.rules import Shaping
-from mta.shaping.warm_up import Progress, WarmUp, WarmUpPlan
+from mta.shaping.warm_up import Progress, WarmUp, WarmUpPlan, days_needed
 from mta.spool.jobs import JobBuilder
 from mta.store.base import Store
 from mta.store.work import Rows
@@ -61,6 +61,8 @@ class WarmUps:
         self._subjects: dict[tuple[Kind, str], Subject] = {}
         self._domains: dict[str, dict[str, WarmUp]] = {}
         self._saved: dict[tuple[Kind, str, str], str] = {}
+        self.sources: tuple[str, ...] = ()  # all egress addresses, warm or not
+        self.begins_new_domains = False
         self.is_loaded = False
         self.changed: Callable[[], None] = lambda: None
         self._log = structlog.get_logger("mta.delivery")
@@ -85,6 +87,7 @@ class WarmUps:
     def follow(self, shaping: Shaping) -> None:
         """The plan and the providers are those of these rules from now on."""
         self._plan, self._providers = shaping.warm_up.plan, shaping.warm_up_groups
+        self.begins_new_domains = shaping.warm_up.new_domains
         now_ms = self._clock.now_ms()
         for subject in self._subjects.values():
             for warm_up in subject.by_provider.values():
@@ -103,6 +106,43 @@ class WarmUps:
     def of_senders(self, provider: str) -> dict[str, WarmUp]:
         """Domains that are being warmed up at that provider; the same object for ever."""
         return self._domains.setdefault(provider, {}) if provider else {}
+
+    def days_for(self, provider: str, domain: str, messages: int) -> float:
+        """Days until so many messages of a domain's senders have gone; 0: nothing is held.
+
+        If every day goes well and nobody else sends.
+        """
+        sender = self._domains.get(provider, {}).get(domain)
+        cold = [self.of_source(name, provider) for name in self.sources]
+        days = 0.0 if sender is None else days_needed(self._plan, sender.progress, messages)
+        held = [one for one in cold if one is not None]
+        if held and len(held) == len(cold):
+            share = -(-messages // len(held))
+            slowest = max(days_needed(self._plan, one.progress, share) for one in held)
+            days = max(days, slowest)
+        return days
+
+    def heard(self, provider: str, source: str, domain: str, *, is_complaint: bool) -> None:
+        """A mail that the provider had taken came back, or was called spam."""
+        both = (
+            self.of_source(source, provider),
+            self._domains.get(provider, {}).get(domain),
+        )
+        for one in both:
+            if one is not None and is_complaint:
+                one.complained()
+            elif one is not None:
+                one.bounced_late()
+
+    @property
+    def numbers(self) -> Sequence[tuple[str, str, int, int, int]]:
+        """For monitoring: name, provider, row (from 1), messages of the day, of them sent."""
+        return [
+            (subject.name, provider, one.progress.step + 1, one.cap, one.progress.sent)
+            for subject in self._subjects.values()
+            for provider, one in subject.by_provider.items()
+            if not one.is_warm
+        ]
 
     def __iter__(self) -> Iterator[Subject]:
         return iter(sorted(self._subjects.values(), key=lambda s: (s.kind, s.name)))

@@ -30,6 +30,7 @@ from mta.engine.gauges import QueueGauges
 from mta.engine.health import Health
 from mta.engine.housekeeping import Capacity, Housekeeping
 from mta.engine.secret import installation_key
+from mta.engine.warming import counting
 from mta.events.log_config import LogOutput, configure_logging
 from mta.events.loop_lag import LoopLagMonitor
 from mta.events.mail_log import MailLog
@@ -262,6 +263,8 @@ class Engine:
             tracker=self._ports.tracker,
             storms=self.storms,
         )
+        lanes = self.delivery.dispatcher.lanes
+        self.feedback.effects.heard = counting(base.warm_ups, lambda: lanes.shaping)
         self._build_doors(trace, mail_log)
 
     def _build_doors(self, trace: TraceWriter, mail_log: MailLog) -> None:

@@ -8,17 +8,40 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
+import structlog
+
 from mta.delivery.warm_ups import Kind, Subject, WarmUps
 from mta.engine.selection import number_of, text_of
+from mta.feedback.effects import Subject as Bounced
 from mta.model.address import parse_domain
 from mta.model.clock import Clock
 from mta.model.errors import AddressSyntaxError, PermanentError
+from mta.model.traffic import EventType
 from mta.settings.loading import Loaded
 from mta.shaping.rules import Shaping
 from mta.shaping.warm_up import DAY_MS, WarmUp
 
 DEFAULT = "default"  # the source where no [[delivery.sources]] are set
+NEW_DOMAIN = "new domain"  # by whom it was begun
 Operation = Callable[[Mapping[str, Any]], Awaitable[object]]
+
+
+def counting(
+    warm_ups: WarmUps, shaping: Callable[[], Shaping]
+) -> Callable[[Bounced, EventType], None]:
+    """What counts late bounces and complaints for the warm-ups of whom they are about."""
+
+    def heard(subject: Bounced, event: EventType) -> None:
+        if subject.site and event in (EventType.BOUNCED, EventType.COMPLAINED):
+            rules = shaping()
+            warm_ups.heard(
+                rules.warm_up_group(rules.policy(subject.site)),
+                subject.source or DEFAULT,
+                subject.sender.rpartition("@")[2],
+                is_complaint=event is EventType.COMPLAINED,
+            )
+
+    return heard
 
 
 class WarmUpOperations:
@@ -28,6 +51,7 @@ class WarmUpOperations:
         self._warm_ups = warm_ups
         self._loaded = loaded
         self._clock = clock
+        self._log = structlog.get_logger("mta.engine")
 
     @property
     def operations(self) -> Mapping[str, Operation]:
@@ -76,6 +100,16 @@ class WarmUpOperations:
             raise PermanentError("step: expected the number of a row of the plan, from 1 on")
         subject = await self._warm_ups.step(kind, name, step - 1, text_of(arguments, "provider"))
         return self.rows_of(subject)
+
+    async def begin_new_domain(self, domain: str) -> None:
+        """Mail may go from the domain now: warm it up, where the rules say so for new ones."""
+        await self._ready()
+        if not self._warm_ups.begins_new_domains or self._warm_ups.get(Kind.DOMAIN, domain):
+            return
+        try:
+            await self._warm_ups.start(Kind.DOMAIN, domain, NEW_DOMAIN)
+        except PermanentError as error:  # there are too many: the domain is not to blame
+            self._log.warning("a new domain is not warmed up", domain=domain, error=str(error))
 
     async def _ready(self) -> None:
         """A command without a server reads them first."""

@@ -192,6 +192,18 @@ THROTTLE_WAITS = Family(
     "How often a lane had to wait for one of its limits, by limit.",
     ("reason",),
 )
+WARM_UP_STEP = Family(
+    "relevo_warm_up_step",
+    Kind.GAUGE,
+    "Row of the plan, from 1 on, of each address and domain that is being warmed up.",
+    ("subject", "provider"),
+)
+WARM_UP_MESSAGES = Family(
+    "relevo_warm_up_messages",
+    Kind.GAUGE,
+    "Messages of the running day of a warm-up: planned and sent.",
+    ("subject", "provider", "what"),
+)
 LOOP_LAG = Family(
     "relevo_event_loop_lag_seconds",
     Kind.HISTOGRAM,
@@ -286,6 +298,8 @@ FAMILIES: tuple[Family, ...] = (
     COMMIT_JOBS,
     COMMIT_ROWS,
     THROTTLE_WAITS,
+    WARM_UP_STEP,
+    WARM_UP_MESSAGES,
     LOOP_LAG,
     LOOP_LAG_MAX,
     DNS_LOOKUPS,

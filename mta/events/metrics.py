@@ -1,6 +1,6 @@
 """The numbers operators watch: one method per thing that happens, each well under a microsecond."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -80,6 +80,8 @@ class Metrics:
         self._tls_failures = values[families.TLS_FAILURES].by_key
         self._rows = values[families.COMMIT_ROWS].by_key
         self._throttle_waits = values[families.THROTTLE_WAITS].by_key
+        self._warm_up_step = values[families.WARM_UP_STEP].by_key
+        self._warm_up_messages = values[families.WARM_UP_MESSAGES].by_key
         self._lag_max = values[families.LOOP_LAG_MAX].by_key
         self._dns = values[families.DNS_LOOKUPS].by_key
         self._follower_lag = values[families.FOLLOWER_LAG].by_key
@@ -186,6 +188,15 @@ class Metrics:
     def oldest_due_s(self, traffic_class: TrafficClass) -> float:
         """For how long the longest waiting delivery of a class has been due."""
         return self._oldest_due.get((traffic_class,), 0.0)
+
+    def set_warm_ups(self, numbers: Sequence[tuple[str, str, int, int, int]]) -> None:
+        """What is being warmed up: name, provider, row of the plan, messages of the day, sent."""
+        self._warm_up_step.clear()
+        self._warm_up_messages.clear()
+        for name, provider, step, cap, sent in numbers:
+            self._warm_up_step[(name, provider)] = step
+            self._warm_up_messages[(name, provider, "planned")] = cap
+            self._warm_up_messages[(name, provider, "sent")] = sent
 
     def throttle_wait(self, reason: str) -> None:
         """A lane waits for one of its limits (`rate`, `connections`, `daily`, `backoff`, …)."""

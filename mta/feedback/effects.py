@@ -46,6 +46,8 @@ class Subject:
     flags: int
     provider: str
     sender: str  # of the envelope, as the application gave it
+    site: str  # name; empty: it had none yet
+    source: str  # egress address; empty: the system chose it
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ class FeedbackEffects:
         self._classifier = classifier
         self._notices = notices
         self._accepted = accepted
+        # Told of what came back; the running server's warm-ups count it.
+        self.heard: Callable[[Subject, EventType], None] = lambda _subject, _event: None
 
     async def find(self, delivery_id: int) -> Subject | None:
         """The delivery, if it is still known. Raises `StoreError`."""
@@ -205,11 +209,10 @@ class FeedbackEffects:
             await self._store.submit(job.work(now_ms), job.contents)
         except JobRefused:  # somebody was faster, or it had been said before
             return Effect.REPEATED
+        self.heard(subject, event)
         return Effect.DONE
 
 
 def _subject(row: tuple[Any, ...]) -> Subject:
-    delivery, message, flow, account, address, state, flags, provider, sender = row
-    return Subject(
-        delivery, message, flow, account, address, DeliveryState(state), flags, provider, sender
-    )
+    delivery, message, flow, account, address, state, *others = row
+    return Subject(delivery, message, flow, account, address, DeliveryState(state), *others)

@@ -3,6 +3,8 @@
 import json
 
 from mta.delivery.warm_ups import Kind
+from mta.feedback.effects import Effect, LateBounce
+from mta.model.reply import Reply
 from mta.model.traffic import TrafficClass
 from tests.integration.relay import CALM, Relay
 from tests.integration.relay_days import look_around
@@ -92,6 +94,8 @@ async def test_T_e_a_warm_up_survives_stop_and_kill(tmp_path):
             await relay.submit(*(f"u{n}@one.test" for n in range(40)), **NEWS)
             await relay.until(lambda: relay.states().get("delivered"))
             await pass_hours(relay, 3)
+            relay.advance(60.0)  # away from the moment at which the next one goes
+            await look_around(relay)
             sent = relay.states()["delivered"]
         relay.audits = False
         async with relay:
@@ -102,3 +106,47 @@ async def test_T_e_a_warm_up_survives_stop_and_kill(tmp_path):
             subject = relay.engine.foundation.warm_ups.get(Kind.SOURCE, "default")
             assert subject.by_provider["other"].progress.sent == sent
             await relay.ask("queue.cancel", campaign="news")
+
+
+async def test_T_e_late_bounces_and_complaints_count_for_the_warm_up(tmp_path):
+    async with Network() as network, Relay(tmp_path, network, shaping=PLAN) as relay:
+        relay.audits = False  # which knows one end of a delivery
+        mx = await network.receiver(2)
+        network.domain("one.test", mx)
+        await start(relay, Kind.SOURCE, "default")
+        await start(relay, Kind.DOMAIN, "new.test")
+        await relay.submit("ana@one.test", sender="a@new.test", klass=TrafficClass.TRANSACTIONAL)
+        await relay.submit("eva@one.test", sender="a@old.test", klass=TrafficClass.TRANSACTIONAL)
+        await relay.until_states(delivered=2)
+        effects = relay.engine.feedback.effects
+        for address in ("ana", "eva"):
+            ((number,),) = relay.sql("SELECT id FROM delivery WHERE address LIKE ?", f"{address}@%")
+            subject = await effects.find(number)
+            assert await effects.complained(subject, "abuse", "mx2.test") is Effect.DONE
+            assert await effects.complained(subject, "abuse", "mx2.test") is Effect.REPEATED
+            await effects.bounced(subject, LateBounce(Reply.of(550, "5.1.1", "gone")))
+        warm_ups = relay.engine.foundation.warm_ups
+        source, domain = (
+            warm_ups.get(kind, name).by_provider["other"].progress
+            for kind, name in ((Kind.SOURCE, "default"), (Kind.DOMAIN, "new.test"))
+        )
+        assert (source.sent, source.complained, source.bounced) == (2, 2, 2)
+        assert (domain.sent, domain.complained, domain.bounced) == (1, 1, 1)
+
+
+async def test_monitoring_sees_how_far_warm_ups_are(tmp_path):
+    async with Network() as network, Relay(tmp_path, network, shaping=PLAN) as relay:
+        mx = await network.receiver(2)
+        network.domain("one.test", mx)
+        await start(relay, Kind.SOURCE, "default")
+        await relay.submit("ana@one.test", **NEWS)
+        await relay.until_states(delivered=1)
+        await relay.dispatcher.lanes.sweep_now()
+        labels = {"subject": "default", "provider": "other"}
+        value = relay.engine.registry.get_sample_value
+        assert value("relevo_warm_up_step", labels) == 1
+        assert value("relevo_warm_up_messages", {**labels, "what": "sent"}) == 1
+        assert value("relevo_warm_up_messages", {**labels, "what": "planned"}) == 30
+        await relay.engine.foundation.warm_ups.stop(Kind.SOURCE, "default")
+        await relay.dispatcher.lanes.sweep_now()
+        assert value("relevo_warm_up_step", labels) is None

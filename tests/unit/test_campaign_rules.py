@@ -216,7 +216,7 @@ def test_every_finding_speaks_both_languages_with_the_same_values():
     values = dict.fromkeys(
         (
             "problem", "accepted", "left_out", "needed", "left", "domain", "field", "empty",
-            "total", "size", "meant", "default", "count", "link", "shown", "start", "words", "minutes", "slowest",
+            "total", "size", "meant", "default", "count", "link", "shown", "start", "words", "minutes", "slowest", "days",
             "filter", "score", "limit", "rules",
         ),
         "7",

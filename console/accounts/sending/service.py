@@ -34,6 +34,10 @@ Told = Callable[[DomainStatus, bool], Awaitable[None]]
 """Tells the account's people of a domain whose records went (False) or came back (True)."""
 
 
+async def _nothing(_domain: str) -> None:
+    return None
+
+
 def _nowhere(_by_domain: Mapping[str, str], _known: frozenset[str]) -> None:
     return None
 
@@ -67,6 +71,7 @@ class SendingDomains:
         self._log = structlog.get_logger("relevo.domains")
         self.on_key: Callable[[], None] = lambda: None  # the running server's: read keys anew
         self.tell: Told = _nobody
+        self.on_new: Callable[[str], Awaitable[None]] = _nothing  # mail may go from it now
         # The running server's: return path hosts by domain, and all that may be in use.
         self.on_return_paths: Callable[[Mapping[str, str], frozenset[str]], None] = _nowhere
 
@@ -129,6 +134,8 @@ class SendingDomains:
         status = DomainStatus(added, selector, 0, 0, 0, 0, ())
         await self._store.submit([Rows("domain_status_put", [status.row()])])
         await self._authenticator.refresh()
+        if is_good:
+            await self.on_new(name)
         return self._complete(status)
 
     async def remove(self, actor: Actor, domain: str) -> None:
@@ -230,6 +237,7 @@ class SendingDomains:
             await self.read_return_paths()
         if becomes_active:
             await self._authenticator.refresh()
+            await self.on_new(after.name)
         if is_gone or is_back:
             self._log.warning("records of a domain changed", domain=after.name, is_back=is_back)
             await self.tell(after, is_back)

@@ -1,5 +1,6 @@
 """Looks at a campaign before it is sent; nothing is changed, and it can be asked for at any time."""
 
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from console.campaigns.filling import filling_of
 from console.campaigns.ports import Audiences, Column, Compiler, IdentityOf
 from console.campaigns.preflight.checking import check_content, covered
 from console.campaigns.preflight.findings import Finding, Severity
-from console.campaigns.preflight.forecast import Forecast, forecast
+from console.campaigns.preflight.forecast import Forecast
+from console.campaigns.preflight.outlook import Outlook
 from console.campaigns.values import Campaign
 from console.content.preview import Coverage, names_for
 from console.content.source import fields_of
@@ -21,7 +23,6 @@ from mta.intake.replies import IsForeign, foreign_domain
 from mta.model.address import parse_address
 from mta.model.clock import Clock
 from mta.model.errors import PermanentError
-from mta.shaping.rules import OTHER, Shaping
 
 # Gives the findings of a spam filter about a compiled mail with the values of a first recipient.
 SpamCheck = Callable[[Campaign, bytes], Awaitable[Sequence[Finding]]]
@@ -62,7 +63,7 @@ class PreflightTools:
     identity_of: IdentityOf
     meter: Meter
     clock: Clock
-    shaping: Callable[[], Shaping]
+    outlook: Outlook
     has_unsubscribe: Callable[[], bool]
     spam_check: SpamCheck
     is_foreign: IsForeign
@@ -84,7 +85,7 @@ class Preflight:
         found += await self._sender(campaign)
         known: list[Coverage] = []
         found += await self._content(campaign, columns, known)
-        expected = await self._forecast(campaign, total) if counts and total else None
+        expected = await self.expected(campaign, total) if counts and total else None
         if expected is not None:
             found += _of_forecast(campaign, expected, self._tools.clock.now_ms())
         order = list(Severity)
@@ -185,24 +186,25 @@ class Preflight:
         except PermanentError as error:
             return [Finding("content.broken", {"problem": str(error)[:300]})]
 
-    async def _forecast(self, campaign: Campaign, total: int) -> Forecast | None:
-        """By the domains of the first rows."""
+    async def expected(self, campaign: Campaign, total: int) -> Forecast | None:
+        """How long it takes, by the domains of the first rows; None: nobody is to get it."""
         domains = await self._domains(campaign)
-        sampled = domains.total()
-        if not sampled:
+        if not domains:
             return None
-        shaping = self._tools.shaping()
-        shares: Counter[str] = Counter()
-        for domain, n in domains.items():
-            provider = shaping.report_of(domain)
-            scaled = max(1, round(n * total / sampled))
-            if provider:
-                shares[provider] += scaled
-            else:  # each domain has limits of its own: the largest decides
-                shares[OTHER] = max(shares[OTHER], scaled)
-        policies = {name: shaping.policy(name) for name in shares}
-        rate = campaign.plan.rate_per_hour
-        return forecast(shares, policies, total=total, rate_per_hour=rate)
+        return await self._tools.outlook.expect(
+            domains,
+            total,
+            sender_domain=campaign.content.from_address.rpartition("@")[2].lower(),
+            rate_per_hour=campaign.plan.rate_per_hour,
+        )
+
+    async def seconds(self, campaign: Campaign, total: int) -> float:
+        """The same in seconds; 0: nobody knows."""
+        try:
+            found = await self.expected(campaign, total)
+        except PermanentError:
+            return 0.0
+        return 0.0 if found is None else found.seconds
 
     async def _domains(self, campaign: Campaign) -> Counter[str]:
         spec = campaign.audience
@@ -229,8 +231,11 @@ def _kib(compiled: bytes) -> Mapping[str, int]:
 def _of_forecast(campaign: Campaign, expected: Forecast, now_ms: int) -> list[Finding]:
     plan = campaign.plan
     minutes = max(1, round(expected.seconds / 60))
+    days = max(1, math.ceil(expected.seconds / 86_400))
     found = [
-        Finding("forecast", {"minutes": minutes, "slowest": expected.slowest.title()})
+        Finding("forecast.warm_up", {"days": days})
+        if expected.is_warm_up
+        else Finding("forecast", {"minutes": minutes, "slowest": expected.slowest.title()})
         if expected.is_named
         else Finding("forecast.even", {"minutes": minutes})
     ]

@@ -244,6 +244,11 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             "Hay texto invisible (mismo color o tamaño 0): quítelo.",
             "There is hidden text (size 0 or no colour of its own): remove it.",
         ),
+        "forecast.warm_up": (
+            "I",
+            "El remitente es nuevo y envía un poco más cada día. Días que tardará: {days}.",
+            "The sender is new and sends a little more each day. Days it takes: {days}.",
+        ),
         "forecast.even": (
             "I",
             "Con los límites de hoy tardará unos {minutes} min.",

@@ -3,7 +3,7 @@
 -- name: feedback_subject
 -- The delivery that a token names.
 SELECT d.id, d.message, d.flow, m.account, d.address, d.state, d.flags,
-       coalesce(s.provider, ''), m.sender
+       coalesce(s.provider, ''), m.sender, coalesce(s.name, ''), d.source
 FROM delivery AS d JOIN message AS m ON m.id = d.message LEFT JOIN site AS s ON s.id = d.site
 WHERE d.id = :delivery;
 
