@@ -4,6 +4,7 @@ from aiohttp import web
 
 from console.app.services import Services
 from console.pages.api_use import ApiUsePages
+from console.pages.certificates import CertificatePages
 from console.pages.compliance import CompliancePages
 from console.pages.compliance_facts import Support
 from console.pages.contract_report import ContractReportPages
@@ -36,6 +37,7 @@ def report_area(services: Services, settings: Settings) -> Area:
 
         filed = FiledPages(renderer, areas.filed.book, areas.filed.maker, base.clock)
         filed.add_routes(app)
+        CertificatePages(renderer, base.store, areas.filed.handover).add_routes(app)
         HandoverPages(renderer, areas.filed.handover, filed, base.clock).add_routes(app)
 
     return add

@@ -111,7 +111,7 @@ class HandoverPages:
         number = int(request.match_info["number"])
         found = await self._handovers.certificate(session.actor, session.account, number)
         name = session.accounts[session.account].name
-        html = certificate_document(certificate_of(found, name, texts), texts)
+        html = certificate_document(certificate_of(found, name, texts, self._handovers.url), texts)
         pdf = await make_pdf(html)
         kind, ending = ("application/pdf", "pdf") if pdf else ("text/html", "html")
         file = f"{texts('handover.certificate.file')}-{number}.{ending}"

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from console.pages.certificates import PATH
 from console.pages.section_document import Heading, section_document
 from console.pages.texts import Texts
 from console.reports.handover.sections import sections
@@ -30,15 +31,16 @@ def handover_document(handover: Handover, texts: Texts, zone: ZoneInfo, number: 
     return section_document(heading, sections(handover, texts, zone), texts, zone)
 
 
-def certificate_of(issued: IssuedCertificate, account: str, texts: Texts) -> Certificate:
-    """What the certificate says, in the language of the texts."""
+def certificate_of(issued: IssuedCertificate, account: str, texts: Texts, url: str) -> Certificate:
+    """What the certificate says, in the language of the texts; `url`: of the console, or ""."""
     topics = [
         Topic(texts(f"handover.topic.{topic}"), minutes) for topic, minutes in SYLLABUS.items()
     ]
     signed = f"{texts.actor(issued.issued_by)}\n{texts('handover.certificate.signed')}"
     return Certificate(
         str(issued.number), issued.name, account, topics, issued.minutes,
-        date.fromisoformat(issued.last_day), issued.code, signatures=[signed],
+        date.fromisoformat(issued.last_day), issued.code,
+        f"{url}{PATH}/{issued.code}" if url else "", signatures=[signed],
     )  # fmt: skip
 
 

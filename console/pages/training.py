@@ -1,16 +1,17 @@
-"""`/training`: exercises of a training account, and the certificate; `/certificate/CODE` for anybody."""
+"""`/training`: exercises of a training account, and the certificate."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from aiohttp import web
 
 from console.accounts.actor import NotVisible
 from console.pages.certificate_document import certificate_pdf
+from console.pages.certificates import PATH, number_of
 from console.pages.forms import refusal
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
-from console.training.certificates import Certificate, Topic, plain_code
-from console.training.exercises import Exercise, Issued, TrainingCourse
+from console.training.certificates import Certificate, Topic
+from console.training.exercises import Exercise, TrainingCourse
 
 
 class TrainingPages:
@@ -27,7 +28,6 @@ class TrainingPages:
         app.router.add_get("/training", self.show)
         app.router.add_post("/training", self.certify)
         app.router.add_get(r"/training/certificates/{user:\d{1,19}}", self.download)
-        app.router.add_get("/certificate/{code:[0-9A-Za-z-]{4,40}}", self.verify)
 
     async def show(self, request: web.Request) -> web.Response:
         """The person's own progress, and that of others for who manages them."""
@@ -52,28 +52,19 @@ class TrainingPages:
             raise web.HTTPNotFound from None
         topics = [Topic(texts(f"training.exercise.{one}.title")) for one in Exercise]
         made = Certificate(
-            _number(found), found.person, found.institution, topics, 0,
+            number_of(found), found.person, found.institution, topics, 0,
             datetime.fromtimestamp(found.issued_ms / 1000, self._renderer.zone_of(request)).date(),
-            found.code, f"{self._url}/certificate/{found.code}",
+            found.code, f"{self._url}{PATH}/{found.code}",
         )  # fmt: skip
         pdf = await certificate_pdf(made, texts)
         if pdf is None:
             raise web.HTTPServiceUnavailable
-        name = texts("training.file", number=_number(found))
+        name = texts("training.file", number=number_of(found))
         return web.Response(
             body=pdf,
             content_type="application/pdf",
             headers={"Content-Disposition": f'attachment; filename="{name}.pdf"'},
         )
-
-    async def verify(self, request: web.Request) -> web.Response:
-        """Whether there is such a certificate: for whoever holds one, signed in or not."""
-        code = plain_code(request.match_info["code"])
-        found = await self._course.verify(code)
-        values = {"code": code, "found": found, "number": _number(found) if found else ""}
-        return self._renderer.page(
-            request, "certificate.html", values
-        )  # "none has it" is an answer
 
     async def _page(self, request: web.Request, problem: str = "") -> web.Response:
         session = session_of(request)
@@ -87,8 +78,3 @@ class TrainingPages:
         }
         status = 422 if problem else 200
         return self._renderer.page(request, "training.html", values, status=status)
-
-
-def _number(issued: Issued) -> str:
-    year = datetime.fromtimestamp(issued.issued_ms / 1000, UTC).year
-    return f"E-{year}-{issued.number:04d}"

@@ -115,11 +115,6 @@ class TrainingCourse:
                 return one.certificate
         raise NotVisible("there is no such certificate")
 
-    async def verify(self, code: str) -> Issued | None:
-        """Whose certificate has that code; anybody who knows one may ask."""
-        rows = await self._store.read("training_certificate_by_code", code=plain_code(code))
-        return Issued(*rows[0]) if rows else None
-
     async def _issued(self, account: int) -> Sequence[Issued]:
         rows = await self._store.read("training_certificates", account=account)
         return [Issued(*row) for row in rows]
@@ -128,6 +123,12 @@ class TrainingCourse:
         """The account's name; None where it is not for training."""
         rows = await self._store.read("training_account", account=account)
         return rows[0][0] if rows and rows[0][1] == AccountKind.TRAINING else None
+
+
+async def issued_with(store: Store, code: str) -> Issued | None:
+    """Whose certificate has that code; anybody who knows one may ask."""
+    rows = await store.read("training_certificate_by_code", code=plain_code(code))
+    return Issued(*rows[0]) if rows else None
 
 
 def _is(actor: Actor, user: int) -> bool:

@@ -142,6 +142,10 @@ async def test_T_v_a_hand_over_is_filled_in_made_and_holds_no_secret(whole, page
     text = await words_of(await page.download("/handover/certificates/2.pdf"))
     assert "Persona 2" in text
     assert one.code in text
+    async with aiohttp.ClientSession(whole.url) as anybody:
+        for code, is_known in ((one.code.lower(), True), (one.code[:-1] + "x", False)):
+            async with anybody.get(f"/certificate/{code}") as response:
+                assert ("Persona 2" in await response.text()) is is_known
 
 
 async def test_T_v_evidence_is_made_in_the_background_with_its_hash_and_failures_say_why(

@@ -4,6 +4,7 @@ Who sees the audit trail (owner, administrator, auditor) sees the hand-over; who
 settings enters what the system cannot know.
 """
 
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -85,7 +86,7 @@ class HandoverService:
         self._clock = clock
         self._trail = trail
         self._support = support
-        self._url = url
+        self.url = url
 
     async def observe_ids(self) -> None:
         """Tell the id generator of the greatest id on disk; once at start."""
@@ -105,7 +106,7 @@ class HandoverService:
         trainings = await self._trainings(account)
         manuals = await read("handover_manuals", account=account)
         return Handover(
-            account, accounts[0].name, self._clock.now_ms(), self._url,
+            account, accounts[0].name, self._clock.now_ms(), self.url,
             ContractFacts(*contract[0]) if contract else None, await self._facts(account), accounts,
             [PersonAccess(*row) for row in await read("handover_people", accounts=below)],
             [_key(row) for row in keys],
@@ -215,6 +216,15 @@ class HandoverService:
             if one.number == number:
                 return one
         raise NotVisible(f"there is no certificate {number}")
+
+    async def verify(self, code: str) -> tuple[IssuedCertificate, str] | None:
+        """The certificate with that code and the institution; anybody who knows one may ask."""
+        wanted = code.upper().replace("-", "").encode()
+        for name, *row in await self._store.read("handover_certificates_named"):
+            one = IssuedCertificate(*row)  # some for each contract: the code is made of all it says
+            if hmac.compare_digest(one.code.replace("-", "").encode(), wanted):
+                return one, name
+        return None
 
     # -- inside --------------------------------------------------------------------------------
 

@@ -16,6 +16,11 @@ FROM handover_training WHERE account = :account ORDER BY held_on, id;
 SELECT account, number, name, email, minutes, last_day, issued_by, issued_ms
 FROM handover_certificate WHERE account = :account ORDER BY number;
 
+-- name: handover_certificates_named
+SELECT a.name, c.account, c.number, c.name, c.email, c.minutes, c.last_day, c.issued_by, c.issued_ms
+FROM handover_certificate AS c JOIN account AS a ON a.id = c.account
+ORDER BY c.account, c.number;
+
 -- name: handover_manuals
 SELECT id, account, kind, language, version, sha256, recipient, delivered_on, added_by, added_ms
 FROM handover_manual WHERE account = :account ORDER BY delivered_on, id;
