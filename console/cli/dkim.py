@@ -22,6 +22,7 @@ from mta.dkim import (
     txt_record,
 )
 from mta.dkim import check as check_record
+from mta.dkim.keyfiles import awaited_keys
 from mta.dkim.verification import Verification, verify
 from mta.dns.lookup import Failed, Lookup, Records
 from mta.dns.records import texts
@@ -218,7 +219,10 @@ def _keys(settings: Settings, domain: str | None, selector: str | None) -> list[
     keys = [key for name in domains for key in ring.keys(name) if selector in (None, key.selector)]
     if not keys:
         what = f"{selector or 'key'} for {domain}" if domain else "keys"
-        raise ConfigurationError(f"{ring.directory}: no {what}; `relevo dkim new DOMAIN` makes one")
+        remedy = "`relevo dkim new DOMAIN` makes one"
+        if domain and awaited_keys(ring.directory, domains[0]):
+            remedy = f"its key waits for its record: `relevo domain check {domains[0]}` shows it"
+        raise ConfigurationError(f"{ring.directory}: no {what} in use; {remedy}")
     return keys
 
 

@@ -45,6 +45,7 @@ TIMES = frozenset(
         "started",
     )
 )
+SPANS = frozenset(("took_ms",))  # other milliseconds are moments
 _FIRST_TIME = 100_000_000_000  # milliseconds: no mail of ours is older than 1973
 _MAX_SAFE_INTEGER = 2**53 - 1
 # A time as `rfc3339` writes it, inside a sentence of ours.
@@ -132,6 +133,8 @@ def show(key: str, value: object, zone: ZoneInfo) -> str:
     """A value as people read it."""
     if value is None or value == "":
         return EMPTY
+    if key in SPANS:
+        return f"{value} ms"
     if _is_time(key, value) or key.endswith("_ms"):
         return _show_time(value, zone)
     if isinstance(value, bool):

@@ -51,7 +51,7 @@ def init(context: click.Context, directory: Path | None, config: Path | None) ->
         f"  1. edit {directory / DEFAULT_CONFIG}: at least [server] hostname\n"
         f"  2. relevo check{where}\n"
         f"  3. relevo account add NAME{where}\n"
-        f"  4. relevo domain add DOMAIN{where}; relevo dkim new DOMAIN{where}\n"
+        f"  4. relevo domain add DOMAIN{where}, and publish the records that it shows\n"
         f"  5. relevo credential add --name APPLICATION{where}\n"
         f"  6. relevo serve{where}"
     )

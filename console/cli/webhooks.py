@@ -25,7 +25,7 @@ LOG = (
     Column("events", "events"),
     Column("attempt", "attempt"),
     Column("status", "status"),
-    Column("took_ms", "ms"),
+    Column("took_ms", "took"),
     Column("answer", "answer"),
 )
 

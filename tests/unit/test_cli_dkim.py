@@ -86,6 +86,15 @@ def test_a_key_is_never_replaced_and_a_missing_one_is_told(settings, capsys):
     assert "relevo dkim new DOMAIN" in capsys.readouterr().err
 
 
+def test_a_key_that_waits_for_its_record_is_no_missing_one(settings, capsys, tmp_path):
+    made = _new(capsys, "--selector", "s1")
+    key = tmp_path / "dkim_keys" / "example.org" / "s1.pem"
+    key.rename(key.with_suffix(".pem.new"))
+    assert made["selector"] == "s1"
+    assert run(["dkim", "show", "example.org"]) == 1
+    assert "`relevo domain check example.org` shows it" in capsys.readouterr().err
+
+
 def test_a_running_server_is_told_of_the_new_key(settings, capsys, tmp_path):
     told = []
 

@@ -148,6 +148,12 @@ def test_what_was_accepted_may_be_a_number_or_a_time(capsys):
     assert show("accepted", 1_800_000_000_000, ZoneInfo("America/Lima")) == "2027-01-15 03:00:00"
 
 
+def test_what_something_took_is_no_moment():
+    assert show("took_ms", 0, LIMA) == "0 ms"
+    assert show("took_ms", 181, LIMA) == "181 ms"
+    assert show("expires_ms", 1_800_000_000_000, LIMA) == "2027-01-15 03:00:00"
+
+
 @pytest.mark.parametrize(
     ("stored", "shown"),
     [
