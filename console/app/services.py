@@ -178,7 +178,7 @@ class Services:
             foundation, self.trail, self.authenticator, self.areas.webhooks.poster,
             Templates(self.areas.templates.service, self.areas.templates.media),
         )  # fmt: skip
-        self.lanes = LaneService(store, foundation.sites, port)
+        self.lanes = LaneService(store, foundation.sites, port, foundation.warm_ups, clock)
         self.compliance = ComplianceService(
             store, self.quota.contracts, self.areas.reports.figures, EngagementReader(store)
         )

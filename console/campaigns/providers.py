@@ -77,7 +77,7 @@ class ProviderFigures:
         if age_s > max(FRESH_S, SHARE * kept.cost_s) and not kept.lock.locked():
             async with kept.lock:
                 await self._count(campaign, kept)
-        return self._grouped(kept)
+        return self._grouped(kept, campaign)
 
     def name_of(self, site: int) -> str:
         """The provider of a site."""
@@ -105,7 +105,7 @@ class ProviderFigures:
         kept.at_s = self._clock.monotonic_s()
         kept.cost_s = kept.at_s - began_s
 
-    def _grouped(self, kept: _Counted) -> Sequence[ProviderProgress]:
+    def _grouped(self, kept: _Counted, campaign: Campaign) -> Sequence[ProviderProgress]:
         by_provider: dict[str, Counter[int]] = {}
         sites: dict[str, set[int]] = {}
         for (site, state), n in kept.counts.items():
@@ -114,7 +114,7 @@ class ProviderFigures:
             sites.setdefault(name, set()).add(site)
         views = {} if self._port is None else {v.site: v for v in self._port.site_views()}
         shown = [
-            self._shown(name, counts, sites[name], views, kept.replies)
+            self._shown(name, counts, sites[name], views, kept.replies, campaign)
             for name, counts in by_provider.items()
         ]
         return sorted(shown, key=lambda one: (-one.total, one.provider))
@@ -126,9 +126,11 @@ class ProviderFigures:
         sites: set[int],
         views: dict[int, SiteView],
         replies: dict[int, str],
+        campaign: Campaign,
     ) -> ProviderProgress:
         seen = [views[site] for site in sites if site in views]
-        troubled = max(seen, key=lambda v: (bool(why_of(v)), v.waiting), default=None)
+        reasons = [(why_of(view, campaign), view.waiting) for view in seen]
+        why = max(reasons, key=lambda one: (bool(one[0]), one[1]), default=("", 0))[0]
         state = DeliveryState
         return ProviderProgress(
             name,
@@ -142,14 +144,17 @@ class ProviderFigures:
             rate_per_s=sum(view.rate for view in seen),
             connections=sum(view.connections for view in seen),
             limit=sum(view.limit for view in seen),
-            why="" if troubled is None else why_of(troubled),
+            why=why,
         )
 
 
-def why_of(view: SiteView) -> str:
-    """What holds the next mail to a site, shortest first; empty: nothing does."""
+def why_of(view: SiteView, campaign: Campaign) -> str:
+    """What holds the next mail of a campaign to a site, shortest first; empty: nothing does."""
     if view.hold_reason:
         return view.hold_reason
     if view.stage != "normal":
         return f"{view.stage}: {view.stage_reply}".removesuffix(": ")
-    return view.rest_reply or view.warm_up or view.wait_reason
+    domain = campaign.content.from_address.rpartition("@")[2].lower()
+    own = (campaign.account, domain)
+    cold = next((one.reason for one in view.cold if (one.account, one.domain) == own), "")
+    return view.rest_reply or view.warm_up or cold or view.wait_reason

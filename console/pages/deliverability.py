@@ -24,6 +24,7 @@ from console.pages.texts import Texts
 from console.reports.charts import Chart, Point, bars
 from console.reports.figures import Figures, FigureService
 from console.reports.lanes import Lane, LaneService
+from console.reports.warming import WarmUpLine
 from console.suppressions.service import SuppressionService
 from mta.model.clock import Clock
 from mta.suppression.values import Reason
@@ -44,6 +45,7 @@ class Health:
     lanes: Sequence[Lane]
     suppressed: Mapping[Reason, int] | None
     growth: Mapping[str, int]  # by day
+    warming: Sequence[WarmUpLine]
 
 
 class DeliverabilityPages:
@@ -121,7 +123,8 @@ class DeliverabilityPages:
             rows = await self._suppressions.growth(actor, account, round(start.timestamp() * 1000))
             growth = _by_day([(hour, n) for hour, _, n in rows], zone)
         lanes = await self._lanes.of_account(actor, account)
-        return Health(figures, domains, lanes, suppressed, growth)
+        warming = await self._lanes.warming(actor, account, [d.name for d in domains or ()])
+        return Health(figures, domains, lanes, suppressed, growth, warming)
 
 
 def record_state(status: DomainStatus, kind: RecordKind) -> RecordState | None:
@@ -182,9 +185,18 @@ def _lines(texts: Texts, health: Health) -> Sequence[Sequence[Cell]]:
                 lane.waiting,
             )
         )
+    for one in health.warming:
+        provider = _provider(texts, one)
+        lines.append((texts("warming.title"), f"{one.subject}: {provider}, {one.step}", one.sent))
     for reason, n in (health.suppressed or {}).items():
         lines.append((texts("arrival.suppressed"), texts(f"suppressions.reasons.{reason}"), n))
     return lines
+
+
+def _provider(texts: Texts, line: WarmUpLine) -> str:
+    if not line.provider:
+        return texts("warming.everywhere")
+    return texts("warming.others") if line.is_other else line.provider
 
 
 def _account(session: Session) -> int:

@@ -3,6 +3,9 @@
 Called only where something is being warmed up, so that other mail pays one comparison for it.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from mta.delivery.attempt import Attempt
 from mta.delivery.board import SiteBoard
 from mta.delivery.limits import LaneLimits
@@ -63,16 +66,33 @@ def holds_all(limits: LaneLimits, site: SiteBoard, picker: Picker) -> bool:
     return bool(site.queue.aside) and not site.queue.has_work()
 
 
-def told(limits: LaneLimits, site: SiteBoard, now_ms: int) -> tuple[str, int]:
-    """What holds bulk mail and until when at least, in English; "" and 0: nothing does."""
+@dataclass(frozen=True, slots=True)
+class ColdSender:
+    """Bulk mail of an account from a domain that is being warmed up, and waits; times in ms."""
+
+    account: int
+    domain: str
+    reason: str  # in English
+    until_ms: int
+
+
+def source_told(limits: LaneLimits, now_ms: int) -> tuple[str, int]:
+    """What holds the source's bulk mail and until when at least; "" and 0: nothing does."""
     warm_up = limits.warm_up
-    if warm_up is not None and (reason := warm_up.held_by(now_ms)):
-        return reason, warm_up.ready_ms(now_ms)
+    reason = "" if warm_up is None else warm_up.held_by(now_ms)
+    return (reason, warm_up.ready_ms(now_ms)) if warm_up is not None and reason else ("", 0)
+
+
+def senders_told(site: SiteBoard, now_ms: int) -> Sequence[ColdSender]:
+    """Whose mail waits for the day of its domain."""
+    found: dict[tuple[int, str], ColdSender] = {}
     for stream in site.queue.aside:
-        if not stream.window:
-            continue
-        sender = site.queue.warming_of(stream.window[0])
-        if sender is not None and (reason := sender.held_by(now_ms)):
+        sender = site.queue.warming_of(stream.window[0]) if stream.window else None
+        reason = "" if sender is None else sender.held_by(now_ms)
+        if sender is not None and reason:
             domain = stream.window[0].message.sender.rpartition("@")[2]
-            return f"{reason} ({domain})", sender.ready_ms(now_ms)
-    return "", 0
+            cold = ColdSender(
+                stream.flow.account, domain, f"{reason} ({domain})", sender.ready_ms(now_ms)
+            )
+            found[cold.account, domain] = cold
+    return list(found.values())

@@ -104,12 +104,13 @@ class DispatchView:
             stage_until_ms=wall(backoff.until_s) if backoff.stage is Stage.RESTING else 0,
             warm_up=warm_up,
             warm_up_until_ms=warm_up_until_ms,
+            cold=warming.senders_told(board, now_ms),
         )
 
     @staticmethod
     def _warm_up(board: SiteBoard, lanes: Sequence[Lane], now_ms: int) -> tuple[str, int]:
         """What holds bulk mail: nothing does where one of the sources may send it."""
-        told = [warming.told(lane.limits, board, now_ms) for lane in lanes] if board.waiting else []
+        told = [warming.source_told(lane.limits, now_ms) for lane in lanes] if board.waiting else []
         if not told or not all(reason for reason, _ in told):
             return "", 0
         return min(told, key=lambda one: one[1])

@@ -134,15 +134,16 @@ def explain_site(found: Explanation, view: SiteView) -> None:
         found.add("connections", detail, f"All connections to {view.name} are busy: {detail}.")
 
 
-def explain_warm_up(found: Explanation, view: SiteView) -> None:
-    """What a warm-up lets automated and campaign mail wait for."""
-    if view.warm_up:
-        until = rfc3339(view.warm_up_until_ms)
+def explain_warm_up(found: Explanation, view: SiteView, sender: str = "") -> None:
+    """What a warm-up lets bulk mail wait for; `sender`: mail of this domain, empty: of all."""
+    held = [(view.warm_up, view.warm_up_until_ms)] if view.warm_up else []
+    held += [(one.reason, one.until_ms) for one in view.cold if sender in ("", one.domain)]
+    for reason, until_ms in held:
         found.add(
-            "warm-up", view.warm_up,
-            f"Automated and campaign mail to {view.name} is held by a {view.warm_up}; "
-            f"the next goes at {until}.",
-            until=view.warm_up_until_ms,
+            "warm-up", reason,
+            f"Automated and campaign mail to {view.name} is held by a {reason}; "
+            f"the next goes at {rfc3339(until_ms)}.",
+            until=until_ms,
         )  # fmt: skip
 
 
@@ -197,7 +198,7 @@ def _ready(found: Explanation, facts: Facts) -> None:
     if facts.site is not None:
         explain_site(found, facts.site)
         if d.klass >= TrafficClass.AUTOMATED:
-            explain_warm_up(found, facts.site)
+            explain_warm_up(found, facts.site, d.message.sender.rpartition("@")[2] or "<>")
     if facts.before:
         many = "more than " if facts.before >= MAX_READY else ""
         detail = f"{many}{facts.before} older ready deliveries of the site"

@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from mta.delivery.warming import ColdSender
+
 
 @dataclass(frozen=True, slots=True)
 class SiteView:
@@ -28,8 +30,9 @@ class SiteView:
     stage: str = "normal"
     stage_reply: str = ""  # the reply that led to it
     stage_until_ms: int = 0
-    warm_up: str = ""  # the plan that holds automated and campaign mail, and how far it is
+    warm_up: str = ""  # the plan of all its sources that holds automated and campaign mail
     warm_up_until_ms: int = 0
+    cold: Sequence[ColdSender] = ()  # whose domains' own plans hold theirs
 
 
 class DispatcherPort(Protocol):

@@ -335,7 +335,7 @@ def _due_ms(row: QueueRow) -> int:
 
 
 def _top_row(view: SiteView, ready: int) -> Answer:
-    wait = view.wait_reason or view.warm_up
+    wait = view.wait_reason or view.warm_up or next((one.reason for one in view.cold), "")
     if view.hold_reason:
         wait = f"held: {view.hold_reason}"
     elif view.rest_until_ms:

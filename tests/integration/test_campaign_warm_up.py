@@ -37,7 +37,7 @@ async def test_T_e_a_campaign_of_a_new_domain_waits_for_its_days_and_is_not_cut_
         ((end_ms,),) = relay.sql("SELECT end_ms FROM flow WHERE kind = 'campaign'")
         assert end_ms > started_ms + 3 * DAY_MS
         (view,) = [v for v in DispatchView(relay.dispatcher, relay.clock).site_views() if v.waiting]
-        assert "step 1 of 3 (sender.test)" in why_of(view)
+        assert "step 1 of 3 (sender.test)" in why_of(view, draft)
         await services.run("warmup.stop", {"domain": "sender.test"})
         await relay.dispatcher.lanes.sweep_now()
         await relay.until(lambda: relay.states()["delivered"] == 100)

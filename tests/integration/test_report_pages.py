@@ -30,6 +30,7 @@ from console.reports.lanes import Holder, LaneService
 from console.reports.people import Choice, Who
 from console.tracking.hits import HitKind
 from console.tracking.ingest import RawHit
+from mta.delivery.warm_ups import Kind
 from mta.engine.port import SiteView
 from mta.model.clock import ManualClock
 from mta.model.envelope import Identity
@@ -155,6 +156,28 @@ async def test_T_e_the_page_of_deliverability_says_what_waits_and_why(whole: Who
         assert 'href="/suppressions?reason=manual">1</a>' in html
         _, *rows = await table(ana, "/deliverability.csv")
         assert ["Intentados", "10"] in [row[1:] for row in rows]
+
+
+async def test_T_e_the_page_shows_what_is_warmed_up_and_no_domain_of_others(whole: Whole):
+    foundation = whole.services.foundation
+    warm_ups, now_ms = foundation.warm_ups, foundation.clock.now_ms()
+    for name in ("muni.example", "ajeno.example"):
+        await warm_ups.start(Kind.DOMAIN, name, "test")
+    try:
+        async with person(whole) as ana:
+            assert "muni.example dominio del remitente todos" in words(
+                await page(ana, "/deliverability")
+            )
+            mine = warm_ups.get(Kind.DOMAIN, "muni.example").by_provider["google"]
+            mine.take(mine.cap, now_ms)
+            said = words(await page(ana, "/deliverability"))
+            assert "Google 1 de 18 50 50 completo por hoy" in said
+            assert "ajeno" not in said
+            _, *rows = await table(ana, "/deliverability.csv")
+            assert ["Calentamiento", "muni.example: google, 1", "50"] in rows
+    finally:
+        for name in ("muni.example", "ajeno.example"):
+            await warm_ups.stop(Kind.DOMAIN, name)
 
 
 async def test_T_e_mail_that_was_put_off_waits_at_its_server_with_what_that_said(tmp_path):

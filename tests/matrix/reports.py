@@ -132,6 +132,10 @@ ROWS = (
         lambda s, a, n, _: s.services.compliance.gather(a, n),
     ),
     Row(
+        "LaneService.warming", Permission.REPORT_VIEW,
+        lambda s, a, n, _: s.services.lanes.warming(a, n, ()),
+    ),
+    Row(
         "LaneService.of_account", Permission.REPORT_VIEW,
         lambda s, a, n, _: s.services.lanes.of_account(a, n),
     ),
