@@ -55,6 +55,21 @@ def workbook(*rows: Sequence[Any], hidden: Sequence[Sequence[Any]] = ()) -> byte
     return out.getvalue()
 
 
+def filtered(people: int, hidden: range) -> bytes:
+    """A workbook as a filter leaves it."""
+    out = io.BytesIO()
+    made = xlsxwriter.Workbook(out, {"in_memory": True})
+    sheet = made.add_worksheet()
+    sheet.write_row(0, 0, ["correo", "nombre", "clave"])
+    for n in range(1, people + 1):
+        sheet.write_row(n, 0, [f"p{n}@example.org", f"Persona {n}", "x"])
+    for n in hidden:
+        sheet.set_row(n, None, None, {"hidden": True})
+    sheet.set_column(2, 2, None, None, {"hidden": True})
+    made.close()
+    return out.getvalue()
+
+
 class ContactWorld:
     """The services, and what stands behind them."""
 

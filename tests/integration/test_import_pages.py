@@ -12,6 +12,7 @@ import pytest
 from openpyxl import load_workbook
 
 from tests.accounts_world import OPERATOR
+from tests.contacts_world import filtered
 from tests.web_world import sign_in, token_of
 from tests.whole_server import EMAIL, PASSWORD, Whole, open_whole
 
@@ -89,6 +90,26 @@ async def test_T_a_a_file_becomes_the_audience_of_a_campaign(person):
     )  # fmt: skip
     spec = (await campaigns.get(OPERATOR, campaign.id)).audience
     assert (spec.audience, spec.count) == (int(audience[1]), 1)
+
+
+async def test_T_a_what_a_workbook_hides_is_told_and_taken_only_if_wanted(person):
+    made = await person.whole.services.campaigns.service.create(
+        OPERATOR, person.whole.account, "Aviso"
+    )
+    data = filtered(20, range(2, 19))
+    status, path = await person.upload(data, "l.xlsx")
+    assert status == 303
+    number = path.rpartition("/")[2]
+    for one in (path, f"/campaigns/{made.id}/file?upload={number}"):
+        page = await person.get(one)
+        assert "17 filas ocultas" in page
+        assert "columna oculta" in page
+        assert "Incluir las filas ocultas" in page
+    assert (await person.post(path, email="0"))[0] == 303
+    async with asyncio.timeout(30):
+        while "Fila oculta en la hoja" not in (page := await person.get(path)):
+            await asyncio.sleep(0.02)
+    assert "3 destinatarios listos." in page
 
 
 async def test_rows_that_are_left_out_come_back_as_a_workbook_without_formulas(person):

@@ -1,15 +1,13 @@
 """What a workbook hides, as Excel and other programs write it."""
 
-import io
 import zipfile
 from pathlib import Path
 
 import pytest
-import xlsxwriter
 
 from console.contacts.files.hidden import Hidden, hidden_in
 from console.contacts.files.sniffing import UnreadableFile
-from tests.contacts_world import OPERATOR, open_contacts
+from tests.contacts_world import OPERATOR, filtered, open_contacts
 
 WORKBOOK = (
     '<x:workbook xmlns:x="http://schemas.openxmlformats.org/spreadsheetml/2006/main" '
@@ -33,21 +31,6 @@ def book(folder: Path, **parts: str) -> Path:
         for key, text in {"workbook": WORKBOOK, "relations": RELATIONS, **parts}.items():
             archive.writestr(names[key], text)
     return path
-
-
-def filtered(people: int, hidden: range) -> bytes:
-    """A workbook as a filter leaves it."""
-    out = io.BytesIO()
-    made = xlsxwriter.Workbook(out, {"in_memory": True})
-    sheet = made.add_worksheet()
-    sheet.write_row(0, 0, ["correo", "nombre", "clave"])
-    for n in range(1, people + 1):
-        sheet.write_row(n, 0, [f"p{n}@example.org", f"Persona {n}", "x"])
-    for n in hidden:
-        sheet.set_row(n, None, None, {"hidden": True})
-    sheet.set_column(2, 2, None, None, {"hidden": True})
-    made.close()
-    return out.getvalue()
 
 
 def test_each_sheet_is_found_by_its_name(tmp_path):
