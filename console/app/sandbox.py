@@ -101,6 +101,8 @@ def prepare_sandbox(config: Path, environ: Mapping[str, str]) -> Prepared:
     console = environ.get("RELEVO_CONSOLE__LISTEN", CONSOLE)
     overrides["RELEVO_SERVER__PUBLIC_URL"] = f"http://{console}"
     loaded = load_settings(config, {**overrides, **environ})
+    if loaded.settings.server.data_dir.is_dir():  # in a fresh clone it is there, open to all
+        loaded.settings.server.data_dir.chmod(0o700)
     return Prepared(loaded, _logins(loaded))
 
 
