@@ -1,8 +1,9 @@
 """A backup is one tar file; this is what is in it and how it is written and read.
 
 First the small files (`config/…`, `dkim_keys/DOMAIN/SELECTOR.pem` and `.pem.new`, `secret.key`,
-`sandbox.json`), then `relevo.db`, then the segments, `letters/*.eml`, and at the very end `manifest.json` with the
-size and SHA-256 of everything before it. So a backup that was cut off has no manifest, and is refused as a whole.
+`sandbox.json`), then `relevo.db`, then the segments, `letters/*.eml`, the documents in `reports/`, and at the
+very end `manifest.json` with the size and SHA-256 of everything before it. So a backup that was cut off has
+no manifest, and is refused as a whole.
 """
 
 import hashlib
@@ -27,6 +28,7 @@ SECRET = "secret.key"
 SANDBOX = "sandbox.json"
 CONTENT = "content/"
 LETTERS = "letters/"
+REPORTS = "reports/"
 SMALL_BYTES = 1 << 20  # of each file before the database
 BUFFER_BYTES = 1 << 20
 
@@ -36,6 +38,7 @@ _SMALL = re.compile(
 )
 _PLACES = re.compile(
     rf"{_SMALL.pattern}|relevo\.db|content/\d{{6,}}\.seg|letters/[\w.-]+\.eml|manifest\.json"
+    r"|reports/\d+\.(pdf|xlsx)"
 )
 
 

@@ -18,6 +18,7 @@ from mta.engine.archive import (
     DATABASE,
     KEYS,
     LETTERS,
+    REPORTS,
     SANDBOX,
     SECRET,
     ArchiveWriter,
@@ -29,6 +30,8 @@ from mta.settings.whole_file import sync_folder
 from mta.store.snapshot import StoreSnapshot
 
 Progress = Callable[[str, int, int], None]
+# Mail to abuse@ and postmaster@, which who reads it may remove; hand-overs and evidence with their numbers.
+FOLDERS = ((LETTERS, "*.eml"), (REPORTS, "*.pdf"), (REPORTS, "*.xlsx"))
 CONFIG_FILES = ("relevo.toml", "shaping.toml", "bounce_rules.toml")
 
 
@@ -116,7 +119,8 @@ class _Work:
                 archive = ArchiveWriter(file, taken_ms // 1000)
                 self._add_small(archive)
                 self._add_large(archive, store, copied, segments)
-                self._add_letters(archive, data_dir)
+                for place, pattern in FOLDERS:
+                    self._add_folder(archive, data_dir, place, pattern)
             archive.finish(taken_ms, release, self._settings.server.hostname)
             file.flush()
             os.fsync(descriptor)
@@ -129,7 +133,8 @@ class _Work:
     ) -> None:
         """The database is there twice for a while: as a copy, and in the archive."""
         database = 2 * (store.data_dir / DATABASE).stat().st_size
-        needed = database + sum(end for _, end in segments)
+        documents = sum(path.stat().st_size for path in store.data_dir.glob(f"{REPORTS}*.*"))
+        needed = database + sum(end for _, end in segments) + documents
         facts = os.statvfs(target.parent)
         free = facts.f_bavail * facts.f_frsize
         if free < needed:
@@ -183,13 +188,13 @@ class _Work:
             except FileNotFoundError:
                 raise StoreError(f"{path}: is gone: `relevo verify` tells more") from None
 
-    def _add_letters(self, archive: ArchiveWriter, data_dir: Path) -> None:
-        """Mail to abuse@ and postmaster@; who reads one may remove it meanwhile."""
-        for path in sorted((data_dir / LETTERS).glob("*.eml")):
+    def _add_folder(self, archive: ArchiveWriter, data_dir: Path, place: str, pattern: str) -> None:
+        """Files that may be removed meanwhile, and that nobody changes once they are there."""
+        for path in sorted((data_dir / place).glob(pattern)):
             try:
                 with path.open("rb") as file:
                     size = os.fstat(file.fileno()).st_size
-                    archive.add(f"{LETTERS}{path.name}", file, size, self._read)
+                    archive.add(f"{place}{path.name}", file, size, self._read)
             except FileNotFoundError:
                 continue
 

@@ -12,7 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mta.engine.archive import DATABASE, KEYS, LETTERS, SANDBOX, SECRET, ArchiveReader, Manifest
+from mta.engine.archive import (
+    DATABASE,
+    KEYS,
+    LETTERS,
+    REPORTS,
+    SANDBOX,
+    SECRET,
+    ArchiveReader,
+    Manifest,
+)
 from mta.model.clock import Clock
 from mta.model.errors import ConfigurationError, PermanentError
 from mta.settings.schema import Settings
@@ -139,7 +148,7 @@ def _put_in_place(staging: Path, data_dir: Path, small: dict[Path, bytes]) -> No
     for path, data in small.items():
         make_folder(path.parent)
         write_whole(path, data)
-    for name in (CONTENT_NAME, LETTERS.rstrip("/")):
+    for name in (CONTENT_NAME, LETTERS.rstrip("/"), REPORTS.rstrip("/")):
         folder = staging / name
         if folder.is_dir():
             for path in (*folder.iterdir(), folder):

@@ -92,6 +92,20 @@ def test_letters_to_people_are_in_it(installation, tmp_path, restore, capfd):
     assert kept == {"1800000000000.7.1.eml": large}
 
 
+def test_numbered_documents_are_in_it(installation, tmp_path, restore):
+    folder = installation / "queue" / "reports"
+    folder.mkdir(exist_ok=True)
+    files = {"1800000000001.pdf": b"%PDF-1.7 signed", "1800000000001.xlsx": b"PK" * 700_000}
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    (folder / ".1800000000002.xlsx.partial").write_bytes(b"unfinished")
+    path = tmp_path / "documents.tar"
+    assert run(["backup", str(path), "--config", config_of(installation)]) == 0
+    assert restore(path)[0] == 0
+    kept = {p.name: p.read_bytes() for p in (tmp_path / "new" / "queue" / "reports").iterdir()}
+    assert kept == files
+
+
 def test_a_flow_that_was_held_keeps_its_own_reason(installation, tmp_path, capfd):
     config = config_of(installation)
     assert run(["account", "add", "Shop", "--config", config]) == 0
