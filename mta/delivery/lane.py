@@ -108,7 +108,7 @@ class Lane:
         is_throttled = self._give(now_s, now_ms)
         while self.site.queue.paced:
             self._hooks.paced(self.site.queue.paced.pop())
-        if not is_throttled and not warming.holds_all(self.limits, self.site, self.picker):
+        if not is_throttled and not warming.holds_all(self.limits, self.site, self.picker, now_ms):
             self._open_more(now_s)
 
     def _give(self, now_s: float, now_ms: int) -> bool:
@@ -178,8 +178,8 @@ class Lane:
 
     def _may_take_bulk(self, link: Link) -> bool:
         """One connection is kept for urgent and transactional mail, where there are two."""
-        if link.bulk or self.limits.is_bulk_held:
-            return not self.limits.is_bulk_held
+        if link.bulk or self.limits.holds_bulk():
+            return not self.limits.holds_bulk()
         return sum(1 for one in self.links if one.bulk) < self.limits.bulk_connections
 
     # -- what comes back -----------------------------------------------------------------------
@@ -204,8 +204,7 @@ class Lane:
 
     def ended(self, attempt: Attempt) -> None:
         """The attempt is settled (or was given back): its slot is free."""
-        link = self.link_of(attempt)
-        if link is None:
+        if (link := self.link_of(attempt)) is None:
             return
         link.attempts -= 1
         if attempt.stream.klass >= FIRST_BULK:
@@ -247,8 +246,7 @@ class Lane:
 
         Else the next connection would follow at once, and so on, dozens of times a second.
         """
-        if self._unused is None:
-            self._unused = weakref.WeakSet()
+        self._unused = self._unused or weakref.WeakSet()
         self._unused.add(connection)
         host = connection.target.host
         outcome = Outcome(OutcomeKind.DEFERRED, CLOSED, Phase.MAIL, host=host, host_fault=True)
@@ -272,7 +270,9 @@ class Lane:
         more = self.limits.limiter.connections_wanted(waiting, open_now)
         if free and not self.picker.parked:
             return
-        for _ in range(more):
+        is_cold = self.limits.warm_up is not None and not urgent
+        at_once = 1 - self.opening if is_cold else more  # else most would end without any mail
+        for _ in range(min(more, at_once)):
             wait_s = self.limits.limiter.connection_wait_s(now_s, open_now, waiting)
             if wait_s > 0:
                 if wait_s < MAX_WAIT_S:

@@ -104,6 +104,7 @@ class Lanes:
             lane.held_reason = self.held_sites.get(board.site.id, "")
             self.memory.restore(lane)
             self._warm_up(lane)
+            lane.picker.holds_bulk = limits.holds_bulk
             lanes.append(lane)
         if len(lanes) > 1:
             by_source = {lane.source.address: lane.picker for lane in lanes}

@@ -58,8 +58,7 @@ class LaneLimits:
         limit = self.limiter.connection_limit
         return limit - 1 if limit > 1 else 1
 
-    @property
-    def is_bulk_held(self) -> bool:
+    def holds_bulk(self) -> bool:
         """Whether the source is being warmed up and may send no more bulk mail for now."""
         return self.warm_up is not None and not self.warm_up.is_open(self._clock.now_ms())
 

@@ -39,6 +39,7 @@ class Picker:
         # Lanes of the site by egress address, where there are several: set when all are made.
         self.by_source: dict[str, Picker] = {}
         self.woken: Callable[[], None] = lambda: None
+        self.holds_bulk: Callable[[], bool] = lambda: False  # the source is being warmed up
 
     @property
     def parked(self) -> int:
@@ -57,7 +58,7 @@ class Picker:
         first_bulk = None
         for index, (stream, delivery) in enumerate(self._parked):
             is_bulk = stream.klass >= FIRST_BULK
-            if is_bulk and (not bulk or first_bulk is not None):
+            if is_bulk and (not bulk or first_bulk is not None or self._is_cold(delivery, now_ms)):
                 continue
             if self.fits(link, delivery):
                 if not is_bulk:
@@ -91,6 +92,24 @@ class Picker:
             self._parked.append(found)
         return None
 
+    def _is_cold(self, delivery: QueuedDelivery, now_ms: int) -> bool:
+        queue = self._site.queue
+        return bool(queue.warming) and not queue.may_pass(delivery, now_ms)
+
+    def give_back_cold(self, now_ms: int) -> None:
+        """Parked bulk mail that a warm-up does not let go now returns: other sources may take it."""
+        is_held = self.holds_bulk()
+        kept: list[Picked] = []
+        while self._parked:
+            stream, delivery = self._parked.pop()
+            is_bulk = stream.klass >= FIRST_BULK
+            if is_bulk and (is_held or self._is_cold(delivery, now_ms)):
+                self._board.put_back(delivery, stream)
+            else:
+                kept.append((stream, delivery))
+        kept.reverse()
+        self._parked = kept
+
     def _belongs_elsewhere(self, found: Picked) -> bool:
         """Who greylists wants to see the same address again: a first retry keeps its source."""
         delivery = found[1]
@@ -98,6 +117,8 @@ class Picker:
             return False
         other = self.by_source.get(delivery.source)
         if other is None or other is self or other.parked >= MAX_PARKED:
+            return False
+        if found[0].klass >= FIRST_BULK and other.holds_bulk():
             return False
         other._parked.append(found)
         other.woken()

@@ -55,13 +55,18 @@ def _of(limits: LaneLimits, site: SiteBoard, delivery: QueuedDelivery) -> list[t
     return found if domain is None else [*found, (domain, True)]
 
 
-def holds_all(limits: LaneLimits, site: SiteBoard, picker: Picker) -> bool:
-    """Whether only bulk mail waits, for which it is too early: more connections help nothing."""
+def holds_all(limits: LaneLimits, site: SiteBoard, picker: Picker, now_ms: int) -> bool:
+    """Whether only bulk mail waits, for which it is too early: more connections help nothing.
+
+    What was picked of it goes back.
+    """
     if limits.warm_up is None and not site.queue.warming:
         return False
+    if picker.parked:
+        picker.give_back_cold(now_ms)
     if picker.parked or site.queue.has_work(bulk=False):
         return False
-    if limits.is_bulk_held:
+    if limits.holds_bulk():
         return True
     return bool(site.queue.aside) and not site.queue.has_work()
 

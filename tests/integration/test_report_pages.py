@@ -171,7 +171,7 @@ async def test_T_e_the_page_shows_what_is_warmed_up_and_no_domain_of_others(whol
             mine = warm_ups.get(Kind.DOMAIN, "muni.example").by_provider["google"]
             mine.take(mine.cap, now_ms)
             said = words(await page(ana, "/deliverability"))
-            assert "Google 1 de 18 50 50 completo por hoy" in said
+            assert "Google 1 de 18 50 de 50 completo por hoy" in said
             assert "ajeno" not in said
             _, *rows = await table(ana, "/deliverability.csv")
             assert ["Calentamiento", "muni.example: google, 1", "50"] in rows

@@ -6,6 +6,7 @@ from mta.delivery.warm_ups import Kind
 from mta.feedback.effects import Effect, LateBounce
 from mta.model.reply import Reply
 from mta.model.traffic import TrafficClass
+from tests.evil.behaviour import Behaviour
 from tests.integration.relay import CALM, Relay
 from tests.integration.relay_days import look_around
 from tests.integration.relay_network import Network
@@ -150,3 +151,44 @@ async def test_monitoring_sees_how_far_warm_ups_are(tmp_path):
         await relay.engine.foundation.warm_ups.stop(Kind.SOURCE, "default")
         await relay.dispatcher.lanes.sweep_now()
         assert value("relevo_warm_up_step", labels) is None
+
+
+async def test_what_waits_for_a_connection_to_its_own_hosts_counts_as_well(tmp_path):
+    big = '[[provider]]\nname = "big"\nmx = ["*.test"]\nsamples = ["mx2.test"]\n'
+    async with Network() as network, Relay(tmp_path, network, shaping=PLAN + big) as relay:
+        first, second = await network.receiver(2), await network.receiver(3)
+        network.domain("one.test", first)
+        network.domain("two.test", second)
+        await start(relay, Kind.SOURCE, "default")
+        for n in range(40):
+            await relay.submit(f"u{n}@one.test", f"u{n}@two.test", sender="a@new.test", **NEWS)
+        await relay.until(lambda: relay.states().get("delivered"))
+        await pass_hours(relay, 23)
+        assert relay.states()["delivered"] == 30
+        assert len(first.dialogues) + len(second.dialogues) <= 60
+        await relay.engine.foundation.warm_ups.stop(Kind.SOURCE, "default")
+        await start(relay, Kind.DOMAIN, "new.test")
+        await pass_hours(relay, 23)
+        assert relay.states()["delivered"] == 60
+
+
+async def test_greylisted_mail_of_a_cold_address_goes_from_a_warm_one(tmp_path):
+    sources = json.dumps([{"address": a} for a in ("127.0.0.1", "127.0.0.9")])
+    async with (
+        Network() as network,
+        Relay(tmp_path, network, shaping=PLAN, DELIVERY__SOURCES=sources) as relay,
+    ):
+        mx = await network.receiver(2)
+        network.domain("one.test", mx)
+        mx.behaviour = Behaviour(replies={"RCPT": b"451 4.7.1 greylisted\r\n"})
+        await relay.submit(*(f"u{n}@one.test" for n in range(20)), **NEWS)
+        await relay.until_states(scheduled=20)
+        mx.behaviour = Behaviour()  # of new connections
+        relay.advance(61.0)
+        await relay.dispatcher.lanes.sweep_now()
+        ((cold, _),) = relay.sql("SELECT source, count(*) FROM delivery GROUP BY source")
+        await start(relay, Kind.SOURCE, cold)
+        for up in relay.engine.foundation.warm_ups.get(Kind.SOURCE, cold).by_provider.values():
+            up.take(up.cap, relay.clock.now_ms())
+        relay.advance(1800.0)
+        await relay.until_states(delivered=20)
