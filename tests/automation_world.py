@@ -1,5 +1,6 @@
 """Automations over a real store and a real intake; contacts are a table of the test's own."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from console.automations.values import Automation, Enrolment, Reader
 from console.content.compiling import MessageTemplate, compile_template
 from mta.model.clock import ManualClock
 from mta.model.envelope import Identity
-from mta.model.errors import PermanentError, TransientError
+from mta.model.errors import PermanentError
 from mta.store.sqlite import SqliteStore
 from mta.store.statements import SqlFile, StatementPackage
 from mta.store.work import Rows
@@ -93,6 +94,9 @@ class Contacts:
     async def list_exists(self, _account: int, list_id: int) -> bool:
         return list_id < 100
 
+    async def campaign_exists(self, _account: int, campaign: int) -> bool:
+        return campaign < 100
+
     def listing(
         self, _account: int, list_id: int, contacts: Sequence[int], _now_ms: int, *, is_on: bool
     ) -> Sequence[Rows]:
@@ -138,14 +142,23 @@ class Opened:
         return self.clicks & set(deliveries)
 
 
+def _callable(url: str) -> str:
+    if "private" in url:
+        raise PermanentError(f"{url} is not a public address")
+    return url
+
+
 class Callee:
     """Another system: remembers, and fails as told."""
 
     def __init__(self) -> None:
         self.told: list[Mapping[str, Any]] = []
-        self.failures: list[TransientError | PermanentError] = []
+        self.failures: list[Exception] = []
+        self.answers = asyncio.Event()  # until then it takes what comes and says nothing
+        self.answers.set()
 
     async def post(self, _account: int, _url: str, document: Mapping[str, Any]) -> None:
+        await self.answers.wait()
         if self.failures:
             raise self.failures.pop(0)
         self.told.append(document)
@@ -164,7 +177,7 @@ class AutomationWorld:
         self.identity: Identity = ME
         trail = AuditTrail(store, self.stand.ids, self.clock, ChainKey(b"k" * 32))
         self.service = AutomationService(
-            store, self.stand.ids, self.clock, trail, self.contacts, PlainContents(), str
+            store, self.stand.ids, self.clock, trail, self.contacts, PlainContents(), str, _callable
         )
         self.restart()
 
@@ -186,6 +199,7 @@ class AutomationWorld:
     async def begin(self, *steps: Mapping[str, Any], **options: Any) -> Automation:
         """An active automation with those steps; `trigger`: list 1 is joined, if not said."""
         mode = {"mode": options.pop("mode")} if "mode" in options else {}
+        account = options.pop("account", ACCOUNT)
         document = {
             "trigger": options.pop("trigger", {"kind": "list_joined", "list": 1}),
             "steps": steps,
@@ -193,7 +207,7 @@ class AutomationWorld:
         }
         made = await self.service.create(
             OPERATOR,
-            ACCOUNT,
+            account,
             f"Serie {steps[0]['id']}",
             json.dumps(document),
             sender=SENDER,
@@ -203,11 +217,11 @@ class AutomationWorld:
         await self.active.refresh()
         return active
 
-    async def join(self, *contacts: int, list_id: int = 1) -> None:
+    async def join(self, *contacts: int, list_id: int = 1, account: int = ACCOUNT) -> None:
         """They come onto a list."""
         await self.active.refresh()
         for one in contacts:
-            rows = self.entrance.joined(ACCOUNT, list_id, one, is_confirmed=False)
+            rows = self.entrance.joined(account, list_id, one, is_confirmed=False)
             if rows:
                 await self.store.submit(rows)
 

@@ -54,10 +54,10 @@ class AutomationParts:
         self._poster = poster
         self._templates = templates
         contacts = ContactReader(store)
-        self.readers = Readers(contacts)
+        self.readers = Readers(contacts, store)
         self.choices = Choices(store, contacts, authenticator, templates)
         self.service = AutomationService(
-            store, ids, clock, trail, self.readers, templates, poster.secret
+            store, ids, clock, trail, self.readers, templates, poster.secret, poster.checked_url
         )
         self._active = Active(store)
         self._entrance = Entrance(store, ids, clock, self.readers, self._active)
@@ -116,8 +116,9 @@ class AutomationParts:
 class Readers:
     """The `Readers` of automations over contacts."""
 
-    def __init__(self, contacts: ContactReader) -> None:
+    def __init__(self, contacts: ContactReader, store: Store) -> None:
         self._contacts = contacts
+        self._store = store
 
     async def get(self, account: int, contacts: Collection[int]) -> Mapping[int, Reader]:
         """As the port says."""
@@ -142,6 +143,11 @@ class Readers:
     async def list_exists(self, account: int, list_id: int) -> bool:
         """As the port says."""
         return await self._contacts.has_list(account, list_id)
+
+    async def campaign_exists(self, account: int, campaign: int) -> bool:
+        """As the port says."""
+        found = await self._store.read("automation_campaign", account=account, campaign=campaign)
+        return bool(found)
 
     def listing(
         self, _account: int, list_id: int, contacts: Sequence[int], now_ms: int, *, is_on: bool

@@ -34,6 +34,10 @@ class Readers(Protocol):
         """Whether the account has that list. Raises `StoreError`."""
         ...
 
+    async def campaign_exists(self, account: int, campaign: int) -> bool:
+        """Whether the account has that campaign. Raises `StoreError`."""
+        ...
+
     def listing(
         self, account: int, list_id: int, contacts: Sequence[int], now_ms: int, *, is_on: bool
     ) -> Sequence[Rows]:

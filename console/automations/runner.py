@@ -4,6 +4,7 @@ It sleeps until the next one is due or something changed. Whoever is due at the 
 same definition goes together: one mail with many recipients is one message.
 """
 
+import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ from console.automations.ports import Caller, Engagement, Readers
 from console.automations.sending import Outcome, StepSender
 from console.automations.values import Automation, Enrolment, EnrolmentState, Reader
 from mta.model.clock import Clock
-from mta.model.errors import JobRefused, PermanentError, TransientError
+from mta.model.errors import JobRefused, PermanentError, StoreFailed, TransientError
 from mta.store.base import Store
 from mta.store.standing import StandingTask
 from mta.store.work import Rows
@@ -35,6 +36,8 @@ from mta.store.work import Rows
 GROUP = 500  # people that are taken on in one go
 IDLE_S = 60.0  # longest sleep
 LEAST_PAUSE_S = 0.2  # what somebody else is changing just now is not asked for without a rest
+PATIENCE_S = 1.0  # for one account's steps; longer ones go on beside the others
+REST_MS = 60_000  # of an account whose step failed by a fault of ours
 _WAKING = ("enrolment_insert", "automation_state", "automation_change")
 
 
@@ -59,7 +62,11 @@ class _Group:
 
 
 class AutomationRunner:
-    """One task of the running server."""
+    """One task of the running server, and one for each account whose people are due.
+
+    So a system that answers slowly, or an automation that cannot be carried out, holds up nobody
+    but the account that it belongs to.
+    """
 
     def __init__(
         self, store: Store, clock: Clock, active: Active, entrance: Entrance, tools: Tools
@@ -70,6 +77,8 @@ class AutomationRunner:
         self._entrance = entrance
         self._tools = tools
         self._definitions: dict[tuple[int, int], Definition] = {}
+        self._under_way: dict[int, asyncio.Task[None]] = {}  # by account
+        self._rests: dict[int, int] = {}  # until when, milliseconds
         self._log = structlog.get_logger("relevo.automations")
         self._task = StandingTask("automations", self._work, self._log)
 
@@ -78,8 +87,12 @@ class AutomationRunner:
         self._task.start(self._store, _WAKING)
 
     async def stop(self) -> None:
-        """End after the step under way; what is due goes on at the next start."""
+        """End at once; what is due goes on at the next start."""
         await self._task.stop()
+        for task in self._under_way.values():
+            task.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        self._under_way.clear()
 
     async def _work(self) -> float:
         next_ms = await self.run_due()
@@ -88,20 +101,59 @@ class AutomationRunner:
         return min(IDLE_S, max(LEAST_PAUSE_S, (next_ms - self._clock.now_ms()) / 1000))
 
     async def run_due(self) -> int | None:
-        """Take on everybody who is due now; gives when the next one is. Raises `StoreError`."""
+        """Take on everybody who is due now; gives when the next one is.
+
+        An account that takes longer than `PATIENCE_S` goes on by itself, and is looked at again
+        when it is through. Raises `StoreError`.
+        """
         await self._active.refresh()
         for automation, next_ms, place in await self._store.read("automation_looks"):
             if next_ms <= self._clock.now_ms() and automation in self._active.all:
                 await self._look(automation, next_ms, place)
+        by_account: defaultdict[int, list[Automation]] = defaultdict(list)
+        for automation, _ in self._active.all.values():
+            by_account[automation.account].append(automation)
+        await self._accounts(by_account)
         moments = [next_ms for _, next_ms, _ in await self._store.read("automation_looks")]
-        for automation, _ in list(self._active.all.values()):
-            more = True
-            while more:
-                more = await self._take_on(automation)
-            ((due_ms,),) = await self._store.read("enrolment_next_due", automation=automation.id)
-            if due_ms is not None:
-                moments.append(due_ms)
+        for account, automations in by_account.items():
+            if account in self._under_way:
+                moments.append(self._clock.now_ms())
+            elif account in self._rests:
+                moments.append(self._rests[account])
+            else:
+                moments += [
+                    m for one in automations if (m := await self._next_due(one)) is not None
+                ]
         return min(moments, default=None)
+
+    async def _accounts(self, by_account: Mapping[int, Sequence[Automation]]) -> None:
+        """Take on the people of all accounts, each beside the others. Raises `StoreError`."""
+        now_ms = self._clock.now_ms()
+        self._rests = {account: until for account, until in self._rests.items() if until > now_ms}
+        for account, automations in by_account.items():
+            if account not in self._under_way and account not in self._rests:
+                self._under_way[account] = asyncio.create_task(self._account(automations))
+        if not self._under_way:
+            return
+        done, _ = await asyncio.wait(self._under_way.values(), timeout=PATIENCE_S)
+        ended = [account for account, task in self._under_way.items() if task in done]
+        errors = [(account, self._under_way.pop(account).exception()) for account in ended]
+        for account, error in errors:
+            if error is not None and not isinstance(error, (TransientError, StoreFailed)):
+                self._rests[account] = self._clock.now_ms() + REST_MS
+                self._log.error("automations_rest", account=account, exc_info=error)
+        for _, error in errors:
+            if isinstance(error, (TransientError, StoreFailed)):
+                raise error
+
+    async def _account(self, automations: Sequence[Automation]) -> None:
+        for automation in automations:
+            while await self._take_on(automation):
+                pass
+
+    async def _next_due(self, automation: Automation) -> int | None:
+        ((due_ms,),) = await self._store.read("enrolment_next_due", automation=automation.id)
+        return None if due_ms is None else int(due_ms)
 
     async def _look(self, automation: int, next_ms: int, place: int) -> None:
         while await self._entrance.look(automation, next_ms, place):

@@ -11,9 +11,11 @@ from console.automations.definition import (
     DateTrigger,
     Definition,
     DefinitionError,
+    EngagementTrigger,
     ListStep,
     ListTrigger,
     SendStep,
+    WebhookStep,
     clock_of,
     read_definition,
 )
@@ -59,8 +61,12 @@ class AutomationService:
         readers: Readers,
         templates: SavedTemplates,
         secret_of: Callable[[int], str],
+        checked_url: Callable[[str], str],
     ) -> None:
-        """`secret_of`: with which the webhook steps of an automation are signed."""
+        """`secret_of`: with which the webhook steps of an automation are signed.
+
+        `checked_url` raises `PermanentError` for a URL that is not called.
+        """
         self._store = store
         self._ids = ids
         self._clock = clock
@@ -68,6 +74,7 @@ class AutomationService:
         self._readers = readers
         self._templates = templates
         self._secret_of = secret_of
+        self._checked_url = checked_url
         self.tests: AutomationTests | None = None  # the running server's
 
     async def observe_ids(self) -> None:
@@ -320,7 +327,7 @@ class AutomationService:
         return automation
 
     async def _checked(self, account: int, document: str) -> Definition:
-        """The definition, with lists and templates that the account has."""
+        """The definition, with lists, campaigns and templates that the account has."""
         definition = read_definition(document)
         wanted = [
             (f"steps.{n}.list", step.list)
@@ -334,7 +341,14 @@ class AutomationService:
             for field, one in wanted
             if not await self._readers.list_exists(account, one)
         ]
+        trigger = definition.trigger
+        if isinstance(trigger, EngagementTrigger) and not await self._readers.campaign_exists(
+            account, trigger.campaign
+        ):
+            missing.append(("trigger.campaign", f"there is no campaign {trigger.campaign}"))
         for n, step in enumerate(definition.steps):
+            if isinstance(step, WebhookStep) and (wrong := self._wrong_url(step.url)):
+                missing.append((f"steps.{n}.url", wrong))
             if not isinstance(step, SendStep) or step.template is None:
                 continue
             if not await self._templates.has(account, step.template, step.version):
@@ -344,6 +358,13 @@ class AutomationService:
         if missing:
             raise DefinitionError(missing)
         return definition
+
+    def _wrong_url(self, url: str) -> str:
+        try:
+            self._checked_url(url)
+        except PermanentError as error:
+            return str(error)
+        return ""
 
 
 _TOLD = {

@@ -10,6 +10,7 @@ from console.webhooks.signing import Signer
 from console.webhooks.targets import AddressRefused, TargetPolicy, VettedResolver
 from console.webhooks.values import Answer, Webhook
 from mta.model.clock import Clock
+from mta.model.errors import PermanentError
 
 TIMEOUT_S = 5.0  # for everything: name, connection, TLS, answer
 MAX_ANSWER = 64 * 1024  # bytes of the answer that are read at most
@@ -40,6 +41,13 @@ class Poster:
     def secret(self, number: int) -> str:
         """With which the posts of something that is no endpoint of its own are signed."""
         return self._signer.secret(number, 1)
+
+    def checked_url(self, url: str) -> str:
+        """The URL as it will be called. Raises `PermanentError` with what is wrong."""
+        try:
+            return self._policy.checked_url(url)
+        except AddressRefused as error:
+            raise PermanentError(str(error)) from None
 
     async def post(self, webhook: Webhook, message_id: str, body: bytes) -> Answer:
         """Send it and tell what came of it; never raises but when cancelled.

@@ -1,5 +1,6 @@
 """Automatic messages (T-j) from what starts them to the mail in the queue."""
 
+import asyncio
 import json
 
 import pytest
@@ -262,6 +263,56 @@ async def test_another_system_that_is_down_is_asked_again(world):
     assert await world.mails() == [(1, "Segunda")]
 
 
+OTHER = 8
+TELL = {"kind": "webhook", "id": "crm", "url": "https://crm.example/x"}
+
+
+async def test_a_system_that_does_not_answer_holds_up_its_own_account_only(world, monkeypatch):
+    monkeypatch.setattr("console.automations.runner.PATIENCE_S", 0.01)
+    slow = await world.begin(TELL, account=OTHER)
+    await world.begin(WELCOME)
+    world.callee.answers.clear()
+    await world.join(1, 2, account=OTHER)
+    await world.join(1)
+    for _ in range(3):
+        async with asyncio.timeout(30):
+            next_ms = await world.runner.run_due()
+    assert next_ms <= world.clock.now_ms()  # the other account is not through
+    assert await world.mails() == [(1, "Bienvenida")]
+    world.callee.answers.set()
+    while next_ms is not None:
+        next_ms = await world.runner.run_due()
+    assert [told["recipient"] for told in world.callee.told] == ["c1@example.net", "c2@example.net"]
+    assert {one.state for one in await world.people(slow)} == {EnrolmentState.DONE}
+
+
+async def test_an_automation_that_cannot_be_carried_out_holds_up_its_own_account_only(world):
+    broken = await world.begin(TELL, account=OTHER)
+    await world.begin(WELCOME)
+    world.callee.failures = [ValueError("a fault of ours")]
+    await world.join(1, account=OTHER)
+    await world.join(1)
+    next_ms = await world.runner.run_due()
+    assert await world.mails() == [(1, "Bienvenida")]
+    assert await world.runner.run_due() == next_ms > world.clock.now_ms()
+    await world.pass_hours(1)
+    assert [one.state for one in await world.people(broken)] == [EnrolmentState.DONE]
+
+
+async def test_what_is_under_way_when_the_server_stops_is_done_by_the_next_one(world, monkeypatch):
+    monkeypatch.setattr("console.automations.runner.PATIENCE_S", 0.01)
+    automation = await world.begin(TELL)
+    world.callee.answers.clear()
+    await world.join(1)
+    await world.runner.run_due()
+    await world.runner.stop()
+    world.callee.answers.set()
+    world.restart()
+    await world.runner.run_due()
+    assert len(world.callee.told) == 1
+    assert [one.state for one in await world.people(automation)] == [EnrolmentState.DONE]
+
+
 async def test_a_step_that_can_never_be_done_ends_the_way_with_its_reason(world):
     automation = await world.begin(
         {"kind": "webhook", "id": "crm", "url": "https://crm.example/x"}, SECOND
@@ -336,6 +387,20 @@ async def test_what_somebody_else_changed_meanwhile_is_not_overwritten(world):
     await world.service.edit(OPERATOR, made.id, name="Dos", **change)
     with pytest.raises(PermanentError, match="somebody else"):
         await world.service.edit(OPERATOR, made.id, name="Tres", **change)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"trigger": {"kind": "not_opened", "campaign": 400}}, "no campaign 400"),
+        ({"steps": [{**TELL, "url": "https://private.example/"}]}, "not a public address"),
+    ],
+)
+async def test_what_is_not_of_the_account_or_not_called_is_refused(world, changes, told):
+    with pytest.raises(DefinitionError, match=told):
+        await world.service.create(
+            OPERATOR, ACCOUNT, "Uno", json.dumps(_document(**changes)), sender="app@example.org"
+        )
 
 
 async def test_a_list_that_there_is_not_is_refused(world):

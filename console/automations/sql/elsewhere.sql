@@ -3,6 +3,9 @@
 -- name: automation_campaigns
 SELECT id, name FROM campaign WHERE account = :account ORDER BY id DESC LIMIT 200;
 
+-- name: automation_campaign
+SELECT 1 FROM campaign WHERE id = :campaign AND account = :account;
+
 -- name: automation_opened
 SELECT delivery FROM engagement
 WHERE delivery IN (SELECT value FROM json_each(:deliveries)) AND (opened_ms > 0 OR clicked_ms > 0);
