@@ -10,10 +10,12 @@ from typing import Any
 from console.accounts.actor import Actor
 from console.accounts.audit.chain import ChainKey
 from console.accounts.audit.trail import AuditTrail
+from console.automations.checking import DefinitionCheck
 from console.automations.definition import SendStep
 from console.automations.entering import Active, Entrance
 from console.automations.ports import StepMail
 from console.automations.runner import AutomationRunner, Tools
+from console.automations.secrets import StepSecrets
 from console.automations.sending import StepSender
 from console.automations.service import AutomationService
 from console.automations.values import Automation, Enrolment, Reader
@@ -177,7 +179,13 @@ class AutomationWorld:
         self.identity: Identity = ME
         trail = AuditTrail(store, self.stand.ids, self.clock, ChainKey(b"k" * 32))
         self.service = AutomationService(
-            store, self.stand.ids, self.clock, trail, self.contacts, PlainContents(), str, _callable
+            store,
+            self.stand.ids,
+            self.clock,
+            trail,
+            self.contacts,
+            DefinitionCheck(self.contacts, PlainContents(), _callable),
+            StepSecrets(store, self.clock, trail, lambda *which: f"secret {which}"),
         )
         self.restart()
 

@@ -8,6 +8,7 @@ from typing import Any
 from console.accounts.audit import AuditTrail
 from console.accounts.authenticator import CredentialAuthenticator
 from console.app.automation_templates import Templates
+from console.automations.checking import DefinitionCheck
 from console.automations.definition import SendStep
 from console.automations.engagement import FOLLOWED, NAME, EngagementEntrance
 from console.automations.entering import Active, Entrance
@@ -15,6 +16,7 @@ from console.automations.events import EventService
 from console.automations.follow import MemberFollower
 from console.automations.ports import StepMail
 from console.automations.runner import AutomationRunner, Tools
+from console.automations.secrets import StepSecrets
 from console.automations.sending import StepSender
 from console.automations.service import AutomationService
 from console.automations.testing import AutomationTests, TestTools
@@ -56,8 +58,10 @@ class AutomationParts:
         contacts = ContactReader(store)
         self.readers = Readers(contacts, store)
         self.choices = Choices(store, contacts, authenticator, templates)
+        self._secrets = StepSecrets(store, clock, trail, poster.secret)
+        definitions = DefinitionCheck(self.readers, templates, poster.checked_url)
         self.service = AutomationService(
-            store, ids, clock, trail, self.readers, templates, poster.secret, poster.checked_url
+            store, ids, clock, trail, self.readers, definitions, self._secrets
         )
         self._active = Active(store)
         self._entrance = Entrance(store, ids, clock, self.readers, self._active)
@@ -77,7 +81,7 @@ class AutomationParts:
             self.readers,
             Engagement(base.store),
             StepSender(engine.batches, contents, self._identity_of),
-            Caller(self._poster),
+            Caller(self._poster, self._secrets),
         )
         self._runner = AutomationRunner(base.store, base.clock, self._active, self._entrance, tools)
         self.service.tests = AutomationTests(
@@ -254,15 +258,18 @@ class Engagement:
 class Caller:
     """Posts to other systems as webhooks do: vetted addresses, no redirects, signed."""
 
-    def __init__(self, poster: Poster) -> None:
+    def __init__(self, poster: Poster, secrets: StepSecrets) -> None:
         self._poster = poster
+        self._secrets = secrets
 
     async def post(self, account: int, url: str, document: Mapping[str, Any]) -> None:
         """As the port says; the secret is that of the automation."""
         number = int(document["automation"])
+        now = await self._secrets.current(number)
         target = Webhook(
-            number, account, url, "", (), WebhookState.ACTIVE, "", 1, 0, 0, 0, 0, 0, 0, 0
-        )
+            number, account, url, "", (), WebhookState.ACTIVE, "", now.number,
+            now.previous_until_ms, 0, 0, 0, 0, 0, 0,
+        )  # fmt: skip
         body = json.dumps(document, ensure_ascii=False).encode()
         answer = await self._poster.post(target, str(document["id"]), body)
         if 200 <= answer.status < 300:

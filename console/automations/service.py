@@ -1,25 +1,21 @@
 """Automations as people and programs see them: every method asks what the actor may."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from console.accounts.actor import Actor, ActorKind, NotVisible
 from console.accounts.audit.trail import AuditTrail
 from console.accounts.permissions import Permission
+from console.automations.checking import DefinitionCheck
 from console.automations.definition import (
     CalendarTrigger,
     DateTrigger,
     Definition,
-    DefinitionError,
-    EngagementTrigger,
-    ListStep,
-    ListTrigger,
-    SendStep,
-    WebhookStep,
     clock_of,
     read_definition,
 )
-from console.automations.ports import Readers, SavedTemplates
+from console.automations.ports import Readers
+from console.automations.secrets import StepSecrets
 from console.automations.testing import AutomationTests, TriedStep
 from console.automations.timing import calendar_after, next_clock
 from console.automations.values import (
@@ -59,22 +55,16 @@ class AutomationService:
         clock: Clock,
         trail: AuditTrail,
         readers: Readers,
-        templates: SavedTemplates,
-        secret_of: Callable[[int], str],
-        checked_url: Callable[[str], str],
+        definitions: DefinitionCheck,
+        secrets: StepSecrets,
     ) -> None:
-        """`secret_of`: with which the webhook steps of an automation are signed.
-
-        `checked_url` raises `PermanentError` for a URL that is not called.
-        """
         self._store = store
         self._ids = ids
         self._clock = clock
         self._trail = trail
         self._readers = readers
-        self._templates = templates
-        self._secret_of = secret_of
-        self._checked_url = checked_url
+        self._definitions = definitions
+        self._secrets = secrets
         self.tests: AutomationTests | None = None  # the running server's
 
     async def observe_ids(self) -> None:
@@ -150,8 +140,16 @@ class AutomationService:
         """What its webhook steps are signed with, for who receives them; noted in the audit trail."""
         automation = await self.get(actor, automation_id)
         actor.require(Permission.CAMPAIGN_SEND, automation.account)
-        await self._trail.note(actor, "automation.secret_shown", automation.account, automation.id)
-        return self._secret_of(automation.id)
+        return await self._secrets.show(actor, automation)
+
+    async def rotate_secret(self, actor: Actor, automation_id: int) -> str:
+        """A new one for its webhook steps; for a day the one before signs too.
+
+        Raises `PermanentError` when somebody else did so at this moment.
+        """
+        automation = await self.get(actor, automation_id)
+        actor.require(Permission.CAMPAIGN_SEND, automation.account)
+        return await self._secrets.rotate(actor, automation)
 
     async def test(
         self,
@@ -209,7 +207,7 @@ class AutomationService:
         """A draft. Raises `DefinitionError`, and `PermanentError` for a name that is taken."""
         actor.require(Permission.CAMPAIGN_EDIT, account)
         name, sender, sender_name = _named(name), _address(sender), _line(sender_name)
-        await self._checked(account, definition)
+        await self._definitions.read(account, definition)
         automation, now_ms = self._ids.new(), self._clock.now_ms()
         row = (
             automation, account, name, AutomationState.DRAFT.value, mode.value, 1, sender,
@@ -251,7 +249,7 @@ class AutomationService:
         if seen_ms and seen_ms != automation.changed_ms:
             raise PermanentError("somebody else has changed it meanwhile: look at it again")
         name, sender, sender_name = _named(name), _address(sender), _line(sender_name)
-        await self._checked(automation.account, definition)
+        await self._definitions.read(automation.account, definition)
         now_ms = max(self._clock.now_ms(), automation.changed_ms + 1)
         version, work = automation.version, []
         if json.loads(definition) != json.loads(automation.definition):
@@ -282,7 +280,7 @@ class AutomationService:
         """Let people in and on. It sends mail, so it asks for the permission to send."""
         automation = await self.get(actor, automation_id)
         actor.require(Permission.CAMPAIGN_SEND, automation.account)
-        definition = await self._checked(automation.account, automation.definition)
+        definition = await self._definitions.read(automation.account, automation.definition)
         next_ms = first_look(definition, self._clock.now_ms())
         return await self._move(actor, automation, AutomationState.ACTIVE, next_ms)
 
@@ -325,46 +323,6 @@ class AutomationService:
         if automation.state in (AutomationState.ACTIVE, AutomationState.ARCHIVED):
             raise PermanentError(f"it is {automation.state}: pause it before it is changed")
         return automation
-
-    async def _checked(self, account: int, document: str) -> Definition:
-        """The definition, with lists, campaigns and templates that the account has."""
-        definition = read_definition(document)
-        wanted = [
-            (f"steps.{n}.list", step.list)
-            for n, step in enumerate(definition.steps)
-            if isinstance(step, ListStep)
-        ]
-        if isinstance(definition.trigger, ListTrigger | CalendarTrigger):
-            wanted.append(("trigger.list", definition.trigger.list))
-        missing = [
-            (field, f"there is no list {one}")
-            for field, one in wanted
-            if not await self._readers.list_exists(account, one)
-        ]
-        trigger = definition.trigger
-        if isinstance(trigger, EngagementTrigger) and not await self._readers.campaign_exists(
-            account, trigger.campaign
-        ):
-            missing.append(("trigger.campaign", f"there is no campaign {trigger.campaign}"))
-        for n, step in enumerate(definition.steps):
-            if isinstance(step, WebhookStep) and (wrong := self._wrong_url(step.url)):
-                missing.append((f"steps.{n}.url", wrong))
-            if not isinstance(step, SendStep) or step.template is None:
-                continue
-            if not await self._templates.has(account, step.template, step.version):
-                told = f"there is no template {step.template}"
-                told += f" with a version {step.version}" if step.version else ""
-                missing.append((f"steps.{n}.template", told))
-        if missing:
-            raise DefinitionError(missing)
-        return definition
-
-    def _wrong_url(self, url: str) -> str:
-        try:
-            self._checked_url(url)
-        except PermanentError as error:
-            return str(error)
-        return ""
 
 
 _TOLD = {

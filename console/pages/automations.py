@@ -1,11 +1,11 @@
 """`/automations`: automatic messages, their editor, and who is on the way (T-j)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 
-from console.accounts.actor import NotPermitted, NotVisible
+from console.accounts.actor import Actor, NotPermitted, NotVisible
 from console.accounts.permissions import Permission
 from console.accounts.signin.sessions import Session
 from console.automations.definition import DefinitionError, read_definition
@@ -51,6 +51,7 @@ class AutomationPages:
         app.router.add_get(f"{one}/edit", self.edit)
         app.router.add_post(f"{one}/edit", self.save)
         app.router.add_post(f"{one}/secret", self.secret)
+        app.router.add_post(f"{one}/rotate", self.rotate)
         app.router.add_post(f"{one}/test", self.test)
         app.router.add_post(f"{one}/" + "{action:activate|pause|archive}", self.act)
 
@@ -73,12 +74,23 @@ class AutomationPages:
 
     async def secret(self, request: web.Request) -> web.Response:
         """The same page with what its webhook steps are signed with; it is noted who saw it."""
+        return await self._with_secret(request, self._service.webhook_secret)
+
+    async def rotate(self, request: web.Request) -> web.Response:
+        """The same page with a new secret; the one before signs too for a day."""
+        return await self._with_secret(request, self._service.rotate_secret)
+
+    async def _with_secret(
+        self, request: web.Request, found_by: Callable[[Actor, int], Awaitable[str]]
+    ) -> web.Response:
         automation = await self._get(request)
         session = self._viewer(request)
         try:
-            secret = await self._service.webhook_secret(session.actor, automation.id)
+            secret = await found_by(session.actor, automation.id)
         except (NotPermitted, NotVisible):
             raise web.HTTPForbidden from None
+        except PermanentError as error:
+            return await self._show_one(request, secret_problem=str(error))
         return await self._show_one(request, secret=secret)
 
     async def test(self, request: web.Request) -> web.Response:
@@ -108,6 +120,7 @@ class AutomationPages:
         request: web.Request,
         *,
         secret: str = "",
+        secret_problem: str = "",
         tried: Sequence[TriedStep] = (),
         problem: str = "",
         tested: str = "",
@@ -143,12 +156,13 @@ class AutomationPages:
             "may_test": session.actor.may(Permission.CAMPAIGN_TEST, automation.account),
             "to": session.email,
             "secret": secret,
+            "secret_problem": secret_problem,
             "tried": tried,
             "problem": problem,
             "tested": tested,
         }
         return self._renderer.page(
-            request, "automation.html", context, status=422 if problem else 200
+            request, "automation.html", context, status=422 if problem or secret_problem else 200
         )
 
     async def new(self, request: web.Request) -> web.Response:

@@ -38,9 +38,9 @@ class Poster:
         self._session: aiohttp.ClientSession | None = None
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
 
-    def secret(self, number: int) -> str:
+    def secret(self, number: int, generation: int) -> str:
         """With which the posts of something that is no endpoint of its own are signed."""
-        return self._signer.secret(number, 1)
+        return self._signer.secret(number, generation)
 
     def checked_url(self, url: str) -> str:
         """The URL as it will be called. Raises `PermanentError` with what is wrong."""

@@ -140,6 +140,14 @@ async def test_a_webhook_step_is_signed_with_the_secret_that_its_page_shows(tmp_
         headers, body = sink.got[0]
         secret = await service.webhook_secret(OPERATOR, made.id)
         assert Verifier(secret).verify(body, headers)["automation"] == str(made.id)
+        new = await service.rotate_secret(OPERATOR, made.id)
+        assert new != secret
+        eva = await contacts.put(OPERATOR, account, "eva@example.com", {"nombre": "Eva"})
+        await contacts.enlist(OPERATOR, members.id, [eva.id])
+        await sink.until(2)
+        headers, body = sink.got[1]
+        for known in (secret, new):  # who receives it changes his own in his own time
+            assert Verifier(known).verify(body, headers)["recipient"] == "eva@example.com"
 
 
 async def test_T_j_who_opens_a_campaign_gets_the_next_mail(server):

@@ -9,8 +9,14 @@ from tests.accounts_world import OPERATOR
 from tests.matrix.routes import RouteRow
 from tests.matrix.stand import Row, Stand
 
-WITHOUT_ACTOR = {"AutomationService.observe_ids": "at the start, gives nothing away"}
-INSIDE: dict[str, str] = {}
+WITHOUT_ACTOR = {
+    "AutomationService.observe_ids": "at the start, gives nothing away",
+    "StepSecrets.current": "which generation signs, for the runner's own posts",
+}
+INSIDE = {
+    "StepSecrets.show": "AutomationService.webhook_secret has asked",
+    "StepSecrets.rotate": "AutomationService.rotate_secret has asked",
+}
 
 DEFINITION = json.dumps(
     {
@@ -75,12 +81,8 @@ ROWS = (
     ),
     Row("AutomationService.activate", _SEND, _on("activate"), make=_draft),
     Row("AutomationService.pause", _SEND, _on("pause"), make=_active, also=_EDIT),
-    Row(
-        "AutomationService.webhook_secret",
-        _SEND,
-        _on("webhook_secret"),
-        make=_kept,
-    ),
+    Row("AutomationService.webhook_secret", _SEND, _on("webhook_secret"), make=_kept),
+    Row("AutomationService.rotate_secret", _SEND, _on("rotate_secret"), make=_kept),
     Row(
         "AutomationService.test",
         Permission.CAMPAIGN_TEST,
@@ -151,6 +153,7 @@ PAGE_ROUTES = (
     _page("GET", "/edit", _EDIT),
     _page("POST", "/edit", _EDIT, {"do": "show"}),
     _page("POST", "/secret", _SEND),
+    _page("POST", "/rotate", _SEND),
     _page("POST", "/test", Permission.CAMPAIGN_TEST),
     RouteRow(
         "POST",

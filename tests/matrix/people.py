@@ -35,7 +35,7 @@ WITHOUT_ACTOR = {
             "revoke_others",
         )
     },
-    "TrainingCourse.verify": "anybody who knows the code of a certificate may ask whose it is",
+    "HandoverService.verify": "anybody who knows the code of a certificate may ask whose it is",
     "PersonService.overwrite": "finishes on the disk what was erased, also after a crash",
     "Invitations.forgot": "anybody may ask for a link; it goes to the person, the answer is the same",
     "Invitations.guide": "the guide of a role, for a mail of a service that has asked",

@@ -102,3 +102,13 @@ SELECT place FROM automation_cursor WHERE name = :name;
 INSERT INTO automation_cursor (name, place)
 SELECT value->>0, value->>1 FROM json_each(:rows) WHERE true
 ON CONFLICT (name) DO UPDATE SET place = excluded.place WHERE excluded.place > automation_cursor.place;
+
+-- name: automation_generation
+SELECT generation, previous_until_ms FROM automation WHERE id = :automation;
+
+-- name: automation_rotate
+-- order: 65
+-- rows: id, generation before, previous_until_ms
+UPDATE automation SET generation = automation.generation + 1, previous_until_ms = v.until_ms
+FROM (SELECT value->>0 AS id, value->>1 AS was, value->>2 AS until_ms FROM json_each(:rows)) AS v
+WHERE automation.id = v.id AND automation.generation = v.was;
