@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from console.pages.automation_words import is_plain
 from console.pages.forms import number_of, text_of
 
 TRIGGERS = (
@@ -95,8 +96,11 @@ def definition_of(draft: Draft, timezone: str) -> str:
         "not_opened": ("campaign", "within_hours"),
         "calendar": ("every", "list", "weekdays", "day", "at"),
     }.get(trigger["kind"], ())  # fmt: skip
+    every = {"weekdays": "week", "day": "month"}
     for name in wanted:
         value = draft.trigger.get(name)
+        if name in every and draft.trigger.get("every") != every[name]:
+            continue  # a field of another choice, which the page hides
         if value not in (None, ""):
             trigger[name] = _typed(name, value)
     if draft.trigger.get("when") == "before" and "offset_days" in trigger:
@@ -129,7 +133,9 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
         made["is_commercial"] = bool(step.get("is_commercial"))
     elif kind == "condition":
         asks = step.get("asks", "opened")
-        if asks == "field":
+        if asks == "filter":
+            made["filter"] = _json(step.get("filter", ""))
+        elif asks == "field":
             made["filter"] = {step.get("field", ""): step.get("value", "")}
         else:
             made[asks] = step.get("about", "")
@@ -139,6 +145,14 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
     elif kind == "webhook":
         made["url"] = step.get("url", "")
     return made
+
+
+def _json(text: str) -> Any:
+    """As it was stored; what somebody made of it is refused with its place."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -175,8 +189,10 @@ def _shown(step: Mapping[str, Any]) -> dict[str, Any]:
         )
         shown |= {"amount": minutes // UNITS[unit], "unit": unit}
     elif step["kind"] == "condition":
-        if step.get("filter"):
-            ((name, value),) = list(step["filter"].items())[:1]
+        if step.get("filter") and not is_plain(step["filter"]):
+            shown |= {"asks": "filter", "filter": json.dumps(step["filter"], ensure_ascii=False)}
+        elif step.get("filter"):
+            ((name, value),) = step["filter"].items()
             shown |= {"asks": "field", "field": name, "value": value}
         else:
             asks = "clicked" if step.get("clicked") else "opened"

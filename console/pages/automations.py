@@ -23,6 +23,7 @@ from console.pages.automation_form import (
     draft_of,
     read_form,
 )
+from console.pages.automation_words import Names, in_words
 from console.pages.forms import id_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
@@ -137,9 +138,15 @@ class AutomationPages:
         if len(people) > PAGE_SIZE:
             last = people[PAGE_SIZE - 1][0].id
             older = str(request.rel_url.update_query(before=str(last)))
+        definition = read_definition(automation.definition)
+        names = Names(
+            dict(await self._choices.lists(automation.account)),
+            dict(await self._choices.campaigns(automation.account)),
+            dict(await self._choices.templates(automation.account)),
+        )
         context = {
             "automation": automation,
-            "definition": read_definition(automation.definition),
+            "definition": definition,
             "figures": await self._service.figures(session.actor, automation.id),
             "people": people[:PAGE_SIZE],
             "names": await self._choices.addresses(
@@ -148,8 +155,7 @@ class AutomationPages:
             "older": older,
             "state": wanted,
             "states": _STATES,
-            "lists": dict(await self._choices.lists(automation.account)),
-            "campaigns": dict(await self._choices.campaigns(automation.account)),
+            "words": in_words(definition, names, self._renderer.texts(request)),
             "may_edit": session.actor.may(Permission.CAMPAIGN_EDIT, automation.account),
             "may_send": session.actor.may(Permission.CAMPAIGN_SEND, automation.account),
             "may_sign": session.actor.may(Permission.CAMPAIGN_SEND, automation.account),
