@@ -21,7 +21,13 @@ INSIDE = {
 DEFINITION = json.dumps(
     {
         "trigger": {"kind": "event", "name": "x"},
-        "steps": [{"kind": "send", "id": "a", "subject": "x", "text": "x"}],
+        "steps": [
+            {"kind": "send", "id": "a", "subject": "x", "text": "x"},
+            {"kind": "wait", "id": "day", "minutes": 1440},
+            {"kind": "condition", "id": "read", "opened": "a", "then": "crm", "otherwise": ""},
+            {"kind": "webhook", "id": "crm", "url": "https://crm.example/x"},
+            {"kind": "end", "id": "over"},
+        ],
     }
 )
 
