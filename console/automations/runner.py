@@ -37,6 +37,7 @@ GROUP = 500  # people that are taken on in one go
 IDLE_S = 60.0  # longest sleep
 LEAST_PAUSE_S = 0.2  # what somebody else is changing just now is not asked for without a rest
 PATIENCE_S = 1.0  # for one account's steps; longer ones go on beside the others
+MAX_REASON = 300  # characters
 REST_MS = 60_000  # of an account whose step failed by a fault of ours
 _WAKING = ("enrolment_insert", "automation_state", "automation_change")
 
@@ -313,7 +314,9 @@ class AutomationRunner:
             if due_ms is None:
                 failed.append(one)
             else:
-                row = self._row(one, one.step, EnrolmentState.ACTIVE, due_ms, one.tries + 1)
+                row = self._row(
+                    one, one.step, EnrolmentState.ACTIVE, due_ms, one.tries + 1, outcome.reason
+                )
                 await self._store.submit([Rows("enrolment_move", [row], expect=1)])
         if failed:
             await self._store.submit(
@@ -334,7 +337,7 @@ class AutomationRunner:
     def _ended(
         self, group: _Group, people: Sequence[Enrolment], state: EnrolmentState, reason: str
     ) -> Sequence[Rows]:
-        rows = [self._row(one, END, state, one.due_ms, one.tries, reason[:300]) for one in people]
+        rows = [self._row(one, END, state, one.due_ms, one.tries, reason) for one in people]
         what = "failed" if state is EnrolmentState.FAILED else "skipped"
         return [Rows("enrolment_move", rows, expect=len(rows)), _count(group, what, len(rows))]
 
@@ -349,8 +352,8 @@ class AutomationRunner:
     ) -> tuple[int | str, ...]:
         now_ms = self._clock.now_ms()
         return (
-            one.id, one.step, one.due_ms, step, int(state), due_ms, tries, one.facts, reason,
-            now_ms,
+            one.id, one.step, one.due_ms, step, int(state), due_ms, tries, one.facts,
+            reason[:MAX_REASON], now_ms,
         )  # fmt: skip
 
 

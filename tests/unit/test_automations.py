@@ -256,6 +256,9 @@ async def test_another_system_that_is_down_is_asked_again(world):
     )
     world.callee.failures = [TransientError("503"), TransientError("timeout")]
     await world.join(1)
+    await world.runner.run_due()
+    page = await world.service.enrolments(OPERATOR, automation.id, before=2**62)
+    assert [(one.state, reason) for one, reason in page] == [(EnrolmentState.ACTIVE, "503")]
     await world.pass_hours(1)
     (told,) = world.callee.told
     (person,) = await world.people(automation)
