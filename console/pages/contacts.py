@@ -62,10 +62,12 @@ class ContactPages:
         session, form = session_of(request), await request.post()
         values = {name: text_of(form, name, 200) for name in ("first_name", "last_name")}
         email = text_of(form, "email")
-        work = self._contacts.put(session.actor, _account(request), email, values)
+        texts = self._renderer.texts(request)
+        attrs = {texts(f"contacts.field.{name}"): value for name, value in values.items()}
+        work = self._contacts.put(session.actor, _account(request), email, attrs)
         if problem := await refusal(work):
             return await self._list(request, problem=problem, form={"email": email, **values})
-        session.tell(self._renderer.texts(request)("contacts.added", email=email))
+        session.tell(texts("contacts.added", email=email))
         raise web.HTTPSeeOther("/contacts")
 
     async def enlist_many(self, request: web.Request) -> web.StreamResponse:

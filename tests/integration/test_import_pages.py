@@ -180,6 +180,7 @@ async def test_contacts_are_kept_by_hand_and_their_export_is_never_a_formula(per
     assert (await person.post("/contacts", email="Ana@example.org", first_name="<i>Ana"))[0] == 303
     contacts = person.whole.services.contacts.contacts
     (ana,) = await contacts.search(OPERATOR, person.whole.account, "ana@")
+    assert (ana.attrs, ana.name) == ({"nombre": "<i>Ana"}, "<i>Ana")  # as texts name it
     values = "nombre: Ana\n=1+1: x"
     to = f"/contacts/{ana.id}"
     assert (await person.post(to, email=ana.email, values=values, status="active"))[0] == 303
