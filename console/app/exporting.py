@@ -101,6 +101,7 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "campaign_tally": "sums of deliveries",
         "automation_count": "sums of enrolment",
         "automation_cursor": "places of the server's own work",
+        "warm_up": "of the whole installation",
     }
 )
 

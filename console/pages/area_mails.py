@@ -74,13 +74,17 @@ class AreaMails:
     async def domain_changed(self, status: DomainStatus, is_back: bool) -> None:
         """To owners and administrators, when records went and when they are back."""
         link = f"{self._url}/domains/{status.name}"
-        gone = "\n".join(
-            f"- {record.name} ({record.type}): {record.problem}"
+        failing = [
+            record
             for record in status.records
             if record.is_needed and record.state is RecordState.FAILING
-        )
+        ]
 
         def written(texts: Texts) -> tuple[str, str]:
+            gone = "\n".join(
+                f"- {one.name} ({one.type}): {'; '.join(map(texts.said, one.problems))}"
+                for one in failing
+            )
             name = status.name
             if is_back:
                 text = texts("area_mail.domain_back_text", domain=name, link=link)

@@ -126,7 +126,7 @@ async def test_administrators_hear_which_records_went_and_that_they_are_back(gro
     (mail,) = outbox.mails
     assert mail.to == "ada@example.org"
     assert mail.subject == "Faltan registros DNS de example.org"
-    assert "- example.org (TXT): there is no SPF record" in mail.text
+    assert "- example.org (TXT): no hay un registro SPF" in mail.text
     await mails.domain_changed(replace(status, records=()), True)
     assert outbox.mails[1].subject == "Los registros DNS de example.org están completos"
 

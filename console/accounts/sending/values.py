@@ -8,6 +8,9 @@ from typing import Any
 from console.accounts.values import SendingDomain
 
 
+_AND = "; "  # between problems of one record
+
+
 class RecordKind(StrEnum):
     """What a record is for."""
 
@@ -50,6 +53,11 @@ class DomainRecord:
     state: RecordState = RecordState.PENDING
     found: tuple[str, ...] = ()
     problem: str = ""
+
+    @property
+    def problems(self) -> list[str]:
+        """Each thing that is wrong with it, in English."""
+        return self.problem.split(_AND) if self.problem else []
 
     @classmethod
     def of(cls, raw: dict[str, Any]) -> "DomainRecord":
