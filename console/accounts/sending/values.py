@@ -7,7 +7,6 @@ from typing import Any
 
 from console.accounts.values import SendingDomain
 
-
 _AND = "; "  # between problems of one record
 
 
