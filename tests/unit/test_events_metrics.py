@@ -145,6 +145,7 @@ def test_every_family_can_be_filled_and_scraped(metrics, registry):
     metrics.observe_loop_lag(0.01)
     metrics.set_loop_lag_max(0.02)
     metrics.log_lines_dropped(2)
+    metrics.set_warm_ups([("192.0.2.7", "google", 1, 0, 50)])
     names = {name for name, _labels in scraped(registry)}
     for family in FAMILIES:
         suffix = "_count" if family.kind is Kind.HISTOGRAM else ""
