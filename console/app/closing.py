@@ -10,6 +10,7 @@ import orjson
 
 from console.accounts.approvals import ApprovalService
 from console.accounts.audit import AuditTrail
+from console.accounts.sending.service import SendingDomains
 from console.app.contacts import FOLDER as UPLOADS
 from console.privacy.closing.erasures import AccountErasures, Cancel, Close
 from console.privacy.closing.exports import AccountExports, Progress
@@ -31,6 +32,7 @@ class ClosingParts:
         trail: AuditTrail,
         approvals: ApprovalService,
         persons: PersonService,
+        domains: SendingDomains,
     ) -> None:
         store, ids, clock = foundation.store, foundation.ids, foundation.clock
         settings = foundation.loaded.settings
@@ -41,8 +43,9 @@ class ClosingParts:
             store, ids, clock, trail, self._data_dir / FOLDER, kept_s=settings.retention.exports
         )
         forgetter = Forgetter(
-            store, persons, foundation.suppression.digest.of_key, self._data_dir / UPLOADS
-        )
+            store, persons, foundation.suppression.digest.of_key, self._data_dir / UPLOADS,
+            domains.remove_keys,
+        )  # fmt: skip
         self.erasures = AccountErasures(
             store, ids, clock, trail, forgetter, self.exports,
             wait_s=settings.retention.erasure_wait,

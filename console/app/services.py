@@ -163,8 +163,9 @@ class Services:
         store, clock = foundation.store, foundation.clock
         self.areas = Areas(foundation, self.trail, self.authenticator, key, self._find_account)
         self.closing = ClosingParts(
-            foundation, self.trail, self.approvals, self.areas.privacy.persons
-        )
+            foundation, self.trail, self.approvals, self.areas.privacy.persons,
+            self.areas.domains.service,
+        )  # fmt: skip
         self._erasure_operations = ErasureOperations(
             self.closing.erasures, self.approvals, self._find_named
         ).operations()

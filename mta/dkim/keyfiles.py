@@ -90,6 +90,28 @@ def put_in_use(directory: Path, domain: str, selector: str) -> None:
         raise ConfigurationError(f"{path}: cannot be written: {error.strerror}") from None
 
 
+def remove_keys(directory: Path, domain: str) -> int:
+    """Remove all keys of a domain, on the disk for good; gives how many there were.
+
+    Whoever signs reads the keys again after that. Raises `ConfigurationError` for a name that is no
+    domain, `OSError`.
+    """
+    try:
+        folder = directory / parse_domain(domain)
+    except AddressSyntaxError as error:
+        raise ConfigurationError(str(error)) from None
+    if not folder.is_dir():
+        return 0
+    paths = [*folder.glob("*.pem"), *folder.glob(f"*{AWAITED}")]
+    for path in paths:
+        path.unlink(missing_ok=True)
+    sync_folder(folder)
+    with contextlib.suppress(OSError):  # other files of the operator's keep it
+        folder.rmdir()
+        sync_folder(directory)
+    return len(paths)
+
+
 def _free_selector(folder: Path, key_type: KeyType, today: dt.date) -> str:
     kind = "e" if key_type is KeyType.ED25519 else "r"
     stem = f"{kind}{today.year:04}{today.month:02}"

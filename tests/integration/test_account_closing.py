@@ -118,8 +118,15 @@ async def test_T_t_a_whole_account_is_exported_beside_the_mail_and_downloaded(tm
 async def test_T_t_an_erased_account_is_nowhere_on_the_disk_and_verify_finds_it_sound(tmp_path):
     folder = tmp_path / "s"
     async with ground(folder) as g:
-        done = await g.ended(await g.confirmed(g.owner(7)))
         loaded = g.whole.services.foundation.loaded
+        keys = loaded.settings.server.dkim_dir
+        domains = g.whole.services.areas.domains.service
+        await domains.add(OPERATOR, "prensa.example.net", g.sub)
+        await domains.add(OPERATOR, "casa.example.net", g.whole.account)
+        assert list((keys / "prensa.example.net").iterdir())
+        done = await g.ended(await g.confirmed(g.owner(7)))
+        assert not (keys / "prensa.example.net").exists()
+        assert list((keys / "casa.example.net").iterdir())
         assert (done.counts["contacts"], done.counts["deliveries"]) == (2, 10)
         assert done.sha256 == done.digest(done.ended_ms)
         assert (done.asked_by, done.confirmed_by) == ("p7@example.org", "p8@example.org")

@@ -13,6 +13,7 @@ WITHOUT_ACTOR = {
     "IncidentService.observe_ids": "at the start, gives nothing away",
     "IncidentRegister.observe_ids": "at the start, gives nothing away",
     "SendingDomains.read_return_paths": "tells the running server alone",
+    "SendingDomains.remove_keys": "for an erasure that two people have confirmed",
 }
 
 INSIDE = {

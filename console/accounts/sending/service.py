@@ -16,7 +16,7 @@ from console.accounts.sending.checking import DomainChecker, return_path_host
 from console.accounts.sending.values import DomainRecord, DomainStatus, RecordKind, RecordState
 from console.accounts.tree import by_id, line_of
 from console.accounts.values import Account, SendingDomain, State
-from mta.dkim.keyfiles import awaited_keys, generate_key, put_in_use
+from mta.dkim.keyfiles import awaited_keys, generate_key, put_in_use, remove_keys
 from mta.dkim.keys import DkimKey, KeyRing
 from mta.events.record import event_row
 from mta.model.address import parse_domain
@@ -153,6 +153,16 @@ class SendingDomains:
         )
         await self._authenticator.refresh()
         await self.read_return_paths()
+
+    async def remove_keys(self, domains: Sequence[str]) -> None:
+        """The DKIM keys of these leave the disk, for the erasure of their account.
+
+        Raises `OSError`; then call it again.
+        """
+        for domain in domains:
+            if await asyncio.to_thread(remove_keys, self._dkim_dir, domain):
+                self._log.info("DKIM keys removed", domain=domain)
+                self.on_key()
 
     async def check(self, actor: Actor, domain: str) -> DomainStatus:
         """Ask the DNS now; what it shows counts at once."""

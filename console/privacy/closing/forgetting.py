@@ -7,7 +7,7 @@ so that `relevo verify` finds the books as they were.
 
 import asyncio
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -87,13 +87,22 @@ class Forgetter:
     """Over the store; each method can be called again after a crash."""
 
     def __init__(
-        self, store: Store, persons: PersonService, digest: Callable[[str], int], uploads: Path
+        self,
+        store: Store,
+        persons: PersonService,
+        digest: Callable[[str], int],
+        uploads: Path,
+        remove_keys: Callable[[Sequence[str]], Awaitable[None]],
     ) -> None:
-        """`digest`: the keyed hash of an address's key; `uploads`: the folder of uploaded files."""
+        """`digest`: the keyed hash of an address's key; `uploads`: the folder of uploaded files.
+
+        `remove_keys(domains)` removes DKIM keys from the disk.
+        """
         self._store = store
         self._persons = persons
         self._digest = digest
         self._uploads = uploads
+        self._remove_keys = remove_keys
 
     async def below(self, account: int) -> list[int]:
         """The account and all below it."""
@@ -110,12 +119,14 @@ class Forgetter:
         return int(count)
 
     async def forget(self, accounts: Sequence[int]) -> None:
-        """Everything, in order. Raises `StoreError`; then call it again."""
+        """Everything, in order. Raises `StoreError`, `OSError`; then call it again."""
         chosen = _json(accounts)
         await self._events(chosen)
         await self._deliveries(chosen)
         await self._messages(chosen)
         await self._files(chosen)
+        domains = await self._store.read("closing_domains", accounts=chosen)
+        await self._remove_keys([row[0] for row in domains])
         people = await self._store.read("closing_people", accounts=chosen)
         rows = [(account,) for account in accounts]
         for table in DROPPED:

@@ -156,6 +156,9 @@ WHERE f.account IN (SELECT value FROM json_each(:accounts)) AND c.state < 10;
 -- name: closing_uploads
 SELECT id FROM upload WHERE account IN (SELECT value FROM json_each(:accounts));
 
+-- name: closing_domains
+SELECT domain FROM sending_domain WHERE account IN (SELECT value FROM json_each(:accounts));
+
 -- name: closing_counts
 -- What there is of accounts (a JSON array), by kind.
 WITH a (id) AS (SELECT value FROM json_each(:accounts))
