@@ -98,10 +98,13 @@ class CampaignAudiencePages:
             found = await self._uploads.list(actor, campaign.account, count=SHOWN_UPLOADS)
             lists = await self._contacts.lists(actor, campaign.account)
             segments = await self._segments.list(actor, campaign.account)
+        may_upload = actor.may(Permission.CONTACT_EDIT, campaign.account)
+        usable = {UploadState.READY}
+        if may_upload:  # who left before the columns were confirmed goes on here
+            usable |= {UploadState.RECEIVED, UploadState.READING, UploadState.STORING}
         values = {
             "campaign": campaign, "tones": TONES, "steps": STEPS, "step": "audience",
             "problem": problem, "lists": lists, "segments": segments,
-            "uploads": [one for one in found if one.state is UploadState.READY],
-            "may_upload": actor.may(Permission.CONTACT_EDIT, campaign.account),
+            "uploads": [one for one in found if one.state in usable], "may_upload": may_upload,
         }  # fmt: skip
         return self._renderer.page(request, "campaign_audience.html", values, status=status)

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from babel.dates import format_date, format_skeleton, get_day_names, get_month_names
+from babel.units import format_unit
 
 from console.reasons import said
 from console.reports.definitions import load_words
@@ -91,8 +92,10 @@ class Texts:
         return str(get_month_names(width, locale=_LOCALES[self.language])[number])  # type: ignore[arg-type]  # babel wants literals
 
     def duration(self, seconds: float) -> str:
-        """The two greatest units of a span: `45 s`, `12 min 5 s`, `2 h 10 min`, `3 d 4 h`."""
+        """The two greatest units of a span: `45 s`, `12 min 5 s`, `2 h 10 min`, `3 d 4 h`, `7 days`."""
         whole = max(0, round(seconds))
+        if whole and whole % 86_400 == 0:
+            return str(format_unit(whole // 86_400, "day", locale=_LOCALES[self.language]))
         units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
         first = next((i for i, (_, size) in enumerate(units) if whole >= size), len(units) - 1)
         shown: list[str] = []

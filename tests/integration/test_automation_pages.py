@@ -134,7 +134,7 @@ async def test_T_j_a_page_tells_every_trigger_and_step_in_words(person, things):
         said = words(await person.get(f"/automations/{made.id}"))
         assert told in said
     assert "1. Enviar correo «Bienvenida»" in said
-    assert "2. Esperar 1 d, hasta las 09:00" in said
+    assert "2. Esperar 1 día, hasta las 09:00" in said
     assert "¿Abrió «Bienvenida»? Sí: 4. Condición. No: 8. Avisar a otro sistema." in said
     assert "¿El campo plan es oro? Sí: 6. Añadir a una lista. No: El final." in said
     assert "¿Cumple el filtro?" in said

@@ -194,3 +194,13 @@ async def test_contacts_are_kept_by_hand_and_their_export_is_never_a_formula(per
     assert (await person.post(f"/lists/{list_.id}/members", email="no"))[0] == 422
     assert (await person.post(f"/lists/{list_.id}/members", email="b@example.org"))[0] == 303
     assert "b@example.org" in await person.get(f"/lists/{list_.id}")
+
+
+async def test_who_left_before_the_columns_were_confirmed_goes_on_from_the_campaign(person):
+    made = await person.whole.services.campaigns.service.create(
+        OPERATOR, person.whole.account, "Aviso"
+    )
+    _, path = await person.upload(CSV.encode("cp1252"), "l.csv")
+    onward = f"/campaigns/{made.id}/file?upload={path.rpartition('/')[2]}"
+    assert f'href="{onward}"' in await person.get(f"/campaigns/{made.id}/audience")
+    assert 'name="column-0"' in await person.get(onward)

@@ -195,6 +195,8 @@ def test_colours_contrast_enough(scheme: dict[str, str], ink: str, ground: str, 
         (3600, "1 h"),
         (7_859, "2 h 10 min"),
         (86_400 * 3 + 4 * 3600 + 59, "3 d 4 h"),
+        (86_400, "1 día"),
+        (86_400 * 7, "7 días"),
         (-5, "0 s"),
     ],
 )
