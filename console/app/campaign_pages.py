@@ -29,8 +29,9 @@ def campaign_area(services: Services) -> Area:
         # Their paths have more words than `/campaigns/{id}/{action}`, which comes last.
         templates = services.areas.templates
         wizard = CampaignWizardPages(
-            renderer, campaigns.service, partial(design_of, templates.service), templates.media
-        )
+            renderer, campaigns.service, partial(design_of, templates.service), templates.media,
+            services.contacts.audiences,
+        )  # fmt: skip
         wizard.add_routes(app)
         CampaignDesignPages(
             renderer, campaigns.service, templates.service, wizard.show_content

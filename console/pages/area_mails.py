@@ -207,7 +207,7 @@ class AreaMails:
                 "area_mail.campaign_text",
                 name=name,
                 why=texts(f"campaign.reason.{campaign.reason}"),
-                note=campaign.note,
+                note=texts.said(campaign.note),
                 link=f"{self._url}/campaigns/{campaign.id}",
             )
             return texts("area_mail.campaign", name=name), text

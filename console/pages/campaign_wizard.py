@@ -18,6 +18,7 @@ from console.campaigns.checks import MAX_SOURCE
 from console.campaigns.preflight.findings import Severity
 from console.campaigns.service import CampaignService
 from console.campaigns.values import Campaign, Content
+from console.contacts.audiences import AudienceService
 from console.pages.account_switch import current_account
 from console.pages.campaign_accepting import accepted_in, in_words
 from console.pages.campaign_pace import pace_text
@@ -32,6 +33,7 @@ from console.templates.values import Media
 
 DesignOf = Callable[[Content], Design | None]
 TYPED_ABOVE = 10_000  # from here on the number has to be typed to confirm
+SHOWN_FIELDS = 12
 STEPS = ("audience", "template", "content", "send")
 MAX_TEXT = MAX_SOURCE + 1  # one more than may be: the service refuses it, nothing is cut off
 
@@ -45,8 +47,10 @@ class CampaignWizardPages:
         campaigns: CampaignService,
         design_of: DesignOf,
         media: MediaService,
+        audiences: AudienceService,
     ) -> None:
         """`design_of` gives the design whose slots a content has; `media`: what is attached."""
+        self._audiences = audiences
         self._media = media
         self._renderer = renderer
         self._campaigns = campaigns
@@ -178,6 +182,7 @@ class CampaignWizardPages:
             "problem": problem,
             "row": 1 if self._shows_rows(request, campaign) else 0,
             "files": await self._files(session_of(request).actor, campaign),
+            "fields": await self._fields(session_of(request).actor, campaign),
             "design": None if request.query.get("write") else self._design_of(campaign.content),
         }
         return self._renderer.page(request, "campaign_content.html", values, status=status)
@@ -218,6 +223,14 @@ class CampaignWizardPages:
             return await self._media.named(actor, campaign.account, campaign.content.files)
         except (NotPermitted, NotVisible):
             return ()
+
+    async def _fields(self, actor: Actor, campaign: Campaign) -> Sequence[str]:
+        """What the rows of its file are called in texts; () where there is none to look into."""
+        may = actor.may(Permission.CONTACT_VIEW, campaign.account)
+        if not campaign.audience.audience or not may:
+            return ()
+        found = await self._audiences.get(actor, campaign.audience.audience)
+        return [one.name for one in found.columns][:SHOWN_FIELDS]
 
     @staticmethod
     def _shows_rows(request: web.Request, campaign: Campaign) -> bool:

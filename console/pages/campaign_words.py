@@ -44,7 +44,7 @@ PARTS: tuple[tuple[str, str, tuple[DeliveryState, ...]], ...] = (
     ("bounced", "bad", (DeliveryState.BOUNCED, DeliveryState.EXPIRED)),
     ("skipped", "off", (DeliveryState.SUPPRESSED, DeliveryState.CANCELLED)),
     ("retrying", "warn", (DeliveryState.SCHEDULED,)),
-    ("waiting", "info", (DeliveryState.READY, DeliveryState.CLAIMED)),
+    ("waiting", "wait", (DeliveryState.READY, DeliveryState.CLAIMED)),
 )
 
 

@@ -59,6 +59,26 @@ def raised() -> Iterator[tuple[str, str]]:
                 yield f"{name}:{node.lineno}", text
 
 
+def notes() -> Iterator[str]:
+    """Why campaigns pause by themselves, beside what their mails and pages say of the reason."""
+    for path in sorted((ROOT / "console" / "campaigns").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            found: ast.expr | None = None
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                found = node.args[-1] if name in ("CannotSend", "Stop", "_stop") else None
+            elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "note":
+                found = node.value
+            if found is not None and (text := template(found)):
+                yield text
+
+
+def test_every_note_of_a_campaign_that_paused_by_itself_has_words_in_spanish():
+    found = list(notes())
+    assert len(found) > 6
+    assert [text for text in found if text not in templates("es")] == []
+
+
 def test_every_reason_that_services_give_has_words_in_spanish():
     known = templates("es")
     reasons = list(raised())

@@ -251,12 +251,12 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         ),
         "forecast.even": (
             "I",
-            "Con los límites de hoy tardará unos {minutes} min.",
+            "Con los límites de hoy tardará cerca de {minutes} min.",
             "Under today's limits it takes about {minutes} min.",
         ),
         "forecast": (
             "I",
-            "Con los límites de hoy tardará unos {minutes} min; el más lento es {slowest}.",
+            "Con los límites de hoy tardará cerca de {minutes} min; el más lento es {slowest}.",
             "Under today's limits it takes about {minutes} min; the slowest is {slowest}.",
         ),
         "plan.late": (
