@@ -21,7 +21,6 @@ from console.app.templates import TemplateParts
 from console.app.tracking import TrackingParts
 from console.app.webhooks import WebhookParts
 from console.pages.area_mails import AreaMails
-from console.reports.evidence.operations import EvidenceOperations
 from console.tracking.ingest import IngestMetrics
 from mta.engine.foundation import Foundation
 from mta.intake.return_path import ReturnPathHosts
@@ -75,7 +74,6 @@ class Areas:
             **self.suppressions.operations,
             **self.privacy.operations,
             **ExportOperations(trail, find_account).operations(),
-            **EvidenceOperations(trail, find_account).operations(),
             **self.filed.operations,
             **IncidentOperations(self.incidents, find_account).operations(),
         }

@@ -155,22 +155,15 @@ def export_account(
 
 
 def report_evidence(
-    config: Path,
-    account: str | None,
-    days: tuple[str, str],
-    target: Path,
-    language: str,
-    progress: Progress,
+    config: Path, arguments: Mapping[str, Any], target: Path, progress: Progress
 ) -> Mapping[str, Any]:
-    """Write what was sent from one day to another, beside the server or without one."""
-    from console.app import evidence
+    """Have evidence of sends made and kept, and write its file."""
+    from console.app import report_files
 
-    evidence.require_new(target)  # before the audit trail tells of it
-    named = {"from": days[0], "to": days[1], **({} if account is None else {"account": account})}
-    begun = run_operation(config, "evidence.begin", named)
-    loaded = load(config)
-    job = evidence.job_of(loaded, int(begun["account"]), days, language)
-    return evidence.write_evidence(job, target, progress)
+    def run(name: str, given: Mapping[str, Any]) -> Any:
+        return run_operation(config, name, given)
+
+    return report_files.write_evidence(run, arguments, target, progress)
 
 
 def write_usage_report(

@@ -1,6 +1,6 @@
-"""Makes the send-evidence report (T-v), beside a running server or without one.
+"""Makes the send-evidence report (T-v), beside everything else.
 
-Reading and packing millions of rows takes minutes of CPU, so a server has it done by a process of its
+Reading and packing millions of rows takes minutes of CPU, so it is done by a process of its
 own: `python -m console.app.evidence` reads an `EvidenceJob` as JSON from standard input, tells how far it
 is on standard output, a line of JSON each, and ends with what was made.
 """
@@ -12,15 +12,15 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import orjson
 
+from console.accounts.exporting.archive import require_new
 from console.pages.evidence_document import evidence_document
 from console.pages.pdf import make_pdf
 from console.pages.texts import load_texts
@@ -72,25 +72,6 @@ def job_of(loaded: Loaded, account: int, days: tuple[str, str], language: str) -
         str(server.data_dir), account, *days, server.timezone, SystemClock().now_ms(),
         server.hostname, importlib.metadata.version("relevo"), language, 0, "", "",
     )  # fmt: skip
-
-
-def require_new(path: Path) -> None:
-    """Raise `PermanentError` when there is something: nothing is written over."""
-    if path.exists():
-        raise PermanentError(f"{path}: exists already")
-
-
-def write_evidence(
-    job: EvidenceJob, target: Path, told: Callable[[str, int, int], None]
-) -> Mapping[str, Any]:
-    """One file, of the kind that its ending says; gives what was written."""
-    place = str(target)
-    placed = replace(job, pdf=place) if target.suffix == ".pdf" else replace(job, xlsx=place)
-    made = make_evidence(placed, partial(told, "reading"))
-    return {
-        "account": str(job.account), "path": str(target), "rows": made.rows,
-        "digest": made.digest, "sha256": made.files[str(target)],
-    }  # fmt: skip
 
 
 def make_evidence(job: EvidenceJob, progress: Progress) -> MadeEvidence:

@@ -74,7 +74,13 @@ class FiledParts:
     @property
     def operations(self) -> Mapping[str, Callable[[Mapping[str, Any]], Awaitable[object]]]:
         """What commands can ask."""
-        return {"handover.report": self.report_handover}
+        return {
+            "handover.report": self.report_handover,
+            "evidence.begin": self._begin_evidence,
+            "evidence.make": self._make_evidence,
+            "evidence.show": self._show_evidence,
+            "evidence.take": self._take_evidence,
+        }
 
     async def report_handover(self, arguments: Mapping[str, Any]) -> object:
         """`account`, `format`, `language`: a numbered hand-over; gives its file as base64."""
@@ -93,6 +99,36 @@ class FiledParts:
         }  # fmt: skip
 
     # -- inside --------------------------------------------------------------------------------
+
+    async def _begin_evidence(self, arguments: Mapping[str, Any]) -> object:
+        """`account`, `from`, `to`, `language`: ask for evidence of sends; gives its id and number."""
+        named = arguments.get("account")
+        account = await self._find_account(None if named is None else str(named))
+        days = (str(arguments.get("from")), str(arguments.get("to")))
+        language = str(arguments.get("language") or "es")
+        asked = await self.book.ask(OPERATOR, account, FiledKind.EVIDENCE, *days, language)
+        self.maker.wake()
+        return {**_told(asked), "is_served": self._task is not None}
+
+    async def _make_evidence(self, arguments: Mapping[str, Any]) -> object:
+        """`report`: make it now, where no server runs."""
+        report = await self.book.get(OPERATOR, int(arguments["report"]))
+        return _told(await self.maker.make_now(report))
+
+    async def _show_evidence(self, arguments: Mapping[str, Any]) -> object:
+        """`report`: how far it is."""
+        report = await self.book.get(OPERATOR, int(arguments["report"]))
+        step = self.maker.step
+        done, total = (step.done, step.total) if step and step.report == report.id else (0, 0)
+        return {**_told(report), "rows_read": done, "rows_expected": total}
+
+    async def _take_evidence(self, arguments: Mapping[str, Any]) -> object:
+        """`report`, `format`: where the file lies on this machine, and its hash."""
+        report, kind = int(arguments["report"]), str(arguments["format"])
+        path = await self.book.take(OPERATOR, report, kind)
+        files = await self.book.files(OPERATOR, [await self.book.get(OPERATOR, report)])
+        (sha256,) = (one.sha256 for one in files[report] if one.format == kind)
+        return {"kept": str(path), "sha256": sha256}
 
     async def _write_handover(self, report: Filed, _: Told) -> Written:
         handover = await self.handover.view(_ACTOR, report.account)
@@ -125,6 +161,15 @@ class FiledParts:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+
+def _told(report: Filed) -> dict[str, Any]:
+    """For commands."""
+    return {
+        "id": str(report.id), "account": str(report.account), "number": report.number,
+        "state": report.state.value, "error": report.error, "digest": report.digest,
+        "rows": report.lines,
+    }  # fmt: skip
 
 
 async def _read(process: asyncio.subprocess.Process, job: bytes, tell: Told) -> Written:

@@ -47,16 +47,9 @@ class Application(Protocol):
         ...
 
     def report_evidence(
-        self,
-        config: Path,
-        account: str | None,
-        days: tuple[str, str],
-        target: Path,
-        language: str,
-        progress: Progress,
-        /,
+        self, config: Path, arguments: Mapping[str, Any], target: Path, progress: Progress, /
     ) -> Mapping[str, Any]:
-        """`account`, `path`, `rows`, `digest` of the rows, `sha256` of the file."""
+        """`number`, `account`, `path`, `rows`, `digest` of the rows, `sha256` of the file."""
         ...
 
     def write_usage_report(

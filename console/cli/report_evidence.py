@@ -62,18 +62,24 @@ def evidence(
     """Write what was sent, and what each receiving server answered.
 
     The PDF has campaigns, days, samples, method and hashes; the XLSX has every send as well, with as
-    many sheets as that takes. Works while the server runs. FILE must not exist yet; only you can
-    read it.
+    many sheets as that takes. It gets the next number and both files are kept, as from the page.
+    Works while the server runs. FILE must not exist yet; only you can read it.
     """
     if target.suffix not in _KINDS:
         raise click.UsageError(f"--out {target}: the ending is none of {' '.join(_KINDS)}")
     line = ProgressLine()
-    days = (first.date().isoformat(), last.date().isoformat())
+    given = {
+        "from": first.date().isoformat(), "to": last.date().isoformat(), "language": language,
+        **({} if account is None else {"account": account}),
+    }  # fmt: skip
     try:
-        made = application(context).report_evidence(config, account, days, target, language, line)
+        made = application(context).report_evidence(config, given, target, line)
     finally:
         line.close()
     if as_json:
         print_json(made)
         return
-    click.echo(f"{escape(str(target))}: {made['rows']} sends\nSHA-256 {made['sha256']}")
+    click.echo(
+        f"{escape(str(target))}: evidence {made['number']}, {made['rows']} sends\n"
+        f"SHA-256 {made['sha256']}"
+    )

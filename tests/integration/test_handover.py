@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 
 from console.accounts.values import Limits, Role, Scope
+from console.app.report_files import write_evidence
 from console.reports.filed.book import FiledKind, FiledState
 from mta.model.errors import PermanentError
 from tests.accounts_world import OPERATOR
@@ -178,6 +179,32 @@ async def test_T_v_evidence_is_made_in_the_background_with_its_hash_and_failures
     shown = await page.post("/reports/evidence", 422, first="2026-11-30", last="2026-11-01",
                             language="es")  # fmt: skip
     assert "el último día es anterior al primero" in shown
+
+
+async def test_T_v_evidence_by_command_is_numbered_and_kept_as_the_pages_is(whole, tmp_path):
+    services, loop = whole.services, asyncio.get_running_loop()
+
+    def run(name, arguments):
+        return asyncio.run_coroutine_threadsafe(services.run(name, arguments), loop).result(60)
+
+    async def write(target, given):
+        return await asyncio.to_thread(write_evidence, run, given, target, lambda *_: None)
+
+    days = {"from": "2026-11-01", "to": "2026-11-30"}
+    target = tmp_path / "november.xlsx"
+    made = await write(target, days)
+    (kept,) = await services.areas.filed.book.list(OPERATOR, whole.account, FiledKind.EVIDENCE)
+    assert (made["number"], made["digest"]) == (kept.number, kept.digest) == (1, kept.digest)
+    files = (await services.areas.filed.book.files(OPERATOR, [kept]))[kept.id]
+    assert {one.format for one in files} == {"pdf", "xlsx"}
+    digest = hashlib.sha256(target.read_bytes()).hexdigest()
+    assert digest == made["sha256"] == next(f.sha256 for f in files if f.format == "xlsx")
+    assert target.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(PermanentError, match="exists"):
+        await write(target, days)
+    with pytest.raises(PermanentError, match="before the first"):
+        await write(tmp_path / "b.pdf", {"from": "2026-11-30", "to": "2026-11-01"})
+    assert (await write(tmp_path / "b.pdf", days))["number"] == 2
 
 
 async def _one_fails(whole):
