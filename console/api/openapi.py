@@ -151,7 +151,10 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[Mapping[str, Any]
 
 def _responses(route: Route, schemas: dict[str, Any], problem: Any) -> Mapping[str, Any]:
     success: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
-    content: dict[str, Any] = {kind: {"schema": {"type": "string"}} for kind in route.also_gives}
+    content: dict[str, Any] = {
+        kind: {"schema": {"type": "object" if kind == "application/json" else "string"}}
+        for kind in route.also_gives
+    }
     if route.answers is not None:
         answer = {"schema": _schema(route.answers, schemas, "serialization")}
         content = {"application/json": answer, **content}

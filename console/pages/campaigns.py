@@ -209,6 +209,8 @@ class CampaignPages:
                 session.actor, campaign.account, [campaign.frozen.flow]
             )
             counts = found.get(campaign.frozen.flow, {})
+        sender = campaign.content.from_address.rpartition("@")[2]
+        known = {"domain": sender} if sender else {}
         values: dict[str, Any] = {
             "campaign": campaign,
             "line": line,
@@ -219,7 +221,7 @@ class CampaignPages:
             "problem": problem,
             "asked": asked,
             "todo": TODO,
-            "titles": lambda codes: "; ".join(title(code, texts.language) for code in codes),
+            "titles": lambda codes: "; ".join(title(code, texts.language, known) for code in codes),
             **_may(session.actor, campaign.account),
         }
         return self._renderer.page(request, "campaign.html", values, status=status)

@@ -27,7 +27,8 @@ THIN = "\N{NARROW NO-BREAK SPACE}"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def person(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clicks]:
-    async with open_person(tmp_path_factory.mktemp("flows")) as person:
+    settings = {"RELEVO_SERVER__PUBLIC_URL": "http://t.example.org"}  # where opens are counted
+    async with open_person(tmp_path_factory.mktemp("flows"), settings) as person:
         yield person
 
 

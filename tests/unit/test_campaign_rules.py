@@ -232,10 +232,11 @@ def test_a_finding_tells_numbers_as_its_language_does_and_has_a_title_without_th
     assert "298\u202f114" in counts.text("es")
     assert "1234" in counts.text("es")
     assert "298,114" in counts.text("en")
-    assert title("sender.dkim", "es") == "DKIM de … no está verificado"
-    assert title("gone.since", "es") == "gone.since"
+    assert title("sender.dkim", "es", {}) == "DKIM de … no está verificado"
+    assert title("sender.dkim", "es", {"domain": "a.pe"}) == "DKIM de a.pe no está verificado"
+    assert title("gone.since", "es", {}) == "gone.since"
     for code in TEXTS:
-        assert "{" not in title(code, "es") + title(code, "en"), code
+        assert "{" not in title(code, "es", {}) + title(code, "en", {}), code
 
 
 def test_only_a_provider_that_people_know_is_named_as_the_slowest():

@@ -44,12 +44,16 @@ class Finding:
         )
 
 
-def title(code: str, language: str) -> str:
-    """What a finding is about, without what was found: for lists of what somebody accepted."""
+def title(code: str, language: str, known: Mapping[str, str]) -> str:
+    """What a finding is about, without what was found: for lists of what somebody accepted.
+
+    `known`: values by their names in the text, as far as they are known later.
+    """
     if code not in TEXTS:
         return code
     text = TEXTS[code][1 if language == "es" else 2]
-    return _VALUE.sub("…", text).partition(":")[0].rstrip(".")
+    told = _VALUE.sub(lambda value: known.get(value[0].strip("{}"), "…"), text)
+    return told.partition(":")[0].rstrip(".")
 
 
 def _told(value: str | int, language: str) -> str:
