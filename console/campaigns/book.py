@@ -49,6 +49,11 @@ class CampaignBook:
         self._ids = ids
         self._trail = trail
 
+    async def tested(self, actor: Actor, campaign: Campaign, count: int) -> None:
+        """Notes in the trail that so many test mails of it were sent."""
+        after = {"mails": count}
+        await self._trail.note(actor, "campaign.tested", campaign.account, campaign.id, after=after)
+
     async def observe_ids(self) -> None:
         """Tell the id generator of the greatest id on disk; once at start."""
         ((last,),) = await self.store.read("campaign_last_id")

@@ -133,7 +133,9 @@ class CampaignService(CampaignLife):
         campaign = await self._seen(actor, campaign_id, Permission.CAMPAIGN_TEST)
         if self.tests is None:
             raise PermanentError("test mails need the running server")
-        return await self.tests.send(campaign, addresses, row, language)
+        sent = await self.tests.send(campaign, addresses, row, language)
+        await self._book.tested(actor, campaign, len(sent))
+        return sent
 
     # -- drafts --------------------------------------------------------------------------------
 

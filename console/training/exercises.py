@@ -22,12 +22,12 @@ class Exercise(StrEnum):
     IMPORT = "import"  # a file of which rows are set aside
     TEMPLATE = "template"
     CAMPAIGN = "campaign"
-    TEST = "test"  # a mail of the account came to the person's own address
+    TEST = "test"  # a test mail that the person sent came to the own address
     SCHEDULE = "schedule"
     PAUSE = "pause"
     RESUME = "resume"
     FINISH = "finish"
-    BOUNCES = "bounces"  # the list of those that bounced, downloaded from a report
+    BOUNCES = "bounces"  # the list of those that bounced, and some did, downloaded from a report
     UNSUBSCRIBE = "unsubscribe"  # somebody did, after a campaign of the person
 
 

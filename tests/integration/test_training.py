@@ -82,10 +82,11 @@ def _unsubscribed(ground: Ground, at_ms: int = 30) -> None:
     )  # fmt: skip
 
 
-def _came(ground: Ground) -> None:
+def _came(ground: Ground, tags: str = '["test"]') -> None:
     ground.rows(
-        "INSERT INTO message VALUES (9000, 1, ?, 0, 'a@b', 1, 0, 1, 0, 0, '', '', '', '', '', '', '')",
+        "INSERT INTO message VALUES (9000, 1, ?, 0, 'a@b', 1, 0, 1, 0, 0, '', '', '', '', '', ?, '')",
         ground.account,
+        tags,
     )
     ground.rows(
         "INSERT INTO delivery (id, message, n, flow, class, kind, site, domain, address, state,"
@@ -98,10 +99,11 @@ async def _everything(ground: Ground) -> None:
     actor, trail = await ground.actor(Role.SENDER), ground.stand.services.trail
     for action, what in (
         ("upload.received", 77), ("template.created", 1), ("campaign.created", 5),
-        ("campaign.scheduled", 5), ("campaign.paused", 5),
+        ("campaign.scheduled", 5), ("campaign.paused", 5), ("campaign.tested", 5),
     ):  # fmt: skip
         await trail.note(actor, action, ground.account, what)
     await trail.note(actor, "recipients.exported", ground.account, 5, after={"who": "bounced"})
+    ground.rows("INSERT INTO flow_count VALUES (5, 11, 2)")
     ground.rows("INSERT INTO upload_reject VALUES (77, 3, 1, 'x', 'syntax', '')")
     makers: tuple[Callable[[Ground], None], ...] = (_campaign, _resumed, _unsubscribed, _came)
     for make in makers:
@@ -120,6 +122,19 @@ async def test_T_p_exercises_are_done_by_what_happened_and_nothing_else(ground: 
     _campaign(ground, "running")
     _unsubscribed(ground, 5)  # before that campaign
     assert await ground.done() == {Exercise.IMPORT}
+
+
+async def test_T_p_a_mail_of_others_or_a_list_of_nobody_is_no_exercise(ground: Ground):
+    actor, trail = await ground.actor(Role.SENDER), ground.stand.services.trail
+    await trail.note(actor, "recipients.exported", ground.account, 5, after={"who": "bounced"})
+    ground.rows("INSERT INTO flow_count VALUES (5, 10, 2)")  # delivered to all
+    _came(ground, "")
+    await trail.note(actor, "campaign.tested", ground.account, 5)
+    assert await ground.done() == set()  # it was no test that came
+    ground.rows("UPDATE message SET tags = ?", '["test"]')
+    ground.rows("INSERT INTO flow_count VALUES (5, 11, 1)")
+    assert await ground.done() == {Exercise.TEST, Exercise.BOUNCES}
+    assert await ground.done(Role.OWNER) == set()
 
 
 async def test_T_p_the_certificate_is_issued_once_all_are_done_and_can_be_verified(ground: Ground):

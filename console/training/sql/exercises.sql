@@ -34,11 +34,18 @@ UNION ALL
 SELECT e.actor_id, 'bounces', min(e.at_ms) FROM audit_entry AS e
 WHERE e.account = :account AND e.actor_kind = 'user' AND e.action = 'recipients.exported'
   AND CASE WHEN json_valid(e.after) THEN e.after->>'$.who' END = 'bounced'
+  -- An empty list teaches nothing: somebody has to have bounced.
+  AND EXISTS (SELECT 1 FROM flow_count AS f
+              WHERE f.flow = CAST(e.object AS INTEGER) AND f.state = 11 AND f.n > 0)
 GROUP BY e.actor_id
 UNION ALL
 SELECT u.id, 'test', min(d.changed_ms) FROM console_user AS u
 JOIN delivery AS d ON d.address = u.email AND d.state = 10
 JOIN message AS m ON m.id = d.message AND m.account = :account
+WHERE instr(m.tags, '"test"') > 0  -- a test, and one that the person sent
+  AND EXISTS (SELECT 1 FROM audit_entry AS e
+              WHERE e.account = :account AND e.actor_kind = 'user' AND e.actor_id = u.id
+                AND e.action = 'campaign.tested')
 GROUP BY u.id
 UNION ALL
 SELECT c.created_by, 'unsubscribe', min(s.created_ms) FROM campaign AS c
