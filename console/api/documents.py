@@ -14,6 +14,7 @@ from console.api.messages.request import Schema
 from console.api.messages.schemas import Id, Time
 from console.api.moment import Day
 from console.api.pagination import Paged, Query, page, place_of
+from console.api.refusals import Violation, invalid
 from console.api.routes import Answer, Call, Route
 from console.reports.filed.book import LAST, Filed, FiledBook, FiledFile, FiledKind, FiledState
 from console.reports.workbooks import XLSX
@@ -21,6 +22,10 @@ from mta.events.record import rfc3339
 
 _PATH = "/api/v1/documents"
 _PIECE = 256 * 1024
+_HANDOVER = (
+    "A hand-over takes the scopes `user.manage` and `credential.view` too, for it lists people and "
+    "keys."
+)
 
 
 class DocumentLanguage(StrEnum):
@@ -40,11 +45,15 @@ class DocumentFormat(StrEnum):
 _TYPES = {DocumentFormat.PDF: "application/pdf", DocumentFormat.XLSX: XLSX}
 
 
-class EvidenceRequest(Schema):
-    """Days of the account's time zone, both included."""
+class DocumentRequest(Schema):
+    """Evidence of sends of some days, both included, or a hand-over as it is now."""
 
-    first: Annotated[Day, Field(alias="from", description="The first day.")]
-    last: Annotated[Day, Field(alias="to", description="The last day.")]
+    kind: FiledKind = FiledKind.EVIDENCE
+    first: Annotated[
+        Day | None,
+        Field(alias="from", description="The first day, in the account's time zone."),
+    ] = None
+    last: Annotated[Day | None, Field(alias="to", description="The last day.")] = None
     language: DocumentLanguage = DocumentLanguage.SPANISH
 
 
@@ -57,14 +66,14 @@ class DocumentFile(BaseModel):
 
 
 class DocumentAnswer(BaseModel):
-    """Evidence of the account's sends with those of all below it; files are there once it is `done`."""
+    """Evidence of sends of the account and all below it, or a hand-over; files come with `done`."""
 
     id: Id
-    number: int = Field(description="Within the account, without gaps.")
+    number: int = Field(description="Within account and kind, without gaps.")
     account: Id
     kind: FiledKind
-    from_: str = Field(alias="from", examples=["2026-11-01"])
-    to: str
+    from_: str | None = Field(alias="from", examples=["2026-11-01"])
+    to: str | None
     language: DocumentLanguage
     state: FiledState
     error: str | None = Field(description="Why it could not be made.")
@@ -83,6 +92,12 @@ class DocumentPage(BaseModel):
     next: str | None
 
 
+class DocumentFilter(Paged):
+    """Which documents."""
+
+    kind: FiledKind = FiledKind.EVIDENCE
+
+
 class FileFilter(Query):
     """Which file."""
 
@@ -90,7 +105,7 @@ class FileFilter(Query):
 
 
 class DocumentEndpoints:
-    """Handlers; `routes` declares them. Keys see evidence; hand-overs list people, so only people do."""
+    """Handlers; `routes` declares them. A hand-over lists people and keys: it takes their scopes."""
 
     def __init__(self, book: FiledBook, actor_of: ActorOf, wake: Callable[[], None]) -> None:
         """`wake` the one that makes documents."""
@@ -104,21 +119,21 @@ class DocumentEndpoints:
         may = (Scope.EXPORT,)
         return (
             Route(
-                "POST", _PATH, "askEvidence", "Ask for evidence of sends", self.ask, may,
-                DocumentAnswer, EvidenceRequest, status=202, tag="reports",
+                "POST", _PATH, "askDocument", "Ask for evidence of sends or a hand-over",
+                self.ask, may, DocumentAnswer, DocumentRequest, status=202, tag="reports",
                 description="Made in the background: ask for it until its state is `done` or "
-                "`failed`.",
+                f"`failed`. {_HANDOVER}",
             ),
             Route(
-                "GET", _PATH, "listEvidence", "List evidence of sends", self.list, may,
-                DocumentPage, filters=Paged, tag="reports",
+                "GET", _PATH, "listDocuments", "List evidence of sends or hand-overs", self.list,
+                may, DocumentPage, filters=DocumentFilter, tag="reports", description=_HANDOVER,
             ),
             Route(
-                "GET", one, "getEvidence", "Show evidence of sends", self.get, may,
+                "GET", one, "getDocument", "Show evidence or a hand-over", self.get, may,
                 DocumentAnswer, tag="reports", errors=gone,
             ),
             Route(
-                "GET", f"{one}/file", "getEvidenceFile", "Download a file of evidence", self.file,
+                "GET", f"{one}/file", "getDocumentFile", "Download a document", self.file,
                 may, filters=FileFilter, tag="reports", errors=gone,
                 also_gives=tuple(_TYPES.values()),
             ),
@@ -126,10 +141,10 @@ class DocumentEndpoints:
 
     async def ask(self, call: Call) -> Answer:
         """`POST /documents`."""
-        asked = call.content(EvidenceRequest)
+        asked = call.content(DocumentRequest)
         asking = self._book.ask(
-            self._actor_of(call), call.identity.account_id, FiledKind.EVIDENCE,
-            str(asked.first), str(asked.last), asked.language.value,
+            self._actor_of(call), call.identity.account_id, asked.kind, *_days(asked),
+            asked.language.value,
         )  # fmt: skip
         report = await carried_out(asking, "document")
         self._wake()
@@ -137,11 +152,11 @@ class DocumentEndpoints:
 
     async def list(self, call: Call) -> Answer:
         """`GET /documents`."""
-        wanted, actor = call.filters(Paged), self._actor_of(call)
+        wanted, actor = call.filters(DocumentFilter), self._actor_of(call)
         place = place_of(wanted.cursor, (int,))
         found = await carried_out(
             self._book.list(
-                actor, call.identity.account_id, FiledKind.EVIDENCE,
+                actor, call.identity.account_id, wanted.kind,
                 before=int(place[0]) if place else LAST, count=wanted.limit + 1,
             )
         )  # fmt: skip
@@ -160,10 +175,25 @@ class DocumentEndpoints:
     async def file(self, call: Call) -> Answer:
         """`GET /documents/{id}/file`."""
         kind, number = call.filters(FileFilter).format, number_of(call)
-        path = await carried_out(self._book.take(self._actor_of(call), number, kind.value))
-        name = f'attachment; filename="evidence-{number}.{kind}"'
+        actor = self._actor_of(call)
+        report = await carried_out(self._book.get(actor, number))
+        path = await carried_out(self._book.take(actor, number, kind.value))
+        name = f'attachment; filename="{report.kind}-{number}.{kind}"'
         headers = {"Content-Disposition": name}
         return Answer(pieces=_pieces(path), headers=headers, content_type=_TYPES[kind])
+
+
+def _days(asked: DocumentRequest) -> tuple[str, str]:
+    """Of evidence; a hand-over has none. Raises `ApiRefusal`."""
+    given = {"from": asked.first, "to": asked.last}
+    if asked.kind is FiledKind.EVIDENCE:
+        if missing := [Violation(name, "required") for name, day in given.items() if day is None]:
+            raise invalid(*missing)
+        return str(asked.first), str(asked.last)
+    if extra := [name for name, day in given.items() if day is not None]:
+        detail = {"detail": "a hand-over is of today: leave it out"}
+        raise invalid(*(Violation(name, "unusable_text", detail) for name in extra))
+    return "", ""
 
 
 async def _pieces(path: Path) -> AsyncIterator[bytes]:
@@ -178,8 +208,8 @@ def _shown(report: Filed, files: Sequence[FiledFile]) -> dict[str, Any]:
         "number": report.number,
         "account": str(report.account),
         "kind": report.kind.value,
-        "from": report.first,
-        "to": report.last,
+        "from": report.first or None,
+        "to": report.last or None,
         "language": report.language,
         "state": report.state.value,
         "error": report.error or None,

@@ -18,7 +18,9 @@ from console.api.credentials import CredentialEndpoints
 from console.api.documents import DocumentEndpoints
 from console.api.domains import DomainEndpoints
 from console.api.exports import ExportEndpoints
+from console.api.guides import GuideEndpoints
 from console.api.imports import ImportEndpoints
+from console.api.incidents import IncidentEndpoints
 from console.api.media import MediaEndpoints
 from console.api.messages.endpoint import MessageEndpoints
 from console.api.openapi import STATUS_OF, codes_of
@@ -127,6 +129,8 @@ def all_groups() -> Sequence[RouteGroup]:
         CredentialEndpoints(nothing, nothing),
         AccountEndpoints(nothing, nothing),
         UserEndpoints(nothing, nothing, nothing),
+        GuideEndpoints(nothing, nothing, nothing),
+        IncidentEndpoints(nothing, nothing),
         QuotaEndpoints(nothing, nothing),
         RefundEndpoints(nothing, nothing),
         ExportEndpoints(nothing, nothing),

@@ -18,7 +18,9 @@ from console.api.credentials import CredentialEndpoints
 from console.api.documents import DocumentEndpoints
 from console.api.domains import DomainEndpoints
 from console.api.exports import ExportEndpoints
+from console.api.guides import GuideEndpoints
 from console.api.imports import ImportEndpoints
+from console.api.incidents import IncidentEndpoints
 from console.api.media import MediaEndpoints
 from console.api.messages.endpoint import MessageEndpoints
 from console.api.messages.log import MessageLog
@@ -124,6 +126,8 @@ def _of_accounts(services: Services, actor_of: ActorOf) -> Sequence[RouteGroup]:
         CredentialEndpoints(services.accounts.credentials, actor_of),
         AccountEndpoints(services.accounts, actor_of),
         UserEndpoints(services.accounts.users, services.people.invitations.invite, actor_of),
+        GuideEndpoints(services.accounts.users, services.people.invitations, actor_of),
+        IncidentEndpoints(services.areas.incidents, actor_of),
         QuotaEndpoints(services.quota, actor_of),
         RefundEndpoints(services.quota, actor_of),
         ExportEndpoints(services.closing.exports, actor_of),

@@ -1,7 +1,7 @@
 """The API and the dialects."""
 
 from console.accounts.values import Scope
-from tests.matrix import automations, filed, routes_reports
+from tests.matrix import automations, filed, routes_reports, support
 from tests.matrix.routes import Asks, RouteRow
 
 _FILTER = {"field": "email", "op": "filled"}
@@ -48,6 +48,7 @@ ROWS = (
     *automations.API_ROUTES,
     *routes_reports.API,
     *filed.API_ROUTES,
+    *support.API_ROUTES,
     RouteRow("POST", "/api/v1/exports", Scope.PRIVACY_MANAGE, json={}),
     RouteRow("GET", "/api/v1/exports", Scope.PRIVACY_MANAGE),
     RouteRow(

@@ -5,7 +5,7 @@ from typing import Any
 
 from console.accounts.arguments import OPERATOR, text_of
 from console.accounts.incidents.service import IncidentService
-from console.accounts.incidents.values import Category, Incident, IncidentState
+from console.accounts.incidents.values import Category, Incident, IncidentState, Note
 from mta.events.record import rfc3339
 from mta.model.errors import PermanentError
 
@@ -42,11 +42,8 @@ class IncidentOperations:
         """`number`; with its notes."""
         number = _number(arguments)
         notes = await self._service.notes(OPERATOR, number)
-        told = [
-            {"at": rfc3339(n.at_ms), "by": n.author_name, "state": n.state or None, "text": n.text}
-            for n in notes
-        ]
-        return {**incident_json(await self._service.get(OPERATOR, number)), "notes": told}
+        shown = incident_json(await self._service.get(OPERATOR, number))
+        return {**shown, "notes": [note_json(one) for one in notes]}
 
     async def open(self, arguments: Arguments) -> object:
         """`account`, `category`, `subject`, `text`, `contact`."""
@@ -90,6 +87,16 @@ def incident_json(incident: Incident) -> dict[str, object]:
         "created": rfc3339(incident.created_ms),
         "changed": rfc3339(incident.changed_ms),
         "closed": rfc3339(incident.closed_ms) if incident.closed_ms else None,
+    }
+
+
+def note_json(note: Note) -> dict[str, object]:
+    """As programs see it."""
+    return {
+        "at": rfc3339(note.at_ms),
+        "by": note.author_name,
+        "state": note.state or None,
+        "text": note.text,
     }
 
 

@@ -1,6 +1,7 @@
 """Keeps documents with their numbers and hashes; who sees the audit trail may ask for them.
 
-A key never sees that; one with the scope `export` has the evidence of its account.
+A key never sees that; one with the scope `export` has the evidence of its account, and hand-overs, which
+list people and keys, if it may see both.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -37,6 +39,18 @@ class FiledKind(StrEnum):
 
     HANDOVER = "handover"
     EVIDENCE = "evidence"
+
+
+_OF_KEYS: Mapping[FiledKind, Sequence[Permission]] = MappingProxyType(
+    {
+        FiledKind.EVIDENCE: (Permission.EXPORT,),
+        FiledKind.HANDOVER: (
+            Permission.EXPORT,
+            Permission.USER_MANAGE,
+            Permission.CREDENTIAL_VIEW,
+        ),
+    }
+)
 
 
 class FiledState(StrEnum):
@@ -137,7 +151,8 @@ class FiledBook:
     async def get(self, actor: Actor, report: int) -> Filed:
         """One of them. Raises `NotVisible`."""
         rows = await self._store.read("filed_get", id=report)
-        if rows and actor.may(_needed(actor, FiledKind(rows[0][2])), rows[0][1]):
+        needed = _needed(actor, FiledKind(rows[0][2])) if rows else ()
+        if rows and all(actor.may(one, rows[0][1]) for one in needed):
             return Filed.of(rows[0])
         raise NotVisible(f"there is no document {report}")
 
@@ -226,13 +241,15 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _needed(actor: Actor, kind: FiledKind | None) -> Permission:
-    is_for_keys = actor.kind is ActorKind.CREDENTIAL and kind is FiledKind.EVIDENCE
-    return Permission.EXPORT if is_for_keys else Permission.AUDIT_VIEW
+def _needed(actor: Actor, kind: FiledKind | None) -> Sequence[Permission]:
+    if actor.kind is ActorKind.CREDENTIAL and kind is not None:
+        return _OF_KEYS[kind]
+    return (Permission.AUDIT_VIEW,)
 
 
 def _require(actor: Actor, account: int, kind: FiledKind | None) -> None:
-    actor.require(_needed(actor, kind), account)
+    for permission in _needed(actor, kind):
+        actor.require(permission, account)
 
 
 def _period(first: str, last: str) -> tuple[str, str]:
