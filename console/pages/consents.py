@@ -10,15 +10,16 @@ from console.contacts.lists import ContactService
 from console.contacts.optin.service import LAST, WHATS, OptinService
 from console.contacts.optin.values import Consent
 from console.pages.account_switch import current_account
-from console.pages.downloads import send_csv
 from console.pages.forms import id_of, refusal, text_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
+from console.pages.table_files import send_table
 from mta.events.record import rfc3339
 
 PAGE_SIZE = 50
 PIECE = 500
 _COLUMNS = ("email", "list", "what", "text_version", "text", "address", "agent", "at")
+_WIDTHS = (34, 22, 14, 16, 60, 18, 40, 22)
 
 
 class ConsentPages:
@@ -32,7 +33,7 @@ class ConsentPages:
     def add_routes(self, app: web.Application) -> None:
         """All of them."""
         app.router.add_get("/consents", self.list)
-        app.router.add_get("/consents/export.csv", self.export)
+        app.router.add_get(r"/consents/export.{kind:csv|xlsx}", self.export)
         app.router.add_post("/lists/{id}/ask", self.ask)
 
     async def list(self, request: web.Request) -> web.Response:
@@ -55,7 +56,7 @@ class ConsentPages:
         return self._renderer.page(request, "consents.html", values)
 
     async def export(self, request: web.Request) -> web.StreamResponse:
-        """What the query leaves, as CSV."""
+        """What the query leaves, as CSV or XLSX."""
         session_of(request).actor.require(Permission.EXPORT, _account(request))
 
         async def pieces() -> AsyncIterator[Sequence[Sequence[Cell]]]:
@@ -72,7 +73,7 @@ class ConsentPages:
 
         texts = self._renderer.texts(request)
         headings = [texts(f"optin.column.{name}") for name in _COLUMNS]
-        return await send_csv(request, "consents", headings, pieces())
+        return await send_table(request, "consents", headings, pieces(), _WIDTHS)
 
     async def ask(self, request: web.Request) -> web.StreamResponse:
         """Mail one member, or all whom nobody asked yet."""

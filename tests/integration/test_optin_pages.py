@@ -3,8 +3,10 @@
 import asyncio
 import re
 from email import message_from_bytes, policy
+from io import BytesIO
 
 import aiohttp
+import openpyxl
 import pytest
 
 from tests.accounts_world import OPERATOR
@@ -83,6 +85,12 @@ async def test_a_person_comes_onto_a_list_only_by_their_own_mailbox(person):
     assert EVIL not in evidence
     sheet = await person.get("/consents/export.csv")
     assert sheet.count("ana@example.com") == 2
+    async with person.http.get("/consents/export.xlsx?what=given") as answer:
+        rows = list(openpyxl.load_workbook(BytesIO(await answer.read())).active.values)
+    assert [row[0] for row in rows[1:]].count("ana@example.com") == sheet.count(
+        "ana@example.com"
+    ) - 1
+    assert len(rows[0]) == len(rows[1]) == 8
     asked = await person.post(f"/lists/{made.id}/ask")
     assert asked == (303, f"/lists/{made.id}")
 

@@ -335,7 +335,7 @@ ROWS = (
         "POST", "/segments/{id}/remove", Permission.CONTACT_EDIT, url="/segments/{segment}/remove"
     ),
     RouteRow("GET", "/consents", Permission.CONTACT_VIEW),
-    RouteRow("GET", "/consents/export.csv", Permission.EXPORT),
+    RouteRow("GET", "/consents/export.{kind}", Permission.EXPORT, url="/consents/export.xlsx"),
     RouteRow(
         "POST", "/lists/{id}/optin", Permission.CONTACT_EDIT, url="/lists/{list}/optin",
         form={"optin": "double"},
