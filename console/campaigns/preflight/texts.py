@@ -31,12 +31,12 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "audience.counts": (
             "I",
             (
-                "Se enviará a {accepted} personas; {left_out} quedan fuera (duplicados, inválidos, "
-                "bloqueos o bajas)."
+                "Destinatarios: {accepted}. Quedan fuera: {left_out} (duplicados, inválidos, bloqueos o "
+                "bajas)."
             ),
             (
-                "It goes to {accepted} people; {left_out} are left out (duplicates, invalid, suppressed "
-                "or unsubscribed)."
+                "Recipients: {accepted}. Left out: {left_out} (duplicates, invalid, suppressed or "
+                "unsubscribed)."
             ),
         ),
         "quota.short": (
@@ -51,8 +51,8 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         ),
         "quota.enough": (
             "I",
-            "Se usarán {needed} envíos; quedarán {left}.",
-            "{needed} sends will be used; {left} will be left.",
+            "Envíos que usa: {needed}. Quedarán {left} en la bolsa.",
+            "Sends that it takes: {needed}. The bag will have {left}.",
         ),
         "sender.foreign": (
             "E",
