@@ -35,6 +35,7 @@ WITHOUT_ACTOR = {
 }
 
 INSIDE = {
+    "CampaignBook.tested": "a note in the trail: who sends test mail has asked",
     "CampaignBook.create": "the table itself: the service asks",
     "CampaignBook.change": "the table itself: the service asks",
     "CampaignBook.move": "the table itself: the service asks",
