@@ -7,6 +7,7 @@ from types import MappingProxyType
 from aiohttp import web
 
 from console.accounts.actor import Actor
+from console.campaigns.checks import MAX_NAME
 from console.campaigns.service import CampaignService
 from console.campaigns.states import CampaignStatus
 from console.campaigns.values import Campaign
@@ -46,6 +47,12 @@ PARTS: tuple[tuple[str, str, tuple[DeliveryState, ...]], ...] = (
     ("retrying", "warn", (DeliveryState.SCHEDULED,)),
     ("waiting", "wait", (DeliveryState.READY, DeliveryState.CLAIMED)),
 )
+
+
+def copy_name(name: str, what: str) -> str:
+    """`name (what)`, within what a name may have; a copy of a copy is not marked twice."""
+    mark = f" ({what})"
+    return name if name.endswith(mark) else name[: MAX_NAME - len(mark)] + mark
 
 
 async def campaign_of(request: web.Request, service: CampaignService) -> Campaign:

@@ -18,7 +18,7 @@ from console.campaigns.values import Campaign
 from console.pages.account_switch import current_account
 from console.pages.campaign_accepting import accepted_in, in_words
 from console.pages.campaign_wizard import TYPED_ABOVE
-from console.pages.campaign_words import TONES, CampaignLines, campaign_of
+from console.pages.campaign_words import TONES, CampaignLines, campaign_of, copy_name
 from console.pages.forms import id_of, refusal, text_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
@@ -40,6 +40,7 @@ GROUPS: Mapping[str, tuple[CampaignStatus, ...]] = MappingProxyType(
     }
 )
 _LAST = (1 << 63) - 1
+COPIES = frozenset(("clone", "resend", "remind", "correct"))
 AGAIN = ("resend", "remind")  # whom they go to is known, and what they say: they can go at once
 NEXT: Mapping[str, str] = MappingProxyType(
     {"clone": "/audience", "resend": "/send", "remind": "/send", "correct": "/template"}
@@ -65,8 +66,12 @@ class CampaignPages:
             "approve": campaigns.approve,
             "reject": campaigns.reject,
             "clone": campaigns.clone,
-            "resend": lambda actor, number, _: campaigns.resend(actor, number, Origin.FAILED),
-            "remind": lambda actor, number, _: campaigns.resend(actor, number, Origin.NOT_OPENED),
+            "resend": lambda actor, number, name: campaigns.resend(
+                actor, number, Origin.FAILED, name
+            ),
+            "remind": lambda actor, number, name: campaigns.resend(
+                actor, number, Origin.NOT_OPENED, name
+            ),
             "correct": campaigns.correct,
         }
 
@@ -135,7 +140,11 @@ class CampaignPages:
         done: list[Campaign] = []
 
         async def work() -> None:
-            done.append(await action(session.actor, number, text_of(form, "note", 500)))
+            said = text_of(form, "note", 500)
+            if name in COPIES:  # the list tells it from the one that it was made of
+                parent = await campaign_of(request, self._campaigns)
+                said = copy_name(parent.name, texts(f"campaign.copy.{name}"))
+            done.append(await action(session.actor, number, said))
 
         if problem := await refusal(work()):
             campaign = await campaign_of(request, self._campaigns)

@@ -1,16 +1,19 @@
 """Tables that are downloaded: CSV in pieces, XLSX once it is made."""
 
 from collections.abc import AsyncIterator, Sequence
+from types import MappingProxyType
 
 from aiohttp import web
 
 from console.accounts.csv_text import Cell, csv_text
 from console.pages.account_switch import current_account
+from console.pages.language import language_of
 from console.pages.sessions import session_of
 from console.reports.workbooks import XLSX, workbook_of
 
 _CHUNK = 256 * 1024
-TRAINING = "training-"  # what the files of a training account are called first
+# What the files of a training account are called first.
+TRAINING = MappingProxyType({"es": "capacitacion-", "en": "training-"})
 Pieces = AsyncIterator[Sequence[Sequence[Cell]]]
 
 
@@ -67,7 +70,9 @@ async def _first(pieces: Pieces) -> Sequence[Sequence[Cell]]:
 def marked(request: web.Request, name: str) -> str:
     """What belongs to a training account is never mistaken for the contract's (T-p)."""
     account = current_account(session_of(request))
-    return TRAINING + name if account is not None and account.is_training else name
+    if account is None or not account.is_training:
+        return name
+    return TRAINING[language_of(request, "es")] + name
 
 
 def _headers(name: str, ending: str, kind: str) -> dict[str, str]:
