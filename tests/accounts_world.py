@@ -35,6 +35,7 @@ PACKAGES = (
     "console.accounts.quota",
     "console.accounts.signin",
     "console.maillog",
+    "console.reports.exports",
     "console.training",
     "console.webhooks",
 )

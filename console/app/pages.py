@@ -40,7 +40,7 @@ def activity_area(engine: Engine, services: Services, settings: Settings) -> Are
     zone = ZoneInfo(settings.server.timezone)
 
     def add(app: web.Application, renderer: Renderer) -> None:
-        ActivityPages(renderer, log, zone).add_routes(app)
+        ActivityPages(renderer, log, zone, services.areas.reports.exports).add_routes(app)
         FirstMailPages(renderer, services.accounts.credentials, log).add_routes(app)
         suppressions = services.areas.suppressions.service
         search = SearchService(services.foundation.store)
@@ -76,7 +76,9 @@ def page_areas(services: Services, settings: Settings) -> Sequence[Area]:
 
     def sending(app: web.Application, renderer: Renderer) -> None:
         WebhookPages(renderer, services.areas.webhooks.service).add_routes(app)
-        SuppressionPages(renderer, services.areas.suppressions.service).add_routes(app)
+        SuppressionPages(
+            renderer, services.areas.suppressions.service, services.areas.reports.exports
+        ).add_routes(app)
         DomainPages(renderer, services.areas.domains.service).add_routes(app)
         TrackingSettingsPages(renderer, services.areas.tracking.service).add_routes(app)
 

@@ -1,7 +1,7 @@
 """The message log for an actor: search, timeline, cancel, send again."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -11,7 +11,7 @@ from console.accounts.audit import AuditTrail
 from console.accounts.permissions import Permission
 from console.maillog.dialogue import Line, dialogue
 from console.maillog.resending import Submit, submission_of
-from console.maillog.search import LogPage, Search, Standing, find_page
+from console.maillog.search import LogPage, LogRow, Search, Standing, find_page
 from mta.events.record import EVENT_TYPES
 from mta.model.clock import Clock
 from mta.model.errors import ContentDamaged, PermanentError, TransientError
@@ -95,6 +95,24 @@ class MailLogService:
         return await find_page(
             self._store, account, wanted, before=before, limit=min(limit, MAX_PAGE)
         )
+
+    async def export(
+        self, actor: Actor, account: int, wanted: Search
+    ) -> AsyncIterator[Sequence[LogRow]]:
+        """All that the search finds up to now, in pieces; noted in the audit trail."""
+        actor.require(Permission.MAIL_VIEW, account)
+        actor.require(Permission.EXPORT, account)
+        await self._trail.note(actor, "mail.exported", account, account)
+        if not wanted.until_ms:
+            wanted = replace(wanted, until_ms=self._clock.now_ms())
+        before = 0
+        while True:
+            page = await find_page(self._store, account, wanted, before=before, limit=MAX_PAGE)
+            if page.rows:
+                yield page.rows
+            if not page.next:
+                return
+            before = page.next
 
     async def show(self, actor: Actor, identifier: int) -> Mail:
         """One delivery, or the first one of a message, with its timeline."""

@@ -1,6 +1,6 @@
-"""`/activity`: the message log of the account, one mail's timeline, cancel and send again."""
+"""`/activity`: the message log of the account and its export, a mail's timeline, cancel, send again."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -9,13 +9,16 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from console.accounts.actor import NotPermitted, NotVisible
+from console.accounts.csv_text import Cell
 from console.accounts.permissions import Permission
-from console.maillog.search import Search, Standing
+from console.maillog.search import LogRow, Search, Standing
 from console.maillog.service import Mail, MailLogService
 from console.pages.account_switch import current_account
-from console.pages.forms import day_in
+from console.pages.downloads import marked
+from console.pages.forms import day_in, refusal
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
+from console.reports.exports.desk import ExportDesk, Order
 from mta.intake.header_encoding import readable
 from mta.model.errors import PermanentError, TransientError
 from mta.model.traffic import TrafficClass
@@ -43,20 +46,29 @@ _FIELDS = (
     "until",
     "provider",
 )
+_COLUMNS = (
+    "accepted", "recipient", "sender", "subject", "tag", "class", "state", "attempts", "reply",
+    "changed",
+)  # fmt: skip
+_WIDTHS = (20, 34, 30, 40, 20, 16, 22, 10, 60, 20)
 
 
 class ActivityPages:
     """For those who may see mail; the service checks each step again."""
 
-    def __init__(self, renderer: Renderer, service: MailLogService, zone: ZoneInfo) -> None:
-        """`zone`: in which a day of the search begins."""
+    def __init__(
+        self, renderer: Renderer, service: MailLogService, zone: ZoneInfo, desk: ExportDesk
+    ) -> None:
+        """`zone`: in which a day of the search begins; `desk`: where long tables are made."""
         self._renderer = renderer
+        self._desk = desk
         self._service = service
         self._zone = zone
 
     def add_routes(self, app: web.Application) -> None:
         """All of them."""
         app.router.add_get("/activity", self.show)
+        app.router.add_post(r"/activity/export.{kind:csv|xlsx}", self.prepare)
         app.router.add_get(_ONE, self.show_one)
         app.router.add_post(_ONE + "/cancel", self.cancel)
         app.router.add_post(_ONE + "/resend", self.resend)
@@ -67,7 +79,7 @@ class ActivityPages:
         account = current_account(session)
         if account is None:
             raise web.HTTPForbidden
-        given = {name: request.query.get(name, "").strip()[:MAX_TEXT] for name in _FIELDS}
+        given = _given(request)
         before = _number(request.query.get("before", ""))
         try:
             page = await self._service.search(
@@ -76,8 +88,8 @@ class ActivityPages:
         except (NotPermitted, NotVisible):
             raise web.HTTPForbidden from None
         older = None
+        kept = {name: value for name, value in given.items() if value}
         if page.next:
-            kept = {name: value for name, value in given.items() if value}
             older = str(request.rel_url.with_query({**kept, "before": str(page.next)}))
         values = {
             "rows": page.rows,
@@ -88,8 +100,46 @@ class ActivityPages:
             "classes": list(TrafficClass),
             "readable": readable,
             "tones": TONES,
+            "exported": str(request.rel_url.with_path("/activity/export").with_query(kept)),
+            "may_export": session.actor.may(Permission.EXPORT, account.id),
         }
         return self._renderer.page(request, "activity.html", values)
+
+    async def prepare(self, request: web.Request) -> web.StreamResponse:
+        """All that the query finds, made in the background; where it is made is shown next."""
+        session, texts = session_of(request), self._renderer.texts(request)
+        account = current_account(session)
+        if account is None:
+            raise web.HTTPForbidden
+        session.actor.require(Permission.MAIL_VIEW, account.id)
+        order = Order(
+            texts("activity.title"), marked(request, texts("activity.file")),
+            request.match_info["kind"], [texts(f"activity.{key}") for key in _COLUMNS], _WIDTHS,
+        )  # fmt: skip
+        wanted = self._search(_given(request))
+        pieces = self._pieces(request, self._service.export(session.actor, account.id, wanted))
+        problem = await refusal(self._desk.begin(session.actor, account.id, order, pieces))
+        session.tell(problem or texts("exports.begun"), **({"tone": "bad"} if problem else {}))
+        raise web.HTTPSeeOther("/exports")
+
+    async def _pieces(
+        self, request: web.Request, found: AsyncIterator[Sequence[LogRow]]
+    ) -> AsyncIterator[Sequence[Sequence[Cell]]]:
+        texts, zone = self._renderer.texts(request), self._renderer.zone_of(request)
+
+        def moment(at_ms: int) -> str:
+            return f"{datetime.fromtimestamp(at_ms / 1000, zone):%Y-%m-%d %H:%M:%S}"
+
+        async for rows in found:
+            yield [
+                (
+                    moment(one.accepted_ms), one.address, one.sender, readable(one.subject),
+                    ", ".join(one.tags), texts(f"activity.classes.{one.klass.label}"),
+                    texts(f"activity.states.{one.standing}"), one.attempts, one.reply,
+                    moment(one.changed_ms),
+                )
+                for one in rows
+            ]  # fmt: skip
 
     async def show_one(self, request: web.Request) -> web.Response:
         """One mail."""
@@ -169,6 +219,11 @@ class ActivityPages:
 
 def _can_resend(mail: Mail) -> bool:
     return mail.state.is_final and mail.message.size > 0
+
+
+def _given(request: web.Request) -> dict[str, str]:
+    """What is looked for."""
+    return {name: request.query.get(name, "").strip()[:MAX_TEXT] for name in _FIELDS}
 
 
 def _number(text: str) -> int:

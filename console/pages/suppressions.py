@@ -2,17 +2,24 @@
 
 import asyncio
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import IO, Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from console.accounts.actor import NotPermitted, NotVisible
+from console.accounts.csv_text import Cell
 from console.accounts.permissions import Permission
 from console.pages.account_switch import current_account
+from console.pages.downloads import marked
+from console.pages.forms import refusal
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
+from console.pages.texts import Texts
+from console.reports.exports.desk import ExportDesk, Order
 from console.suppressions.files import FileRow, decoded, read_rows
 from console.suppressions.service import RowError, SuppressionService
 from mta.model.errors import AddressSyntaxError, PermanentError
@@ -24,12 +31,16 @@ MAX_ROWS = 200_000  # 4 MB of single letters would be ten times as many
 PAGE_SIZE = 50
 SHOWN_ERRORS = 20
 MAX_SEARCH = 320
+_COLUMNS = ("address", "reason", "scope", "since", "until", "note")
+_WIDTHS = (34, 24, 26, 20, 20, 40)
 
 
 class SuppressionPages:
     """For those who may see the lists; the service checks each step again."""
 
-    def __init__(self, renderer: Renderer, service: SuppressionService) -> None:
+    def __init__(self, renderer: Renderer, service: SuppressionService, desk: ExportDesk) -> None:
+        """`desk`: where long tables are made."""
+        self._desk = desk
         self._renderer = renderer
         self._service = service
 
@@ -41,6 +52,7 @@ class SuppressionPages:
         app.router.add_post("/suppressions/undo", self.undo)
         app.router.add_post(IMPORT, self.import_file)
         app.router.add_get("/suppressions/export", self.export)
+        app.router.add_post(r"/suppressions/export.{kind:csv|xlsx}", self.prepare)
         app.router.add_post("/suppressions/held", self.decide)
 
     async def show(self, request: web.Request) -> web.Response:
@@ -154,6 +166,21 @@ class SuppressionPages:
         await response.write_eof()
         return response
 
+    async def prepare(self, request: web.Request) -> web.StreamResponse:
+        """The same in the background, as CSV or XLSX; where it is made is shown next."""
+        session, texts = session_of(request), self._renderer.texts(request)
+        account, reason = _account(request), _choice(Reason, request.query.get("reason", ""))
+        name = marked(request, texts("suppressions.file_name"))
+        order = Order(
+            texts("suppressions.title"), name, request.match_info["kind"],
+            [texts(f"suppressions.{key}") for key in _COLUMNS], _WIDTHS,
+        )  # fmt: skip
+        found = self._service.export_entries(session.actor, account, reason=reason)
+        pieces = _pieces(found, texts, self._renderer.zone_of(request))
+        problem = await refusal(self._desk.begin(session.actor, account, order, pieces))
+        session.tell(problem or texts("exports.begun"), **({"tone": "bad"} if problem else {}))
+        raise web.HTTPSeeOther("/exports")
+
     async def decide(self, request: web.Request) -> web.StreamResponse:
         """Suppress what is held, or forget it."""
         session, form = session_of(request), await request.post()
@@ -207,6 +234,26 @@ class SuppressionPages:
             **(more or {}),
         }
         return self._renderer.page(request, "suppressions.html", values, status=status)
+
+
+async def _pieces(
+    found: AsyncIterator[Sequence[Entry]], texts: Texts, zone: ZoneInfo
+) -> AsyncIterator[Sequence[Sequence[Cell]]]:
+    def moment(at_ms: int) -> str:
+        if not at_ms:
+            return ""
+        return f"{datetime.fromtimestamp(at_ms / 1000, zone):%Y-%m-%d %H:%M:%S}"
+
+    async for entries in found:
+        yield [
+            (
+                one.address or texts("suppressions.erased"),
+                texts(f"suppressions.reasons.{one.reason.value}"),
+                texts(f"suppressions.scopes.{one.scope.value}"),
+                moment(one.created_ms), moment(one.expires_ms), one.note,
+            )
+            for one in entries
+        ]  # fmt: skip
 
 
 def _rows(file: IO[bytes]) -> list[FileRow]:

@@ -284,6 +284,17 @@ class SuppressionService:
             text, before = await self.export_page(actor, account, reason=reason, before=before)
             yield text
 
+    async def export_entries(
+        self, actor: Actor, account: int, *, reason: Reason | None = None
+    ) -> AsyncIterator[Sequence[Entry]]:
+        """The same as entries, in pieces."""
+        accounts = self._accounts(actor, account, Permission.EXPORT)
+        await self._trail.note(actor, "suppression.exported", account, account)
+        before = 0
+        while page := await self._page(accounts, "", reason, before, MAX_PAGE):
+            yield page
+            before = page[-1].id
+
     async def export_page(
         self,
         actor: Actor,

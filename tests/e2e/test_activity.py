@@ -73,6 +73,23 @@ def sent(api: ApiClient, state: str, **request: object) -> str:
     return item
 
 
+def test_the_log_is_made_into_a_table_in_the_background(server, browser):
+    api = ApiClient(server)
+    sent(api, "delivered", to=[{"email": OK}], subject="Tabla ñ", text="x", tags=["tabla"])
+    browser.get("/activity")
+    browser.post("/activity/export.csv?tag=tabla")
+    assert browser.path == "/exports"
+
+    def made() -> list[str]:
+        return re.findall(r"/exports/\d+/file", browser.get("/exports"))
+
+    until(lambda: bool(made()), "the table is made")
+    heading, row = browser.get(made()[0]).splitlines()
+    assert heading.lstrip("\ufeff").startswith("Recibido,Destinatario,Remitente,Asunto,Etiqueta")
+    assert f"{OK}," in row
+    assert ",Tabla ñ,tabla,Transaccional,Entregado," in row
+
+
 def listed(browser: Browser, **query: str) -> list[str]:
     page = browser.get("/activity?" + urllib.parse.urlencode(query))
     return re.findall(r'href="/activity/(\d+)"', page)

@@ -5,12 +5,15 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import aiohttp
+import openpyxl
 import pytest
 
 from console.accounts.values import Role
 from console.pages.suppressions import SuppressionPages
+from console.reports.exports.desk import ExportDesk
 from console.suppressions.service import SuppressionService
 from console.web.application import MAX_REQUEST_BYTES, Area
+from mta.model.ids import IdGenerator
 from mta.settings.schema import Settings
 from mta.store.work import Rows
 from mta.suppression.lists import SuppressionLists
@@ -26,14 +29,18 @@ class Areas:
         service = SuppressionService(
             world.store, world.clock, self.lists, world.trail, ZoneInfo("America/Lima")
         )
-        return (lambda app, renderer: SuppressionPages(renderer, service).add_routes(app),)
+        self.desk = ExportDesk(world.store, IdGenerator(), world.clock, self.folder)
+        return (
+            lambda app, renderer: SuppressionPages(renderer, service, self.desk).add_routes(app),
+        )
 
 
 @pytest.fixture
 async def web(tmp_path: Path):
     areas = Areas()
+    areas.folder = tmp_path / "tables"
     async with open_web(tmp_path, areas=areas) as made:
-        made.lists = areas.lists
+        made.lists, made.desk = areas.lists, areas.desk
         (account,) = await made.accounts.accounts.list(OPERATOR)
         made.account = account.id
         yield made
@@ -102,6 +109,21 @@ async def test_a_file_comes_in_and_the_list_goes_out(web):
         assert body.splitlines()[1].startswith("a@x.org,import,all,'=1+1,")
 
 
+async def test_a_long_list_is_made_in_the_background_with_words(web):
+    async with web.signed_in() as browser:
+        await post(browser, PATH, addresses="a@x.org b@x.org", scope="commercial", note="=1+1")
+        assert (await post(browser, f"{PATH}/export.xlsx"))[0] == 303
+        await web.desk.settle()
+        (made,) = await web.desk.list(OPERATOR, web.account)
+        assert (made.state, made.rows, made.name) == ("done", 2, "bajas-y-bloqueos")
+        path = await web.desk.file(OPERATOR, made.id)
+        rows = list(openpyxl.load_workbook(path).active.values)
+    assert rows[0][:3] == ("Dirección", "Motivo", "Alcance")
+    assert {row[0] for row in rows[1:]} == {"a@x.org", "b@x.org"}
+    assert {row[2] for row in rows[1:]} == {"Campañas y automáticos"}
+    assert "=1+1" in str(rows[1][5])
+
+
 async def test_a_file_may_be_larger_than_other_forms(web):
     lines = "".join(f"persona{n}.{'x' * 40}@example.org\n" for n in range(2_000))
     async with web.signed_in() as browser:
@@ -147,6 +169,7 @@ async def test_T_c_a_viewer_sees_the_list_and_changes_nothing(web):
             (f"{PATH}/held", {"decision": "apply"}),
         ):
             assert (await post(browser, path, **form))[0] == 403, path
+        assert (await post(browser, f"{PATH}/export.xlsx"))[0] == 403
         async with browser.get(f"{PATH}/export") as response:
             assert response.status == 403
     assert not len(web.lists)

@@ -151,6 +151,11 @@ async def _exported(stand, actor, _account, address):
     return address in text
 
 
+async def _entries(stand, actor, account, _):
+    service = stand.services.areas.suppressions.service
+    return [piece async for piece in service.export_entries(actor, account)]
+
+
 async def _pieces(stand, actor, account, _):
     service = stand.services.areas.suppressions.service
     return [piece async for piece in service.export(actor, account)]
@@ -205,6 +210,7 @@ ROWS = (
     ),
     Row("SuppressionService.export_page", Permission.EXPORT, _suppression("export_page")),
     Row("SuppressionService.export", Permission.EXPORT, _pieces),
+    Row("SuppressionService.export_entries", Permission.EXPORT, _entries),
     Row(
         "SuppressionService.put_back",
         Permission.SUPPRESSION_MANAGE,

@@ -98,12 +98,17 @@ def _mail_log(stand: Stand) -> MailLogService:
     )
 
 
+async def _log_exported(stand, actor, account, _):
+    return [rows async for rows in _mail_log(stand).export(actor, account, Search())]
+
+
 ROWS = (
     Row(
         "MailLogService.search",
         Permission.MAIL_VIEW,
         lambda s, a, n, _: _mail_log(s).search(a, n, Search()),
     ),
+    Row("MailLogService.export", Permission.EXPORT, _log_exported),
     Row("SignIn.end_sessions", Permission.USER_MANAGE, _end_sessions, make=_invited),
     Row(
         "SignIn.drop_factor",

@@ -156,6 +156,9 @@ ROWS = (
         "POST", "/suppressions/import", Permission.SUPPRESSION_MANAGE, file="x@example.com\r\n"
     ),
     RouteRow("GET", "/suppressions/export", Permission.EXPORT),
+    RouteRow(
+        "POST", "/suppressions/export.{kind}", Permission.EXPORT, url="/suppressions/export.xlsx"
+    ),
     RouteRow("POST", "/suppressions/held", Permission.SUPPRESSION_MANAGE, form={"action": "drop"}),
     RouteRow("GET", "/tracking", Permission.DOMAIN_VIEW),
     RouteRow("POST", "/tracking/mode", Permission.DOMAIN_MANAGE, form={"mode": "full"}),
@@ -276,6 +279,7 @@ ROWS = (
     RouteRow("GET", "/audit.csv", Permission.AUDIT_VIEW),
     RouteRow("POST", "/audit/verify", Permission.AUDIT_VIEW),
     RouteRow("GET", "/activity", Permission.MAIL_VIEW),
+    RouteRow("POST", "/activity/export.{kind}", Permission.EXPORT, url="/activity/export.csv"),
     # Whose mail it is, is asked by the service: see the tests of the mail log.
     RouteRow("GET", "/activity/{id}", Permission.MAIL_VIEW, url="/activity/1", untried="needs a mail: its service asks whose it is: tests/matrix/mail.py"),
     RouteRow(

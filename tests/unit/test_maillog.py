@@ -10,6 +10,7 @@ from console.accounts.audit.chain import ChainKey
 from console.accounts.permissions import PERMISSIONS
 from console.accounts.values import Role
 from console.content.rendering import Renderer
+from console.maillog import service
 from console.maillog.dialogue import Line, dialogue
 from console.maillog.resending import _without
 from console.maillog.search import Search, Standing
@@ -87,6 +88,26 @@ async def test_pages_lead_to_every_delivery_of_the_account_once(world):
     assert seen == mine[::-1]
     to_one = await world.log.search(person(Role.VIEWER), ACCOUNT, Search(recipient="B@X.org"))
     assert [row.id for row in to_one.rows] == mine[1::3][::-1]
+
+
+async def test_the_whole_log_goes_out_in_pieces_for_who_may_export(world, monkeypatch):
+    monkeypatch.setattr(service, "MAX_PAGE", 4)
+    mine = []
+    for _ in range(7):
+        mine += await world.mail("a@x.org", "b@x.org", "c@x.org")
+        await world.mail("a@x.org", account=OTHER)
+    world.clock.advance(1)
+    owner = person(Role.OWNER)
+    pieces = [rows async for rows in world.log.export(owner, ACCOUNT, Search())]
+    assert [row.id for rows in pieces for row in rows] == mine[::-1]
+    assert len(pieces) == 6
+    wanted = Search(subject="nowhere")
+    assert [rows async for rows in world.log.export(owner, ACCOUNT, wanted)] == []
+    noted = await world.store.read("audit_unsealed", count=9)
+    assert sum("mail.exported" in row for row in noted) == 2
+    for actor, account in ((person(Role.VIEWER), ACCOUNT), (owner, OTHER)):
+        with pytest.raises((NotPermitted, NotVisible)):
+            await anext(world.log.export(actor, account, Search()))
 
 
 async def test_T_c_mail_of_others_is_not_there_and_a_viewer_cancels_nothing(world):
