@@ -1,14 +1,17 @@
 """Reads and writes campaigns: every change of a status is one job with its history and audit entry."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import orjson
 
 from console.accounts.actor import Actor
 from console.accounts.audit.trail import AuditTrail
+from console.campaigns.checks import MAX_NAME
 from console.campaigns.states import TRANSITIONS, CampaignStatus, Origin, Reason
 from console.campaigns.values import (
     AudienceSpec,
@@ -31,6 +34,7 @@ from mta.store.work import Rows
 
 LAST = (1 << 63) - 1
 _PAGE = 200
+_NUMBERED = re.compile(r" \(\d{1,2}\)\Z")  # not of a year
 _EVENTS = {
     CampaignStatus.PAUSED: EventType.CAMPAIGN_PAUSED,
     CampaignStatus.FINISHED: EventType.CAMPAIGN_FINISHED,
@@ -60,6 +64,16 @@ class CampaignBook:
         self._ids.observe(last)
 
     # -- reading -------------------------------------------------------------------------------
+
+    async def name_after(self, account: int, name: str) -> str:
+        """A name for what is made of a campaign: `Bulletin` is followed by `Bulletin (2)`."""
+        base = _NUMBERED.sub("", name)
+        rows = await self.store.read("campaign_names", account=account, start=base)
+        taken = {row[0] for row in rows}
+        free = (f" ({n})" for n in count(2))
+        return next(
+            found for end in free if (found := base[: MAX_NAME - len(end)] + end) not in taken
+        )
 
     async def find(self, number: int) -> Campaign | None:
         """The campaign, if there is one."""

@@ -293,9 +293,9 @@ class CampaignService(CampaignLife):
         self, actor: Actor, parent: Campaign, name: str, audience: AudienceSpec, kind: Origin
     ) -> Campaign:
         plan = replace(parent.plan, send_at_ms=0, end_ms=0, is_canary_passed=False, passed=())
-        name = checked_name(name or parent.name)
+        name = name or await self._book.name_after(parent.account, parent.name)
         return await self._book.create(
-            actor, parent.account, name, parent.content, audience, plan,
+            actor, parent.account, checked_name(name), parent.content, audience, plan,
             parent=parent.id, parent_kind=kind,
         )  # fmt: skip
 

@@ -229,7 +229,10 @@ class CampaignWizardPages:
         may = actor.may(Permission.CONTACT_VIEW, campaign.account)
         if not campaign.audience.audience or not may:
             return ()
-        found = await self._audiences.get(actor, campaign.audience.audience)
+        try:
+            found = await self._audiences.get(actor, campaign.audience.audience)
+        except NotVisible:  # its rows were removed meanwhile
+            return ()
         return [one.name for one in found.columns][:SHOWN_FIELDS]
 
     @staticmethod

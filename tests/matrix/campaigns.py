@@ -11,6 +11,7 @@ WITHOUT_ACTOR = {
     **dict.fromkeys(
         (
             "CampaignBook.between",
+            "CampaignBook.name_after",
             "CampaignBook.find",
             "CampaignBook.get",
             "CampaignBook.page",

@@ -155,3 +155,7 @@ FROM delivery AS d
 WHERE d.message IN (SELECT value FROM json_each(:messages)) AND d.id > :after AND d.id <= :upto
   AND (:states = '[]' OR d.state IN (SELECT value FROM json_each(:states)))
 ORDER BY d.id LIMIT :count;
+
+-- name: campaign_names
+-- Names of an account's campaigns that begin with a text.
+SELECT name FROM campaign WHERE account = :account AND substr(name, 1, length(:start)) = :start;
