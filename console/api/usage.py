@@ -69,7 +69,7 @@ class Usage(BaseModel):
 
 
 class UsagePage(BaseModel):
-    """The days it is about, in the time zone of the server, and the rows by rising day."""
+    """The days it is about, in the account's time zone, and the rows by rising day."""
 
     first: str = Field(alias="from")
     last: str = Field(alias="to")

@@ -148,7 +148,9 @@ class Services:
         self.actors = Actors(store, self.authenticator)
         self.approvals = ApprovalService(store, foundation.ids, clock, self.trail)
         connect_refunds(self.quota, self.approvals)
-        self.usage = UsageCounters(clock, foundation.loaded.settings.server.timezone)
+        self.usage = UsageCounters(
+            clock, foundation.loaded.settings.server.timezone, self.quota.meter.zone_of
+        )
         self.usage_recorder = UsageRecorder(store, self.usage)
         self.usage_reports = UsageService(store, self.usage, self.usage_recorder.flush)
         self._add_areas(port, key)

@@ -1,6 +1,7 @@
 """What is counted at the doors, and on which day."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -121,3 +122,19 @@ def test_what_was_put_back_is_added_to_what_came_meanwhile(counters):
     counters.put_back(taken)
     ((_, counts),) = counters.take().items()
     assert (counts[REQUESTS], counts[RECIPIENTS]) == (2, 5)
+
+
+def test_T_b_a_request_belongs_to_the_day_of_its_account_s_own_zone(clock):
+    zones = {7: ZoneInfo("Pacific/Auckland")}
+    counters = UsageCounters(
+        clock, "America/Lima", lambda n: zones.get(n, ZoneInfo("America/Lima"))
+    )
+    counters.submitted(ERP, QUEUED, 1, 0.001)
+    counters.submitted(Identity(8, 80, "other"), QUEUED, 1, 0.001)
+    assert [key[:2] for key in counters.take()] == [("2026-11-23", 7), ("2026-11-22", 8)]
+    assert (counters.today(7), counters.today(8), counters.today()) == (
+        "2026-11-23", "2026-11-22", "2026-11-22",
+    )  # fmt: skip
+    zones[7] = ZoneInfo("UTC")  # set by somebody: it holds from the next write on
+    counters.submitted(ERP, QUEUED, 1, 0.001)
+    assert [key[:2] for key in counters.take()] == [("2026-11-22", 7)]

@@ -1,10 +1,12 @@
-"""Counts what credentials do at the doors: in memory, one dictionary look-up a request.
+"""Counts what credentials do at the doors: in memory, two dictionary look-ups a request.
 
-A day is one of the server's time zone; it ends where the next begins, also when a clock change
+A day is one of the account's time zone; it ends where the next begins, also when a clock change
 makes it 23 or 25 hours long.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -35,11 +37,14 @@ _COLUMN_OF = {Result.ACCEPTED: ACCEPTED, Result.REJECTED: REJECTED, Result.ERROR
 class UsageCounters:
     """What was counted and not written yet. Implements the listener's `UsagePort`."""
 
-    def __init__(self, clock: Clock, timezone: str) -> None:
+    def __init__(
+        self, clock: Clock, timezone: str, zone_of: Callable[[int], tzinfo] | None = None
+    ) -> None:
+        """`timezone` of the server; `zone_of(account)`: whose days count, else the server's."""
         self._clock = clock
         self._zone = ZoneInfo(timezone)
-        self._day = ""
-        self._begins_ms = self._ends_ms = 0
+        self._zone_of = zone_of or (lambda _: self._zone)
+        self._days: dict[int, _Day] = {}  # by account, of those with requests since the last `take`
         self._counts: dict[Key, list[int]] = {}
 
     def note(
@@ -85,6 +90,7 @@ class UsageCounters:
     def take(self) -> dict[Key, list[int]]:
         """What was counted since the last time; it is the caller's now."""
         taken, self._counts = self._counts, {}
+        self._days = {}  # an account's zone may have changed
         return taken
 
     def put_back(self, taken: dict[Key, list[int]]) -> None:
@@ -94,29 +100,41 @@ class UsageCounters:
             for column, count in enumerate(counts):
                 row[column] += count
 
-    def today(self) -> str:
-        """The day as of now, like 2026-11-22."""
-        self._look(self._clock.now_ms())
-        return self._day
+    def today(self, account: int | None = None) -> str:
+        """The day as of now for an account, like 2026-11-22; None: for the server."""
+        zone = self._zone if account is None else self._zone_of(account)
+        return _Day.at(self._clock.now_ms(), zone).name
 
     def _row(self, identity: Identity, door: str) -> list[int]:
         now_ms = self._clock.now_ms()
-        if not self._begins_ms <= now_ms < self._ends_ms:
-            self._look(now_ms)
-        key = (self._day, identity.account_id, identity.credential_id, door)
+        account = identity.account_id
+        day = self._days.get(account)
+        if day is None or not day.begins_ms <= now_ms < day.ends_ms:
+            day = self._days[account] = _Day.at(now_ms, self._zone_of(account))
+        key = (day.name, account, identity.credential_id, door)
         row = self._counts.get(key)
         if row is None:
             row = self._counts[key] = [0] * COLUMNS
         return row
 
-    def _look(self, now_ms: int) -> None:
-        day = datetime.fromtimestamp(now_ms / 1000, self._zone).date()
-        self._day = day.isoformat()
-        self._begins_ms = _midnight_ms(day, self._zone)
-        self._ends_ms = _midnight_ms(day + timedelta(days=1), self._zone)
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """A day of a time zone."""
+
+    name: str
+    begins_ms: int
+    ends_ms: int
+
+    @classmethod
+    def at(cls, now_ms: int, zone: tzinfo) -> "_Day":
+        """The one that a moment is in."""
+        day = datetime.fromtimestamp(now_ms / 1000, zone).date()
+        ends_ms = _midnight_ms(day + timedelta(days=1), zone)
+        return cls(day.isoformat(), _midnight_ms(day, zone), ends_ms)
 
 
-def _midnight_ms(day: date, zone: ZoneInfo) -> int:
+def _midnight_ms(day: date, zone: tzinfo) -> int:
     moment = datetime.combine(day, time(), zone)
     return round(moment.astimezone(UTC).timestamp() * 1000)
 

@@ -103,7 +103,7 @@ class UsageService:
         Raises `BadUsageQuery`, `NotPermitted`, `NotVisible`.
         """
         accounts, credential = _visible(actor, query.account)
-        last = query.last or date.fromisoformat(self._counters.today())
+        last = query.last or date.fromisoformat(self._counters.today(_whose_day(actor, query)))
         first = query.first or last - timedelta(days=DEFAULT_DAYS - 1)
         if first > last:
             raise BadUsageQuery(f"from {first} is after to {last}")
@@ -125,6 +125,13 @@ class UsageService:
         if len(rows) > MAX_ROWS:
             raise BadUsageQuery(f"more than {MAX_ROWS} rows: ask for fewer days or groups")
         return UsageReport(first, last, [_row(row) for row in rows if row[6]])
+
+
+def _whose_day(actor: Actor, query: UsageQuery) -> int | None:
+    """The account whose today it is; None: the server's, for several accounts."""
+    if query.account is None and actor.kind is ActorKind.CREDENTIAL and len(actor.grants) == 1:
+        return next(iter(actor.grants))
+    return query.account
 
 
 def _visible(actor: Actor, account: int | None) -> tuple[str | None, int | None]:
