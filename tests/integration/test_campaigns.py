@@ -208,7 +208,9 @@ async def test_a_second_wave_goes_to_those_who_were_not_reached(relay, receiver)
     assert (done.frozen.total, done.parent) == (5, draft.id)
     assert sorted(recipients(receiver).values()) == [1] * 5
     again = await relay.campaigns.correct(OPERATOR, child.id)
-    assert [one.name for one in (draft, child, again)] == [f"{draft.name}{n}" for n in ("", " (2)", " (3)")]
+    assert [one.name for one in (draft, child, again)] == [
+        f"{draft.name}{n}" for n in ("", " (2)", " (3)")
+    ]
     await relay.campaigns.start(OPERATOR, again.id, ANY)
     assert (await relay.until_status(again, S.FINISHED)).frozen.total == 5
 
