@@ -55,7 +55,7 @@ class CampaignBook:
 
     async def tested(self, actor: Actor, campaign: Campaign, count: int) -> None:
         """Notes in the trail that so many test mails of it were sent."""
-        after = {"mails": count}
+        after = {"name": campaign.name, "mails": count}
         await self._trail.note(actor, "campaign.tested", campaign.account, campaign.id, after=after)
 
     async def observe_ids(self) -> None:
@@ -201,7 +201,8 @@ class CampaignBook:
             raise PermanentError(f"the campaign is {campaign.status}: it cannot become {status}")
         after = replace(campaign, status=status, reason=reason, note=note, **changes)
         now_ms = self.clock.now_ms()
-        told: dict[str, Any] = {"status": status.value, "reason": reason.value, "note": note[:200]}
+        told: dict[str, Any] = {"name": campaign.name, "status": status.value}
+        told |= {"reason": reason.value, "note": note[:200]}
         if after.accepted != campaign.accepted:
             told["accepted"] = list(after.accepted.codes)
         work = [

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from console.accounts.audit.log import AuditFilter, AuditLog
 from console.accounts.permissions import Permission
-from console.pages.audit_words import told
+from console.pages.audit_words import names_in, told
 from console.pages.forms import day_in, id_of, text_of
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
@@ -65,9 +65,10 @@ class AuditPages:
             older = str(request.rel_url.update_query(before=str(page.cursor)))
         query = {k: v for k, v in request.query.items() if k != "before"}
         texts = self._renderer.texts(request)
-        names = {number: account.name for number, account in session.accounts.items()}
+        accounts = {number: account.name for number, account in session.accounts.items()}
+        names = names_in(page.entries)
         values = {
-            "entries": [(entry, told(entry, texts, names)) for entry in page.entries],
+            "entries": [(entry, told(entry, texts, accounts, names)) for entry in page.entries],
             "older": older,
             "is_first": cursor is None,
             "query": request.query,

@@ -1,7 +1,7 @@
 """Entries of the audit trail in people's words: who, what happened to what, and where to look at it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -42,11 +42,26 @@ class Told(NamedTuple):
     href: str  # "": it has no page
 
 
-def told(entry: AuditEntry, texts: Texts, accounts: Mapping[int, str]) -> Told:
-    """`accounts`: names of those that the reader may see."""
+def names_in(entries: Iterable[AuditEntry]) -> Mapping[tuple[str, str], str]:
+    """What things are called, by kind and number: many an entry has the number alone."""
+    known: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        noun, thing = entry.action.partition(".")[0], entry.object
+        if _NUMBER.match(thing) and (named := _name_in(entry)):
+            known.setdefault((noun, thing), named)
+    return known
+
+
+def told(
+    entry: AuditEntry,
+    texts: Texts,
+    accounts: Mapping[int, str],
+    names: Mapping[tuple[str, str], str] = MappingProxyType({}),
+) -> Told:
+    """`accounts`: names of those that the reader may see; `names`: of other things (`names_in`)."""
     noun, _, verb = entry.action.partition(".")
     thing = entry.object
-    named = _name_in(entry)
+    named = _name_in(entry) or names.get((noun, thing), "")
     if noun == "account" and _NUMBER.match(thing):
         named = accounts.get(int(thing), named)
     has_page = _NUMBER.match(thing) and noun in _PAGES and verb not in _GONE

@@ -8,7 +8,7 @@ import pytest
 import console
 from console.accounts.audit.log import AuditEntry
 from console.pages.agents import readable_agent
-from console.pages.audit_words import action_text, told
+from console.pages.audit_words import action_text, names_in, told
 from console.pages.texts import load_texts
 from mta.model.traffic import EventType
 
@@ -59,6 +59,15 @@ def test_who_what_and_where():
         entry(actor_kind="command", action="campaign.paused", after='{"name":"Aviso"}'), es, {}
     )
     assert other == ("Línea de comandos", "Campaña: se pausó", "Aviso", "/campaigns/7")
+
+
+def test_a_thing_is_called_as_another_entry_of_it_calls_it():
+    es = TEXTS["es"]
+    paused = entry(action="campaign.paused", after='{"status":"paused"}')
+    made = entry(action="campaign.created", after='{"name":"Aviso"}')
+    other = entry(action="contact.created", after='{"email":"eva@x.test"}')
+    assert told(paused, es, {}, names_in([paused, other, made])).thing == "Aviso"
+    assert told(paused, es, {}, names_in([paused, other])).thing == "7"
 
 
 def test_what_is_gone_or_unknown_leads_nowhere():
