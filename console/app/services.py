@@ -168,6 +168,10 @@ class Services:
             foundation, self.trail, self.approvals, self.areas.privacy.persons,
             self.areas.domains.service,
         )  # fmt: skip
+        self.areas.privacy.persons.copies = (
+            self.areas.reports.exports.drop,
+            self.closing.exports.drop,
+        )
         self._erasure_operations = ErasureOperations(
             self.closing.erasures, self.approvals, self._find_named
         ).operations()

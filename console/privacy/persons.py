@@ -6,7 +6,7 @@ nobody else is overwritten on the disk; suppression entries keep their keyed has
 is not written to again. It is carried out in small jobs; a crash loses none of it (`privacy_erasing`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,9 @@ SPAN = 20_000  # deliveries that one read looks at: some 10 ms of a reader's thr
 PART = 200  # deliveries that one job forgets; each may have some events
 ERASED_DOMAIN = "erased.invalid"  # RFC 2606: nobody's
 
+# Removes files that were made of data of accounts (None: of all) until now.
+DropCopies = Callable[[frozenset[int] | None], Awaitable[None]]
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -55,6 +58,7 @@ class PersonService:
     ) -> None:
         """`holders`: other areas that keep something of a person."""
         self._holders = holders
+        self.copies: Sequence[DropCopies] = ()
         self._store = store
         self._clock = clock
         self._lists = lists
@@ -136,6 +140,8 @@ class PersonService:
         await self._forget_entries(person, entries, accounts)
         for holder in self._holders:
             await holder.forget(person, accounts, self._pseudonym(person))
+        for drop in self.copies:  # last: whatever was copied before now had the person in it
+            await drop(accounts)
         done = Erased(len(found), contents, len(entries))
         figures = {
             "deliveries": done.deliveries, "contents": contents, "suppressions": len(entries),

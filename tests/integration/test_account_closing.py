@@ -18,6 +18,7 @@ from console.accounts.permissions import PERMISSIONS
 from console.accounts.values import Limits, Role, Scope
 from console.app.keeping import verify_store
 from console.privacy.closing.values import ErasureState, ExportState
+from console.reports.exports.desk import Order
 from mta.model.errors import PermanentError
 from mta.store.work import Rows
 from tests.accounts_world import OPERATOR
@@ -108,11 +109,53 @@ async def test_T_t_a_whole_account_is_exported_beside_the_mail_and_downloaded(tm
             assert b"gone-person@example.net" in archive.read("contact.csv")
         with pytest.raises(NotVisible):
             await exports.file(g.owner(9, account=5), made.id)
-        exports.kept_s = -1.0
-        await exports.tidy()
-        assert not path.exists()
+        await _erased_persons_leave_copies(g, path)
         with pytest.raises(PermanentError):
             await exports.file(g.owner(7), made.id)
+        exports.kept_s = -1.0
+        await exports.tidy()
+
+
+async def _erased_persons_leave_copies(g: Ground, archive: Path) -> None:
+    """What was exported before is removed, and another account's is not."""
+    desk = g.whole.services.areas.reports.exports
+
+    async def rows(address: str):
+        yield [(address,)]
+
+    made = []
+    for account in (g.sub, g.whole.account):
+        order = Order("x", "x", "csv", ("address",))
+        made.append(await desk.begin(OPERATOR, account, order, rows("gone-person@example.net")))
+    await desk.settle()
+    own, other = [await desk.file(OPERATOR, one.id) for one in made]
+    assert b"gone-person" in own.read_bytes()
+    persons = g.whole.services.areas.privacy.persons
+    await persons.erase(g.owner(7), "gone-person@example.net", "asked for it", g.sub)
+    assert not archive.exists()
+    assert not own.exists()
+    with pytest.raises(NotVisible):
+        await desk.get(OPERATOR, made[0].id)
+    assert other.exists()
+
+
+async def test_T_t_an_export_that_is_being_made_while_a_person_is_erased_begins_anew(tmp_path):
+    async with ground(tmp_path / "s", empty=True) as g:
+        exports, begun = g.closing.exports, []
+        await exports.close()
+
+        async def write(account: int, path: Path, _) -> dict[str, object]:
+            begun.append(account)
+            if len(begun) == 1:
+                await exports.drop(frozenset((g.sub,)))
+            assert not path.exists()
+            path.write_bytes(b"%d" % len(begun))
+            return {"rows": 1, "bytes": 1, "sha256": str(len(begun))}
+
+        made = await exports.ask(OPERATOR, g.whole.account)
+        await exports._make(write, made.id, g.whole.account)
+        assert begun == [g.whole.account] * 2
+        assert (await exports.get(OPERATOR, made.id)).sha256 == "2"
 
 
 async def test_T_t_an_erased_account_is_nowhere_on_the_disk_and_verify_finds_it_sound(tmp_path):

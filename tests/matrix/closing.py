@@ -12,6 +12,7 @@ WITHOUT_ACTOR = {
     "AccountExports.close": "at the end, gives nothing away",
     "AccountExports.last_digest": "a sum for the certificate, asked by the server itself",
     "AccountExports.tidy": "a chore of the running server",
+    "AccountExports.drop": "of an erasure, whose actor was asked",
 }
 INSIDE = {
     "AccountErasures.rejected": "the effect of a decision that was permitted",

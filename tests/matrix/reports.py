@@ -15,6 +15,7 @@ WITHOUT_ACTOR: dict[str, str] = {
     "ExportDesk.start": "at the start of the server, gives nothing away",
     "ExportDesk.close": "at the end of the server, gives nothing away",
     "ExportDesk.tidy": "removes what is old, gives nothing away",
+    "ExportDesk.drop": "of an erasure, whose actor was asked",
     "ExportDesk.settle": "waits, gives nothing away",
 }
 INSIDE = {

@@ -43,6 +43,7 @@ class AccountExports:
         self.kept_s = kept_s
         self._progress: dict[int, ExportProgress] = {}
         self._wake = asyncio.Event()
+        self._again: set[int] = set()  # begun before an erasure
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("relevo.exports")
 
@@ -116,6 +117,19 @@ class AccountExports:
             rows = [(number, ExportState.REMOVED.value) for number in dict.fromkeys(old)]
             await self._store.submit([Rows("closing_export_state", rows)])
 
+    async def drop(self, accounts: frozenset[int] | None) -> None:
+        """Remove what has data of these accounts (None: of any); what is being made begins anew."""
+        chosen = None if accounts is None else orjson.dumps(sorted(accounts)).decode()
+        removed = []
+        for number, state in await self._store.read("closing_exports_with", accounts=chosen):
+            if state == ExportState.RUNNING:
+                self._again.add(number)
+            else:
+                removed.append((number, ExportState.REMOVED.value))
+                await asyncio.to_thread(self._path(number).unlink, missing_ok=True)
+        if removed:
+            await self._store.submit([Rows("closing_export_state", removed)])
+
     async def _run(self, write: Write) -> None:
         while True:
             await self._wake.wait()
@@ -129,13 +143,12 @@ class AccountExports:
             [Rows("closing_export_state", [(number, ExportState.RUNNING.value)])]
         )
         path = self._path(number)
-        await asyncio.to_thread(self._clean, path)
 
         def told(table: str, done: int, of: int) -> None:
             self._progress[number] = ExportProgress(table, done, of)
 
         try:
-            made = await write(account, path, told)
+            made = await self._fresh(number, lambda: write(account, path, told))
             end = (ExportState.DONE.value, made["rows"], made["bytes"], made["sha256"], "")
         except RelevoError as error:
             self._log.warning("export failed", account=account, error=str(error))
@@ -144,6 +157,17 @@ class AccountExports:
         row = (number, state, self._clock.now_ms(), *rest)
         await self._store.submit([Rows("closing_export_end", [row], expect=1)])
         self._progress.pop(number, None)
+
+    async def _fresh(
+        self, number: int, write: Callable[[], Awaitable[Mapping[str, Any]]]
+    ) -> Mapping[str, Any]:
+        """What is written, anew if somebody was erased meanwhile."""
+        while True:
+            self._again.discard(number)
+            await asyncio.to_thread(self._clean, self._path(number))
+            made = await write()
+            if number not in self._again:
+                return made
 
     def _clean(self, path: Path) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)

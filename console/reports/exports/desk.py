@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import orjson
 import structlog
 
 from console.accounts.actor import Actor, NotVisible
@@ -145,6 +146,15 @@ class ExportDesk:
         export = await self.get(actor, number)
         await self._stop(export.id)
         await self._forget([(export.id, export.kind)])
+
+    async def drop(self, accounts: frozenset[int] | None) -> None:
+        """Remove all of these accounts (None: of all); one that is being made is stopped."""
+        chosen = None if accounts is None else orjson.dumps(sorted(accounts)).decode()
+        found = await self._store.read("export_job_of", accounts=chosen)
+        for number, _ in found:
+            await self._stop(number)
+        if found:
+            await self._forget([(row[0], row[1]) for row in found])
 
     async def tidy(self) -> None:
         """Remove what is older than three days, and files whose table was erased."""

@@ -25,6 +25,16 @@ SELECT id, account FROM account_export WHERE state IN ('waiting', 'running') ORD
 -- Those whose file is to go.
 SELECT id FROM account_export WHERE state = 'done' AND ended_ms < :before;
 
+-- name: closing_exports_with
+-- Those that hold data of accounts in a JSON array (NULL: of any): of them and of all above them.
+WITH RECURSIVE line (id) AS (
+    SELECT value FROM json_each(:accounts)
+    UNION
+    SELECT a.parent FROM account AS a JOIN line AS l ON l.id = a.id WHERE a.parent IS NOT NULL
+)
+SELECT id, state FROM account_export
+WHERE state IN ('running', 'done') AND (:accounts IS NULL OR account IN (SELECT id FROM line));
+
 -- name: closing_export_insert
 -- order: 80
 -- rows: id, account, state, asked_by, created_ms

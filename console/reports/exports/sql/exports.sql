@@ -34,6 +34,11 @@ FROM export_job WHERE account = :account ORDER BY id DESC LIMIT :count;
 SELECT id, account, title, name, kind, state, rows, total, size, asked_by, created_ms, done_ms
 FROM export_job WHERE state = 'working';
 
+-- name: export_job_of
+-- Those of accounts in a JSON array (NULL: of all).
+SELECT id, kind FROM export_job
+WHERE :accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts));
+
 -- name: export_job_old
 -- Those that were asked for before a moment.
 SELECT id, kind FROM export_job WHERE created_ms < :before_ms LIMIT 500;
