@@ -18,8 +18,8 @@ from console.pages.downloads import marked
 from console.pages.forms import day_in, refusal
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
+from console.pages.subjects import shown_subject
 from console.reports.exports.desk import ExportDesk, Order
-from mta.intake.header_encoding import readable
 from mta.model.errors import PermanentError, TransientError
 from mta.model.traffic import TrafficClass
 from mta.spool.rows import MessageFlag
@@ -98,7 +98,7 @@ class ActivityPages:
             "older": older,
             "states": list(Standing),
             "classes": list(TrafficClass),
-            "readable": readable,
+            "readable": shown_subject,
             "tones": TONES,
             "exported": str(request.rel_url.with_path("/activity/export").with_query(kept)),
             "may_export": session.actor.may(Permission.EXPORT, account.id),
@@ -133,7 +133,7 @@ class ActivityPages:
         async for rows in found:
             yield [
                 (
-                    moment(one.accepted_ms), one.address, one.sender, readable(one.subject),
+                    moment(one.accepted_ms), one.address, one.sender, shown_subject(one.subject),
                     ", ".join(one.tags), texts(f"activity.classes.{one.klass.label}"),
                     texts(f"activity.states.{one.standing}"), one.attempts, one.reply,
                     moment(one.changed_ms),
@@ -189,7 +189,7 @@ class ActivityPages:
         free = _free_as(mail.message.flags)
         values: dict[str, Any] = {
             "mail": mail,
-            "subject": readable(mail.message.subject),
+            "subject": shown_subject(mail.message.subject),
             "problem": problem,
             "may_cancel": may and not mail.state.is_final,
             "may_resend": may and _can_resend(mail),

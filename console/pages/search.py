@@ -21,10 +21,10 @@ from console.pages.forms import id_of
 from console.pages.menu import Links
 from console.pages.rendering import Renderer
 from console.pages.sessions import session_of
+from console.pages.subjects import shown_subject
 from console.pages.texts import Texts
 from console.search.service import SearchService, plain
 from console.suppressions.service import SuppressionService
-from mta.intake.header_encoding import readable
 from mta.model.address import parse_address
 from mta.model.errors import AddressSyntaxError
 from mta.suppression.values import Entry
@@ -90,7 +90,7 @@ class SearchPages:
             "campaign_tones": {str(s): tone for s, tone in campaign_words.TONES.items()},
             "statuses": list(CampaignStatus),
             "tones": activity.TONES,
-            "readable": readable,
+            "readable": shown_subject,
             "may_remove": account is not None
             and session.actor.may(Permission.SUPPRESSION_MANAGE, account.id),
         }
