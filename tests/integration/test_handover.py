@@ -14,9 +14,10 @@ from console.accounts.values import Limits, Role, Scope
 from console.app.report_files import write_evidence
 from console.reports.filed.book import FiledKind, FiledState
 from mta.model.errors import PermanentError
+from mta.store.work import Rows
 from tests.accounts_world import OPERATOR
 from tests.web_world import sign_in
-from tests.whole_server import EMAIL, PASSWORD, open_whole
+from tests.whole_server import DOMAIN, EMAIL, PASSWORD, open_whole
 
 PEOPLE = "\n".join(f"Persona {n}; p{n}@example.org; Imagen; 240" for n in (1, 2, 3))
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
@@ -115,6 +116,9 @@ async def test_T_v_a_hand_over_is_filled_in_made_and_holds_no_secret(whole, page
         await page.post("/handover/manuals", kind=kind, language="es", version="0.1",
                         sha256="ab" * 32, recipient="Rosa Díaz", delivered_on="2026-11-20")  # fmt: skip
     await page.post("/handover/certificates")
+    assert "Todo está completo." not in await page.get("/handover")  # no DNS record was seen yet
+    seen = (DOMAIN, "r1", 1, 1, 0, 0, "[]")
+    await services.foundation.store.submit([Rows("domain_status_put", [seen])])
     shown = await page.get("/handover")
     assert "Todo está completo." in shown
     await page.post("/handover/document", language="es")

@@ -114,6 +114,13 @@ def test_T_v_it_is_due_seven_days_after_the_day_before_the_contracts_first_one()
     assert due_on(replace(sample(), contract=None)) is None
 
 
+def test_a_domain_that_is_used_before_its_records_were_seen_is_not_verified():
+    assert state(sample())[Item.DOMAINS]
+    (domain,) = sample().domains
+    unseen = replace(sample(), domains=[replace(domain, verified_ms=0)])
+    assert not state(unseen)[Item.DOMAINS]
+
+
 @pytest.mark.parametrize("language", ["es", "en"])
 def test_T_v_the_data_of_a_hand_over_are_those_of_the_golden_file(language):
     parts = sections(sample(), TEXTS[language], LIMA)

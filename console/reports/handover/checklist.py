@@ -10,6 +10,7 @@ from console.reports.handover.values import (
     MINUTES_NEEDED,
     PEOPLE_NEEDED,
     SYLLABUS,
+    DomainAccess,
     Fact,
     Handover,
     ManualKind,
@@ -81,7 +82,7 @@ def checklist(handover: Handover) -> Sequence[Check]:
         Check(Item.ACCEPTANCE, int(accepted_on(handover) is not None), 1),
         Check(Item.PEOPLE, len({person.email for person in active}), 1),
         Check(Item.KEYS, sum(key.state == "active" for key in handover.keys), 1),
-        Check(Item.DOMAINS, sum(domain.state == "active" for domain in handover.domains), 1),
+        Check(Item.DOMAINS, sum(_is_verified(domain) for domain in handover.domains), 1),
         Check(Item.USER_MANUAL, int(ManualKind.USER in kinds), 1),
         Check(Item.API_MANUAL, int(ManualKind.API in kinds), 1),
         Check(Item.TRAINING, sum(one.minutes for one in handover.trainings), MINUTES_NEEDED),
@@ -90,3 +91,8 @@ def checklist(handover: Handover) -> Sequence[Check]:
         Check(Item.CERTIFICATES, len(handover.certificates), PEOPLE_NEEDED),
         Check(Item.SUPPORT, sum(map(bool, (support.email, support.phone, support.hours))), 3),
     )
+
+
+def _is_verified(domain: DomainAccess) -> bool:
+    """Its DNS records were seen; one that an operator added may be used before."""
+    return domain.state == "active" and domain.verified_ms > 0
