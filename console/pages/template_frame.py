@@ -14,7 +14,7 @@ _DARK = (
     "img{filter:invert(1) hue-rotate(180deg)}</style>"
 )
 _SAMPLES = {
-    "nombre": "Rosa", "nombres": "Rosa", "apellido": "Quispe", "apellidos": "Quispe Rojas",
+    "nombre": "Rosa", "nombres": "Rosa", "apellido": "Apellido", "apellidos": "Apellidos",
     "cargo": "Jefa de logística", "empresa": "Constructora Andina", "razón social":
     "Constructora Andina S. A. C.", "ruc": "20123456789", "ciudad": "Arequipa", "monto": "S/ 184 500,00",
     "email": "rosa@example.org", "fecha": "22 de noviembre de 2026", "campaña": "Campaña de ejemplo",

@@ -1,4 +1,4 @@
-"""Reads `Ana Quispe <ana@example.org>` strictly: one mailbox, or nothing.
+"""Reads `Mesa de partes <mesa@example.org>` strictly: one mailbox, or nothing.
 
 What two programs would read differently is refused (CVE-2023-27043): no comments, no groups, no
 second address, no controls.

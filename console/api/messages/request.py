@@ -24,7 +24,7 @@ MAX_FILENAME = 255
 MAX_CAMPAIGN = 200
 
 Address = Annotated[str, Field(min_length=3, max_length=MAX_ADDRESS, examples=["ana@example.org"])]
-Name = Annotated[str, Field(max_length=MAX_NAME, examples=["Ana Quispe"])]
+Name = Annotated[str, Field(max_length=MAX_NAME, examples=["Mesa de partes"])]
 Tag = Annotated[str, Field(min_length=1, max_length=MAX_VALUE, examples=["boleta"])]
 
 
@@ -56,7 +56,7 @@ class Mailbox(Schema):
 
 
 def read_mailbox(text: str) -> Mailbox | None:
-    """The mailbox of `Ana Quispe <ana@example.org>` or of a bare address, None if it is not one."""
+    """The mailbox of `Mesa de partes <mesa@example.org>` or of a bare address, None if it is not one."""
     found = split_mailbox(text)
     return None if found is None else Mailbox(email=found[0], name=found[1])
 
@@ -76,7 +76,7 @@ def _mailboxes(value: object) -> object:
 
 MailboxText = Annotated[
     str,
-    Field(max_length=MAX_ADDRESS + MAX_NAME, examples=["Ana Quispe <ana@example.org>"]),
+    Field(max_length=MAX_ADDRESS + MAX_NAME, examples=["Mesa de partes <mesa@example.org>"]),
 ]
 AnyMailbox = Annotated[
     Mailbox, BeforeValidator(_mailbox, json_schema_input_type=Mailbox | MailboxText)
