@@ -2,9 +2,12 @@
 
 import asyncio
 import base64
+import hashlib
+import importlib.metadata
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,13 +18,14 @@ from console.accounts.arguments import OPERATOR
 from console.accounts.audit import AuditTrail
 from console.app.evidence import job_of
 from console.pages.handover_document import handover_document
+from console.pages.invitations import HandedOver
 from console.pages.pdf import make_pdf
 from console.pages.texts import load_texts
 from console.reports.filed.book import FORMATS, Filed, FiledBook, FiledKind
 from console.reports.filed.making import FiledMaker, Told, Written
 from console.reports.handover.sections import sections
-from console.reports.handover.service import HandoverService
-from console.reports.handover.values import SupportFacts
+from console.reports.handover.service import HandoverService, NewManual
+from console.reports.handover.values import ManualKind, SupportFacts
 from console.reports.section_sheets import write_sections
 from mta.engine.foundation import Foundation
 from mta.model.errors import PermanentError
@@ -81,6 +85,20 @@ class FiledParts:
             "evidence.show": self._show_evidence,
             "evidence.take": self._take_evidence,
         }
+
+    @property
+    def manual_taken(self) -> HandedOver:
+        """Somebody got a manual of this release: it stands in the hand-over of the account."""
+        return self._manual_taken
+
+    async def _manual_taken(
+        self, actor: Actor, account: int, kind: str, language: str, data: bytes, recipient: str
+    ) -> None:
+        today = datetime.fromtimestamp(self._foundation.clock.now_ms() / 1000, self._zone).date()
+        digest = hashlib.sha256(data).hexdigest()
+        version = importlib.metadata.version("relevo")
+        new = NewManual(ManualKind(kind), language, version, digest, recipient, today.isoformat())
+        await self.handover.manual_taken(actor, account, new)
 
     async def report_handover(self, arguments: Mapping[str, Any]) -> object:
         """`account`, `format`, `language`: a numbered hand-over; gives its file as base64."""

@@ -168,6 +168,7 @@ class Services:
             foundation, self.trail, self.approvals, self.areas.privacy.persons,
             self.areas.domains.service,
         )  # fmt: skip
+        self.people.invitations.handed_over = self.areas.filed.manual_taken
         self.areas.privacy.persons.copies = (
             self.areas.reports.exports.drop,
             self.closing.exports.drop,

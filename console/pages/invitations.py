@@ -74,6 +74,15 @@ class Invited:
     message: int  # the mail; 0: the person has a password already, none was sent
 
 
+# Notes that a person of an account got a manual: `user`, `api` or `guide`, its language, the file,
+# and the person's address.
+HandedOver = Callable[[Actor, int, str, str, bytes, str], Awaitable[None]]
+
+
+async def _unnoted(*_: object) -> None:
+    pass
+
+
 class Invitations:
     """Sends them; `mailer` is None while no server runs."""
 
@@ -96,6 +105,7 @@ class Invitations:
         self._quota_of = quota_of
         self._trail = trail
         self.book = book
+        self.handed_over: HandedOver = _unnoted
         self._texts = load_texts()
         self._manuals = load_manuals()
         self._environment = jinja2.Environment(
@@ -164,6 +174,9 @@ class Invitations:
         )  # fmt: skip
         message = await mailer.send(mail)
         await self.book.sent(message, user.id, member.account, member.role, texts.language)
+        await self.handed_over(
+            _SYSTEM, member.account, "guide", texts.language, guide.data, user.email
+        )
         if self._trail is not None:
             await self._trail.note(
                 actor, "user.guide_sent", member.account, user.email, after={"role": member.role}
@@ -284,6 +297,7 @@ class Invitations:
         )
         await self._sign_in.links.sent(token, message)
         await self.book.sent(message, user, account, role, texts.language)
+        await self.handed_over(_SYSTEM, account, "guide", texts.language, guide.data, email)
         return message
 
     async def _mail_reset(self, mailer: Mailer, user: User) -> int:

@@ -46,9 +46,16 @@ class ManualPages:
             raise web.HTTPNotFound
         html = await asyncio.to_thread(self._html, manual)
         pdf = await self._press.pdf(manual.name, html)
-        if pdf is None:
-            return _sent(html.encode(), "text/html", f"{manual.name}.html")
-        return _sent(pdf, "application/pdf", f"{manual.name}.pdf")
+        data, kind, ending = (
+            (html.encode(), "text/html", "html") if pdf is None else (pdf, "application/pdf", "pdf")
+        )
+        session = session_of(request)
+        what = "api" if manual.name.startswith("api.") else "user"
+        if session.account in session.accounts:
+            await self._invitations.handed_over(
+                session.actor, session.account, what, manual.language, data, session.email
+            )
+        return _sent(data, kind, f"{manual.name}.{ending}")
 
     async def guide(self, request: web.Request) -> web.Response:
         """Made for the person: what he may do in the account that he works in."""
@@ -56,6 +63,9 @@ class ManualPages:
         texts = self._renderer.texts(request)
         made = await self._invitations.guide_of(
             session.actor, session.email, session.account, texts
+        )
+        await self._invitations.handed_over(
+            session.actor, session.account, "guide", texts.language, made.data, session.email
         )
         return _sent(made.data, made.content_type, made.name)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import importlib.metadata
 import re
 import shutil
 from io import BytesIO
@@ -183,6 +184,27 @@ async def test_T_v_evidence_is_made_in_the_background_with_its_hash_and_failures
     shown = await page.post("/reports/evidence", 422, first="2026-11-30", last="2026-11-01",
                             language="es")  # fmt: skip
     assert "el último día es anterior al primero" in shown
+
+
+async def test_T_v_a_manual_that_somebody_downloads_is_in_the_hand_over_once_a_version(whole, page):
+    for _ in range(2):
+        data = await page.download("/manuals/api.es.pdf")
+    guide = await page.download("/manuals/guide")
+    handover = whole.services.areas.filed.handover
+    api, own = (await handover.view(OPERATOR, whole.account)).manuals
+    assert (api.kind, api.language, api.recipient) == ("api", "es", EMAIL)
+    assert api.sha256 == hashlib.sha256(data).hexdigest()
+    assert own.sha256 == hashlib.sha256(guide).hexdigest()
+    assert api.version == own.version == importlib.metadata.version("relevo")
+    assert api.sha256 in await page.get("/handover")
+    services = whole.services
+    sub = (await services.accounts.add(OPERATOR, "Prensa", parent=whole.account)).id
+    await services.accounts.users.add(
+        OPERATOR, "eva@example.org", Role.VIEWER, sub, "una clave larga"
+    )
+    await services.people.invitations.send_guide(OPERATOR, "eva@example.org")
+    mailed = (await handover.view(OPERATOR, whole.account)).manuals[-1]
+    assert (mailed.kind, mailed.recipient, mailed.account) == ("guide", "eva@example.org", sub)
 
 
 async def test_T_v_evidence_by_command_is_numbered_and_kept_as_the_pages_is(whole, tmp_path):

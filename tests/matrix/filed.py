@@ -85,6 +85,10 @@ ROWS = (
         lambda s, a, n, _: _handovers(s).add_manual(a, n, MANUAL),
     ),
     Row(
+        "HandoverService.manual_taken", Permission.ACCOUNT_VIEW,
+        lambda s, a, n, _: _handovers(s).manual_taken(a, n, MANUAL),
+    ),
+    Row(
         "HandoverService.remove_manual", EDIT,
         lambda s, a, n, made: _handovers(s).remove_manual(a, n, made), make=_manual,
     ),

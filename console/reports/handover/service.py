@@ -41,7 +41,8 @@ from mta.store.work import Rows
 
 MAX_TEXT = 300
 MAX_MINUTES = 12 * 60
-_MAX_KEPT = 200  # trainings or manuals of an account
+_MAX_KEPT = 200  # trainings of an account
+_MAX_MANUALS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +170,21 @@ class HandoverService:
     async def add_manual(self, actor: Actor, account: int, new: NewManual) -> None:
         """A document that was handed over. Raises `PermanentError` for what cannot be."""
         actor.require(Permission.SETTINGS_MANAGE, account)
-        if len(await self._store.read("handover_manuals", account=account)) >= _MAX_KEPT:
-            raise PermanentError(f"up to {_MAX_KEPT} are kept")
+        if len(await self._store.read("handover_manuals", account=account)) >= _MAX_MANUALS:
+            raise PermanentError(f"up to {_MAX_MANUALS} are kept")
+        await self._keep_manual(actor, account, new)
+
+    async def manual_taken(self, actor: Actor, account: int, new: NewManual) -> None:
+        """Somebody downloaded or was mailed a manual: kept once for each person and version."""
+        actor.require(Permission.ACCOUNT_VIEW, account)
+        found = await self._store.read("handover_manuals", account=account)
+        taken = {(one.account, one.kind, one.language, one.version, one.recipient)
+                 for one in map(DeliveredManual.of, found)}  # fmt: skip
+        is_new = (account, new.kind, new.language, new.version, new.recipient) not in taken
+        if is_new and len(found) < _MAX_MANUALS:
+            await self._keep_manual(actor, account, new)
+
+    async def _keep_manual(self, actor: Actor, account: int, new: NewManual) -> None:
         row = (
             self._ids.new(), account, new.kind.value, new.language, _line(new.version, "version"),
             _sum(new.sha256), _line(new.recipient, "recipient"), _day(new.delivered_on),

@@ -22,8 +22,11 @@ FROM handover_certificate AS c JOIN account AS a ON a.id = c.account
 ORDER BY c.account, c.number;
 
 -- name: handover_manuals
+-- Of an account and those below it.
+WITH RECURSIVE below (id) AS (
+    SELECT :account UNION SELECT a.id FROM below AS b JOIN account AS a ON a.parent = b.id)
 SELECT id, account, kind, language, version, sha256, recipient, delivered_on, added_by, added_ms
-FROM handover_manual WHERE account = :account ORDER BY delivered_on, id;
+FROM handover_manual WHERE account IN (SELECT id FROM below) ORDER BY delivered_on, id;
 
 -- name: handover_accounts
 -- An account and those below it, parents before children.
