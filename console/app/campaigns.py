@@ -83,7 +83,7 @@ class CampaignParts:
             PreflightTools(
                 lambda: self.audiences, lambda: self.compiler, domains, self._identity_of,
                 quota.meter, clock, self.outlook, lambda: self._has_unsubscribe, self._filter,
-                authenticator.is_foreign,
+                authenticator.is_foreign, quota.policy.addressees,
             )
         )  # fmt: skip
         self.service = CampaignService(

@@ -5,6 +5,7 @@ from email import message_from_bytes, policy
 
 import pytest
 
+from console.accounts.values import AccountKind
 from console.campaigns.accepting import PreflightRefused
 from console.campaigns.states import CampaignStatus as S
 from console.campaigns.states import Origin
@@ -149,3 +150,21 @@ async def test_who_unsubscribes_while_a_campaign_waits_gets_nothing_and_costs_no
     await relay.until_left(7)
     rows = relay.sql("SELECT data FROM event WHERE delivery = ?", waiting)
     assert any('"by":"one-click"' in data and "192.0.2.7" in data for (data,) in rows)
+
+
+async def test_T_p_a_training_campaign_is_told_whom_its_file_names_in_vain(relay):
+    learners = await relay.services.accounts.add(
+        OPERATOR, "Práctica", parent=relay.account, kind=AccountKind.TRAINING
+    )
+    draft = await relay.draft(3)
+    assert await _in_vain(relay, draft) == []  # an account like others writes to anybody
+    relay.account = learners.id
+    draft, training = await relay.draft(3), relay.services.quota.training
+    assert await _in_vain(relay, draft) == [3]
+    await training.allow(OPERATOR, learners.id, str(relay.lists.rows[2].recipient(1).address))
+    assert await _in_vain(relay, draft) == [2]
+
+
+async def _in_vain(relay, draft):
+    report = await relay.campaigns.preflight(OPERATOR, draft.id)
+    return [one.values["others"] for one in report.findings if one.code == "audience.training"]

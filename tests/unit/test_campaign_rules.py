@@ -215,7 +215,7 @@ def test_commercial_mail_says_so_and_from_whom():
 def test_every_finding_speaks_both_languages_with_the_same_values():
     values = dict.fromkeys(
         (
-            "problem", "accepted", "left_out", "needed", "left", "domain", "field", "empty",
+            "problem", "accepted", "left_out", "others", "needed", "left", "domain", "field", "empty",
             "total", "size", "meant", "default", "count", "link", "shown", "start", "words", "minutes", "slowest", "days",
             "filter", "score", "limit", "rules",
         ),

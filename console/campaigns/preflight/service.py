@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from console.accounts.actor import Actor
@@ -20,7 +20,7 @@ from console.campaigns.values import Campaign
 from console.content.preview import Coverage, names_for
 from console.content.source import fields_of
 from mta.intake.replies import IsForeign, foreign_domain
-from mta.model.address import parse_address
+from mta.model.address import Address, parse_address
 from mta.model.clock import Clock
 from mta.model.errors import PermanentError
 
@@ -67,6 +67,7 @@ class PreflightTools:
     has_unsubscribe: Callable[[], bool]
     spam_check: SpamCheck
     is_foreign: IsForeign
+    may_reach: Callable[[int], Container[str] | None]  # keys of addresses; None: anybody
 
 
 class Preflight:
@@ -83,6 +84,7 @@ class Preflight:
         if not campaign.frozen.audience:  # else its part is kept already, or about to be
             found += self._quota(campaign, total)
         found += await self._sender(campaign)
+        found += await self._training(campaign)
         known: list[Coverage] = []
         found += await self._content(campaign, columns, known)
         expected = await self.expected(campaign, total) if counts and total else None
@@ -207,17 +209,28 @@ class Preflight:
         return 0.0 if found is None else found.seconds
 
     async def _domains(self, campaign: Campaign) -> Counter[str]:
-        spec = campaign.audience
-        found: Counter[str] = Counter()
-        if not spec.audience:
-            return found
-        source = self._tools.audiences().source(spec.audience)
-        place, is_last = "", False
-        while not is_last and found.total() < SAMPLE:
+        return Counter([address.domain async for address in self._sample(campaign)])
+
+    async def _training(self, campaign: Campaign) -> list[Finding]:
+        """Recipients of its file whom a training account may not write to, among the first."""
+        allowed = self._tools.may_reach(campaign.account)
+        if allowed is None:
+            return []
+        others = sum([address.key not in allowed async for address in self._sample(campaign)])
+        return [Finding("audience.training", {"others": others})] if others else []
+
+    async def _sample(self, campaign: Campaign) -> AsyncIterator[Address]:
+        """The first `SAMPLE` rows of its file; none for lists."""
+        if not campaign.audience.audience:
+            return
+        source = self._tools.audiences().source(campaign.audience.audience)
+        place, is_last, seen = "", False, 0
+        while not is_last and seen < SAMPLE:
             page = await source.page(place, _PAGE)
-            found.update(recipient.address.domain for recipient in page.recipients)
+            for recipient in page.recipients:
+                yield recipient.address
+            seen += len(page.recipients)
             place, is_last = page.place, page.is_last
-        return found
 
 
 def _text(value: object) -> str:

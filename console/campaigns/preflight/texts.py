@@ -39,6 +39,11 @@ TEXTS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
                 "unsubscribed)."
             ),
         ),
+        "audience.training": (
+            "W",
+            "Direcciones fuera de la lista permitida de esta cuenta de capacitación: {others}. No les llegará.",
+            "Addresses that this training account may not write to: {others}. They get nothing.",
+        ),
         "quota.short": (
             "E",
             "La bolsa no alcanza: hacen falta {needed} envíos y quedan {left}.",
