@@ -17,7 +17,7 @@ from console.accounts.actor import Actor
 from console.accounts.arguments import OPERATOR
 from console.accounts.audit import AuditTrail
 from console.app.evidence import job_of
-from console.pages.handover_document import handover_document
+from console.pages.handover_document import handover_document, watermark_of
 from console.pages.invitations import HandedOver
 from console.pages.pdf import make_pdf
 from console.pages.texts import load_texts
@@ -157,7 +157,8 @@ class FiledParts:
             raise PermanentError("a PDF cannot be made here: is libpango installed?")
         await asyncio.to_thread(self.book.path(report, "pdf").write_bytes, pdf)
         parts = sections(handover, texts, zone)
-        await asyncio.to_thread(write_sections, self.book.path(report, "xlsx"), parts, texts, zone)
+        path, mark = self.book.path(report, "xlsx"), watermark_of(handover, texts)
+        await asyncio.to_thread(write_sections, path, parts, texts, zone, mark)
         return Written(handover.digest)
 
     async def _write_evidence(self, report: Filed, tell: Told) -> Written:

@@ -7,9 +7,13 @@ from zoneinfo import ZoneInfo
 import jinja2
 from aiohttp import web
 
+from console.pages.account_switch import current_account
+from console.pages.downloads import marked
 from console.pages.pdf import make_pdf
 from console.pages.rendering import Renderer
+from console.pages.sessions import session_of
 from console.pages.texts import Texts
+from console.pages.watermark import watermarked
 
 
 def document_html(template: str, texts: Texts, zone: ZoneInfo, values: Mapping[str, Any]) -> str:
@@ -31,7 +35,11 @@ async def send_document(
     request: web.Request, renderer: Renderer, template: str, values: Mapping[str, Any], name: str
 ) -> web.Response:
     """As a download; as HTML where no PDF can be made. `name` of the file without its ending."""
-    html = document_html(template, renderer.texts(request), renderer.zone_of(request), values)
+    texts = renderer.texts(request)
+    html = document_html(template, texts, renderer.zone_of(request), values)
+    account = current_account(session_of(request))
+    if account is not None and account.is_training:
+        html, name = watermarked(html, texts("page.training")), marked(request, name)
     pdf = await make_pdf(html)
     kind, ending = ("application/pdf", "pdf") if pdf else ("text/html", "html")
     return web.Response(

@@ -3,9 +3,11 @@
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from console.accounts.values import AccountKind
 from console.pages.certificates import PATH
 from console.pages.section_document import Heading, section_document
 from console.pages.texts import Texts
+from console.pages.watermark import watermarked
 from console.reports.handover.sections import sections
 from console.reports.handover.values import SYLLABUS, Fact, Handover, IssuedCertificate
 from console.training.certificates import Certificate, Topic
@@ -28,7 +30,14 @@ def handover_document(handover: Handover, texts: Texts, zone: ZoneInfo, number: 
             )
         ],
     )
-    return section_document(heading, sections(handover, texts, zone), texts, zone)
+    html = section_document(heading, sections(handover, texts, zone), texts, zone)
+    return watermarked(html, watermark_of(handover, texts))
+
+
+def watermark_of(handover: Handover, texts: Texts) -> str:
+    """What goes across the hand-over of a training account; else ""."""
+    is_training = handover.accounts[0].kind == AccountKind.TRAINING
+    return texts("page.training") if is_training else ""
 
 
 def certificate_of(issued: IssuedCertificate, account: str, texts: Texts, url: str) -> Certificate:

@@ -8,17 +8,23 @@ from console.reports.streamed_xlsx import BOLD, PLAIN, SheetHead, StreamedXlsx
 from console.reports.usage.layout import Cell, Kind, Section, Table, Words, shown
 
 
-def write_sections(path: Path, sections: Sequence[Section], words: Words, zone: ZoneInfo) -> None:
-    """A workbook with a sheet for each section."""
+def write_sections(
+    path: Path, sections: Sequence[Section], words: Words, zone: ZoneInfo, mark: str = ""
+) -> None:
+    """A workbook with a sheet for each section; `mark` stands above each."""
     with StreamedXlsx(path) as book:
-        book.finish([section_sheet(book, section, words, zone) for section in sections])
+        book.finish([section_sheet(book, section, words, zone, mark) for section in sections])
 
 
-def section_sheet(book: StreamedXlsx, section: Section, words: Words, zone: ZoneInfo) -> int:
+def section_sheet(
+    book: StreamedXlsx, section: Section, words: Words, zone: ZoneInfo, mark: str = ""
+) -> int:
     """Write a sheet of all of the section's tables; gives its number in the book."""
     widest = max((table.columns for table in section.tables), key=len, default=())
     widths = [column.width for column in widest] or [120]
     sheet = book.begin(SheetHead(section.heading, (), widths))
+    if mark:
+        book.add([(mark,)], BOLD)
     book.add([(section.heading,)], BOLD)
     book.add([(section.intro,), ()])
     for table in section.tables:

@@ -11,14 +11,16 @@ import aiohttp
 import openpyxl
 import pytest
 
-from console.accounts.values import Limits, Role, Scope
+from console.accounts.values import AccountKind, Limits, Role, Scope
 from console.app.report_files import write_evidence
+from console.pages.handover_document import handover_document
+from console.pages.texts import load_texts
 from console.reports.filed.book import FiledKind, FiledState
 from mta.model.errors import PermanentError
 from mta.store.work import Rows
 from tests.accounts_world import OPERATOR
 from tests.web_world import sign_in
-from tests.whole_server import DOMAIN, EMAIL, PASSWORD, open_whole
+from tests.whole_server import DOMAIN, EMAIL, LIMA, PASSWORD, open_whole
 
 PEOPLE = "\n".join(f"Persona {n}; p{n}@example.org; Imagen; 240" for n in (1, 2, 3))
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
@@ -205,6 +207,27 @@ async def test_T_v_a_manual_that_somebody_downloads_is_in_the_hand_over_once_a_v
     await services.people.invitations.send_guide(OPERATOR, "eva@example.org")
     mailed = (await handover.view(OPERATOR, whole.account)).manuals[-1]
     assert (mailed.kind, mailed.recipient, mailed.account) == ("guide", "eva@example.org", sub)
+
+
+async def test_T_p_documents_of_a_training_account_say_so_on_every_page(whole):
+    course = await whole.services.accounts.add(
+        OPERATOR, "Curso", parent=whole.account, kind=AccountKind.TRAINING
+    )
+    filed = whole.services.areas.filed
+    documents = []
+    for account in (whole.account, course.id):
+        asked = await filed.book.ask(OPERATOR, account, FiledKind.HANDOVER, "", "", "es")
+        done = await filed.maker.make_now(asked)
+        xlsx = (await filed.book.take(OPERATOR, done.id, "xlsx")).read_bytes()
+        handover = await filed.handover.view(OPERATOR, account)
+        html = handover_document(handover, load_texts()["es"], LIMA, done.number)
+        documents.append((html, cells_of(xlsx)))
+    (plain, cells), (marked, course_cells) = documents
+    mark = '<body><div class="watermark">Capacitación</div>'
+    assert mark in marked
+    assert mark not in plain
+    assert course_cells.startswith("Capacitación\n")
+    assert not cells.startswith("Capacitación\n")
 
 
 async def test_T_v_evidence_by_command_is_numbered_and_kept_as_the_pages_is(whole, tmp_path):
