@@ -17,6 +17,7 @@ from console.pages.pdf import make_pdf
 from console.pages.report_mail import ReportMails
 from console.pages.texts import load_texts
 from console.pages.usage_document import document
+from console.pages.watermark import watermarked
 from console.reports.availability.runs import RunReader, RunRecorder
 from console.reports.period import PeriodReader
 from console.reports.usage.bag import BagReader
@@ -63,7 +64,7 @@ class UsageReportParts:
         self.reporter = UsageReporter(
             store, clock, figures, bag, incidents, uses, runs, zone
         )  # fmt: skip
-        self.maker = ReportMaker(self.book, self.reporter, clock, write_files)
+        self.maker = ReportMaker(self.book, self.reporter, clock, self._write)
         self.maker.caught_up = count_once
         self.scheduler = Scheduler(store, clock, trail, quota, self.book, zone, server.language)
         self.scheduler.on_asked = self.maker.wake
@@ -120,6 +121,12 @@ class UsageReportParts:
         contract = self._quota.meter.contract_of(account, round(at.timestamp() * 1000))
         return contract.id if contract is not None and contract.account == account else account
 
+    async def _write(self, report: UsageReport, language: str) -> Mapping[str, bytes]:
+        """As `write_files`, with the mark of training where it belongs."""
+        is_training = await self.reporter.is_training(report.cover.account)
+        mark = load_texts()[language]("page.training") if is_training else ""
+        return await write_files(report, language, mark)
+
     # -- commands ------------------------------------------------------------------------------
 
     async def _begin(self, arguments: Mapping[str, Any]) -> object:
@@ -154,14 +161,14 @@ class UsageReportParts:
         return {"base64": base64.b64encode(data).decode()}
 
 
-async def write_files(report: UsageReport, language: str) -> Mapping[str, bytes]:
-    """PDF and XLSX; neither keeps the event loop. Raises `NoPdf`."""
+async def write_files(report: UsageReport, language: str, mark: str = "") -> Mapping[str, bytes]:
+    """PDF and XLSX, `mark` on each page; neither keeps the event loop. Raises `NoPdf`."""
     texts = load_texts()[language]
-    html = await asyncio.to_thread(document, report, texts)
+    html = watermarked(await asyncio.to_thread(document, report, texts), mark)
     pdf = await make_pdf(html, PDF_DEADLINE_S, is_patient=True)
     if pdf is None:
         raise NoPdf("the PDF could not be made: is WeasyPrint with libpango installed?")
-    return {"pdf": pdf, "xlsx": await asyncio.to_thread(workbook, report, texts)}
+    return {"pdf": pdf, "xlsx": await asyncio.to_thread(workbook, report, texts, mark)}
 
 
 def _day(arguments: Mapping[str, Any], name: str) -> date:

@@ -11,7 +11,8 @@ import openpyxl
 import pytest
 import pytest_asyncio
 
-from console.accounts.values import Limits, Role, Scope
+from console.accounts.values import AccountKind, Limits, Role, Scope
+from console.app import usage_reports
 from console.app.report_files import write_usage_report
 from console.app.usage_reports import write_files
 from console.reports.usage.data import UsageReport
@@ -98,6 +99,34 @@ async def test_T_r_a_person_asks_for_a_report_and_takes_both_files(whole, browse
             names = openpyxl.load_workbook(io.BytesIO(data)).sheetnames
             assert [n[2:4] for n in names[2:9]] == [f"{letter})" for letter in "abcdefg"]
     assert f"/reports/usage/{report}" in await _page(browser, "/reports/usage")
+
+
+async def test_T_p_a_report_of_a_training_account_says_so_on_every_page(
+    whole, browser, monkeypatch
+):
+    printed = []
+
+    async def make_pdf(html: str, *_: object, **__: object) -> bytes:
+        printed.append(html)
+        return b"%PDF-"
+
+    reports = whole.services.reports
+    monkeypatch.setattr(usage_reports, "make_pdf", make_pdf)
+    monkeypatch.setattr(reports.maker, "_write", reports._write)
+    course = await whole.services.accounts.add(
+        OPERATOR, "Curso", parent=whole.account, kind=AccountKind.TRAINING
+    )
+    books = []
+    for account in (whole.account, course.id):
+        report = await _asked(whole, browser, account=account)
+        file = io.BytesIO(await reports.book.read(report, "xlsx"))
+        books.append(openpyxl.load_workbook(file))
+    mark = '<div class="watermark">Capacitación</div>'
+    assert [mark in html for html in printed] == [False, True]
+    own, marked = books
+    assert own.worksheets[0]["A2"].value is None
+    assert marked.worksheets[0]["A2"].value == "Capacitación"
+    assert all("Capacitación" in sheet.oddHeader.center.text for sheet in marked.worksheets)
 
 
 async def test_T_r_an_original_is_told_from_a_changed_file(whole, browser):

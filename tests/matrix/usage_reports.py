@@ -27,6 +27,7 @@ WITHOUT_ACTOR = {
     "Scheduler.past_of": "days of a contract, for pages that were asked",
     "Scheduler.run": "by itself",
     "UsageReporter.zone_of": "a time zone",
+    "UsageReporter.is_training": "whether its files carry a mark",
 }
 INSIDE = {
     "BagReader.refunds": _READS,

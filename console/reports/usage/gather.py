@@ -10,7 +10,7 @@ import orjson
 from console.accounts.actor import Actor, NotVisible
 from console.accounts.incidents.service import IncidentService
 from console.accounts.usage.service import Group, UsageQuery, UsageRow, UsageService
-from console.accounts.values import Account
+from console.accounts.values import Account, AccountKind
 from console.reports.availability.runs import RunReader
 from console.reports.period import PeriodQuery, PeriodReader
 from console.reports.usage.bag import BagReader
@@ -82,6 +82,10 @@ class UsageReporter:
         """The zone whose days count. Raises `NotVisible`."""
         found = await self._account(account)
         return ZoneInfo(found.timezone) if found.timezone else self._zone
+
+    async def is_training(self, account: int) -> bool:
+        """Whether its reports carry the mark of training (T-p). Raises `NotVisible`."""
+        return (await self._account(account)).kind == AccountKind.TRAINING
 
     async def gather(
         self, actor: Actor, asked: Asked, progress: Progress = lambda *_: None

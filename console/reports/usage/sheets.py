@@ -42,8 +42,8 @@ class _Formats(NamedTuple):
     hour: Any
 
 
-def workbook(report: UsageReport, words: Words) -> bytes:
-    """The whole file. Takes some CPU: call it in a thread."""
+def workbook(report: UsageReport, words: Words, mark: str = "") -> bytes:
+    """The whole file, `mark` on its cover and each printed page. Takes CPU: call it in a thread."""
     file = BytesIO()
     options = {
         "in_memory": True,
@@ -64,8 +64,17 @@ def workbook(report: UsageReport, words: Words) -> bytes:
     zone = ZoneInfo(cover.zone)
     for section in sections(report, words):
         _Sheet(book, section, words, formats, zone).write()
+    if mark:
+        _mark(book, mark, formats)
     book.close()
     return file.getvalue()
+
+
+def _mark(book: Any, mark: str, formats: _Formats) -> None:
+    cover, *_ = book.worksheets()
+    cover.write_string(1, 0, mark, formats.title)
+    for sheet in book.worksheets():
+        sheet.set_header(f"&C&20{mark}")
 
 
 def _formats(book: Any) -> _Formats:
