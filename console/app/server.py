@@ -211,6 +211,7 @@ class Server:
             send_feedback=returns.send if engine.feedback.server is not None else None,
             fetch=returns.fetch,
             public_host=self._public_host(),
+            read_after_s=self.settings.sandbox.read_after,
         )
         await self.simulator.start()
         host, port = self.simulator.addresses[0]

@@ -28,6 +28,7 @@ REFUSALS = {
     Behaviour.POLICY: "550 5.7.1 Refused by policy (sandbox)",
 }
 AFTERMATH = frozenset((Behaviour.COMPLAIN, Behaviour.LATE_BOUNCE, Behaviour.OPEN, Behaviour.CLICK))
+READING = frozenset((Behaviour.OPEN, Behaviour.CLICK))
 
 
 def behaviour_of(address: str) -> Behaviour:

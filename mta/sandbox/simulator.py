@@ -18,7 +18,7 @@ from aiosmtpd.smtp import Envelope, Session
 
 from mta.model.clock import Clock, SystemClock
 from mta.model.ids import IdGenerator
-from mta.sandbox.behaviour import AFTERMATH, Behaviour, behaviour_of
+from mta.sandbox.behaviour import AFTERMATH, READING, Behaviour, behaviour_of
 from mta.sandbox.content import decode_words, split_headers, tracking_urls
 from mta.sandbox.inbox import Inbox, ReceivedMessage
 from mta.sandbox.reports import build_bounce, build_complaint
@@ -28,6 +28,8 @@ from mta.sandbox.signatures import KeyLookup, check_signatures
 SLOW_S = 5.0
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 MAX_WAITING = 1000
+MAX_READERS = 10_000  # whose mail has come and is not read yet
+READ_AFTER_S = 20.0  # what is read sooner looks like a machine's
 MAX_FEEDBACK = 1000
 FOLLOW_UP_TIMEOUT_S = 30.0
 BACKLOG = 1024  # asyncio's default of 100 overflows when many clients connect at once
@@ -67,9 +69,10 @@ class Simulator:
         dkim_keys: KeyLookup | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         slow_s: float = SLOW_S,
+        read_after_s: float = READ_AFTER_S,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Nothing happens yet.
+        """Nothing happens yet. Readers open and click `read_after_s` after their mail came.
 
         `send_feedback` takes complaints and late bounces (None: they are kept in `feedback`);
         `fetch` gets the URLs of opens and clicks, only those on `public_host` (`host[:port]` of the
@@ -93,7 +96,10 @@ class Simulator:
         self._live: set[SandboxProtocol] = set()
         self._servers: list[asyncio.Server] = []
         self._waiting: asyncio.Queue[_FollowUp] = asyncio.Queue(MAX_WAITING)
-        self._worker: asyncio.Task[None] | None = None
+        self._read_after_s = read_after_s
+        # What is read later, with the moment (of the loop): all wait equally long, the first is next.
+        self._readers: asyncio.Queue[tuple[float, str]] = asyncio.Queue(MAX_READERS)
+        self._workers: tuple[asyncio.Task[None], ...] = ()
         self._log = structlog.get_logger("relevo.sandbox")
 
     async def start(self) -> None:
@@ -115,7 +121,12 @@ class Simulator:
             self._servers.append(server)
         names = [sock.getsockname() for server in self._servers for sock in server.sockets]
         self.addresses = tuple((name[0], name[1]) for name in names)
-        self._worker = asyncio.create_task(self._follow_up(), name="relevo-sandbox")
+        workers = {"relevo-sandbox": self._follow_up()}
+        if self._fetch is not None:
+            workers["relevo-sandbox-readers"] = self._read(self._fetch)
+        self._workers = tuple(
+            asyncio.create_task(work, name=name) for name, work in workers.items()
+        )
 
     async def close(self) -> None:
         """Stop listening, close the connections, drop what still waits to follow."""
@@ -123,10 +134,10 @@ class Simulator:
             server.close()
         await asyncio.gather(*(protocol.stop() for protocol in list(self._live)))
         self._servers.clear()
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.wait([self._worker])
-            self._worker = None
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        self._workers = ()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -138,6 +149,7 @@ class Simulator:
     async def settle(self) -> None:
         """Return once everything that followed the deliveries so far is done."""
         await self._waiting.join()
+        await self._readers.join()
 
     def _take(self, envelope: Envelope, session: Session) -> int:
         raw = envelope.content if isinstance(envelope.content, bytes) else b""
@@ -196,7 +208,7 @@ class Simulator:
             self.counts["skipped"] += 1
         elif follow_up.behaviour is None:
             await self._check_dkim(message)
-        elif follow_up.behaviour in (Behaviour.OPEN, Behaviour.CLICK):
+        elif follow_up.behaviour in READING:
             await self._visit(message, follow_up.behaviour)
         elif message.mail_from:  # nothing is ever sent back to the null reverse-path
             await self._report(message, follow_up)
@@ -211,8 +223,26 @@ class Simulator:
             return
         image, link = await asyncio.to_thread(tracking_urls, message.raw, self._public_host)
         url = image if behaviour is Behaviour.OPEN else link
-        if url:
-            await self._fetch(url)
+        if not url:
+            return
+        try:
+            due_s = asyncio.get_running_loop().time() + self._read_after_s
+            self._readers.put_nowait((due_s, url))
+        except asyncio.QueueFull:
+            self.counts["skipped"] += 1
+
+    async def _read(self, fetch: Fetch) -> None:
+        """Let everybody read when it is time, one after the other."""
+        while True:
+            due_s, url = await self._readers.get()
+            try:
+                await asyncio.sleep(max(0.0, due_s - asyncio.get_running_loop().time()))
+                async with asyncio.timeout(FOLLOW_UP_TIMEOUT_S):
+                    await fetch(url)
+            except Exception as error:  # one that fails must not end those behind it
+                self._log.warning("sandbox reader failed", url=url, error=repr(error))
+            finally:
+                self._readers.task_done()
 
     async def _report(self, message: ReceivedMessage, follow_up: _FollowUp) -> None:
         date = formatdate(message.at_ms / 1000)

@@ -187,3 +187,7 @@ class Sandbox(Table):
     listen: Listen = setting(
         "127.0.0.1:2525", "Where it listens in sandbox mode; it takes mail from anyone."
     )
+    read_after: Seconds = setting(
+        "20s", "How long after its arrival `open@` and `click@` read their mail. What is read within "
+        "15 s of it may be a machine's.", ge=0, le=3600,
+    )  # fmt: skip

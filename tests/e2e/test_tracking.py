@@ -33,6 +33,7 @@ def test_opens_and_clicks_of_mail_over_smtp_and_the_api_are_told(ground) -> None
     modes = {
         "DELIVERY__MODE": "sandbox",
         "SANDBOX__LISTEN": f"127.0.0.1:{free_port()}",
+        "SANDBOX__READ_AFTER": "1s",
         "PUBLIC__LISTEN": public,
         "SERVER__PUBLIC_URL": f"http://{public}",
     }

@@ -221,7 +221,8 @@ async def test_open_fetches_the_pixel_and_click_the_first_link():
         b'<a href="https://elsewhere.example/">x</a><a href="https://correo.example.org/c/1">y</a>'
         b'<img src="https://correo.example.org/o/1.gif">\r\n'
     )
-    async with Simulator(fetch=fetch, public_host="correo.example.org") as simulator:
+    host = "correo.example.org"
+    async with Simulator(fetch=fetch, public_host=host, read_after_s=0.05) as simulator:
         await send(simulator, "open@example.net", content=content)
         await send(simulator, "click@example.net", content=content)
         await send(simulator, "open@example.net")
